@@ -1,0 +1,1 @@
+"""Ballast: classify texts or numeric rows whose classes are badly imbalanced."""

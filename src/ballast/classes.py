@@ -1,0 +1,60 @@
+"""What is known of the classes: their names, their numbers of training rows, the task."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The classes of a data set.
+
+    Attributes:
+        names: class names, in the order of every array's class axis.
+        counts: training rows with each class, shape (classes,).
+        rows: number of training rows (less than the sum of `counts` where rows have many labels).
+        multilabel: whether a row may have several labels; else exactly one.
+        positive: index of the class that a binary task is about; None for other tasks.
+    """
+
+    names: tuple[str, ...]
+    counts: np.ndarray
+    rows: int
+    multilabel: bool = False
+    positive: int | None = None
+
+    @property
+    def prior(self) -> np.ndarray:
+        """Share of the training rows that have each class, shape (classes,)."""
+        return self.counts / self.rows
+
+    def index(self, name: str) -> int:
+        """Return the position of a class name."""
+        return self.names.index(name)
+
+
+def multi_hot(labels: pa.ChunkedArray, count: int) -> np.ndarray:
+    """Return lists of label numbers as a matrix of 0 and 1, uint8, shape (rows, count)."""
+    lists = labels.combine_chunks()
+    rows = np.repeat(np.arange(len(lists)), np.diff(lists.offsets.to_numpy()))
+    matrix = np.zeros((len(lists), count), dtype=np.uint8)
+    matrix[rows, lists.flatten().to_numpy()] = 1
+    return matrix
+
+
+def describe(settings: dict, targets: np.ndarray) -> Classes:
+    """Return the classes as they stand in some rows.
+
+    Args:
+        settings: content of `data/prepared/classes.json`.
+        targets: multi-hot labels of those rows, shape (rows, classes).
+    """
+    names = tuple(settings["labels"])
+    return Classes(
+        names=names,
+        counts=targets.sum(axis=0, dtype=np.int64),
+        rows=len(targets),
+        multilabel=settings["task"] == "multilabel",
+        positive=names.index(settings["positive"]) if settings["task"] == "binary" else None,
+    )

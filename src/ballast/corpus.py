@@ -1,0 +1,91 @@
+"""What an embedding is given, and what it returns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ballast.errors import UserError
+from ballast.progress import track
+from ballast.tokens import RESERVED, build_vocabulary, encode, tokenize
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """All rows of a data set.
+
+    Attributes:
+        texts: a text a row, or None where the data set has no text.
+        features: numeric columns, float64, shape (rows, columns); columns may be 0.
+        training: mask of the rows to fit on, bool, shape (rows,).
+        vectors: the file of pretrained vectors that `vectors` in params.yaml names.
+    """
+
+    texts: Sequence[str] | None
+    features: np.ndarray
+    training: np.ndarray
+    vectors: Path
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Texts as the network takes them.
+
+    Attributes:
+        vocabulary: tokens; token k has the number k + 2 (0 padding, 1 unknown).
+        tokens: all texts in one array, shape (all tokens,).
+        offsets: where each text begins, shape (rows + 1,).
+        vectors: a vector for each token number, float32, shape (vocabulary + 2, dimensions).
+        pretrained: whether the vectors mean something already, or were drawn at random.
+    """
+
+    vocabulary: list[str]
+    tokens: np.ndarray
+    offsets: np.ndarray
+    vectors: np.ndarray
+    pretrained: bool
+
+
+@dataclass(frozen=True)
+class Tokenized:
+    """Texts with the vocabulary of the training rows: where every embedding of words starts."""
+
+    vocabulary: list[str]
+    tokens: np.ndarray
+    offsets: np.ndarray
+    training: list[list[str]]
+
+
+def tokenize_corpus(
+    corpus: Corpus, embedding: str, vocabulary: int, min_count: int, max_tokens: int
+) -> Tokenized:
+    """Tokenize all texts; the vocabulary is that of the training rows.
+
+    Raises:
+        UserError: the data set has no text.
+    """
+    if corpus.texts is None:
+        raise UserError(
+            f"params.yaml: embedding: {embedding} needs texts, and the dataset's block names no "
+            "`text` column. Use embedding: numeric with model: mlp."
+        )
+    texts = [tokenize(text) for text in track(corpus.texts, "tokenizing")]
+    training = [texts[row] for row in np.flatnonzero(corpus.training)]
+    words = build_vocabulary(training, vocabulary, min_count)
+    tokens, offsets = encode(texts, words, max_tokens)
+    cut = sum(len(text) > max_tokens for text in texts)
+    print(f"{len(words)} words in the vocabulary; {cut} of {len(texts)} texts are cut", end=" ")
+    print(f"after {max_tokens} tokens")
+    return Tokenized(words, tokens, offsets, training)
+
+
+def random_vectors(count: int, dimensions: int, seed: int) -> np.ndarray:
+    """Return uniform(-.25, .25) vectors (Kim 2014), float32, shape (count + 2, dimensions).
+
+    Padding has the zero vector.
+    """
+    rng = np.random.default_rng(seed)
+    vectors = rng.uniform(-0.25, 0.25, (count + RESERVED, dimensions)).astype(np.float32)
+    vectors[0] = 0
+    return vectors

@@ -1,0 +1,1 @@
+"""Embeddings: texts and numbers as the network takes them."""

@@ -1,0 +1,117 @@
+"""Pretrained word vectors from a text file: GloVe, word2vec or fastText (.vec), also gzipped."""
+
+import gzip
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from ballast.corpus import Corpus, Embedded, random_vectors, tokenize_corpus
+from ballast.errors import UserError
+from ballast.progress import bars
+from ballast.tokens import RESERVED
+
+
+def embed(
+    corpus: Corpus,
+    seed: int,
+    *,
+    vocabulary: Annotated[int, Field(ge=1)] = 30_000,
+    min_count: Annotated[int, Field(ge=1)] = 1,
+    max_tokens: Annotated[int, Field(ge=1)] = 400,
+) -> Embedded:
+    """Return texts as token numbers, with the vector that the file has for each token.
+
+    The file is the one in `data/vectors/` that `vectors` in params.yaml names. It is streamed; only
+    words of the vocabulary are kept. A word that the file has in another case only takes that
+    vector; one that it lacks takes a random one (Kim 2014).
+
+    Args:
+        corpus: all rows.
+        seed: seed of the vectors of words that the file lacks.
+        vocabulary: at most so many tokens, the most frequent ones of the training rows.
+        min_count: tokens seen less often in the training rows are unknown.
+        max_tokens: what a text has beyond is cut off.
+
+    Raises:
+        UserError: no text, no file, or a file that is not one of the formats.
+    """
+    if corpus.vectors.name == "none":
+        raise UserError(
+            "params.yaml: embedding: pretrained needs a file of vectors: put it into "
+            f"{corpus.vectors.parent}/, run `dvc add` on it, and name it under `vectors`."
+        )
+    tokenized = tokenize_corpus(corpus, "pretrained", vocabulary, min_count, max_tokens)
+    rows = {token: row for row, token in enumerate(tokenized.vocabulary, RESERVED)}
+    found, dimensions = read_vectors(corpus.vectors, rows)
+    share = len(found) / len(rows)
+    print(f"{len(found)} of {len(rows)} words ({share:.1%}) have a vector in {corpus.vectors}")
+    if not found:
+        raise UserError(
+            f"{corpus.vectors} has no word of the training texts. Is it of another language?"
+        )
+    vectors = random_vectors(len(rows), dimensions, seed)
+    for row, vector in found.items():
+        vectors[row] = vector
+    return Embedded(
+        tokenized.vocabulary, tokenized.tokens, tokenized.offsets, vectors, pretrained=True
+    )
+
+
+def read_vectors(path: Path, rows: dict[str, int]) -> tuple[dict[int, np.ndarray], int]:
+    """Return {row: vector, float32} for the wanted words, and the vectors' dimensions.
+
+    Args:
+        path: lines `word v1 ... vd`; a first line `count dimensions` is allowed; .gz is unpacked.
+        rows: wanted word, lower-case -> its row.
+
+    Raises:
+        UserError: a line does not fit, or the file is no UTF-8 text.
+    """
+    exact: dict[int, np.ndarray] = {}
+    other_case: dict[int, np.ndarray] = {}
+    dimensions = 0
+    for number, line in _lines(path):
+        if number == 1 and len(line.split()) == 2:
+            continue
+        # Words of some files hold spaces, so the numbers are counted from the right.
+        dimensions = dimensions or len(line.split()) - 1
+        word, *values = line.rstrip().rsplit(" ", dimensions)
+        if len(values) != dimensions or not dimensions:
+            raise UserError(
+                f"{path}, line {number}: {len(values)} numbers after the word instead of "
+                f"{dimensions}. Expected are lines `word v1 ... vd` as in GloVe, word2vec text or "
+                "fastText .vec files."
+            )
+        row = rows.get(word.lower())
+        if row is None:
+            continue
+        # Files list words by frequency: of several spellings the first is the usual one.
+        target = exact if word in rows else other_case
+        if row not in target:
+            target[row] = _vector(values, path, number)
+    return other_case | exact, dimensions
+
+
+def _vector(values: list[str], path: Path, number: int) -> np.ndarray:
+    try:
+        vector = np.array(values, dtype=np.float32)
+    except ValueError as error:
+        raise UserError(f"{path}, line {number}: not a number: {error}.") from error
+    if not np.isfinite(vector).all():
+        raise UserError(f"{path}, line {number}: the vector is not finite.")
+    return vector
+
+
+def _lines(path: Path):
+    with bars() as progress, progress.open(path, "rb", description="reading vectors") as packed:
+        stream = gzip.open(packed) if path.suffix == ".gz" else packed
+        try:
+            for number, line in enumerate(stream, 1):
+                yield number, line.decode("utf-8")
+        except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
+            raise UserError(
+                f"{path} is not a text file of vectors ({error}). Binary files (.bin) must be "
+                "saved as text first."
+            ) from error

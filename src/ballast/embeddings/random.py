@@ -1,0 +1,38 @@
+"""Random word vectors, for the network to train (CNN-rand in Kim 2014)."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ballast.corpus import Corpus, Embedded, random_vectors, tokenize_corpus
+
+
+def embed(
+    corpus: Corpus,
+    seed: int,
+    *,
+    dimensions: Annotated[int, Field(ge=1)] = 100,
+    vocabulary: Annotated[int, Field(ge=1)] = 30_000,
+    min_count: Annotated[int, Field(ge=1)] = 1,
+    max_tokens: Annotated[int, Field(ge=1)] = 400,
+) -> Embedded:
+    """Return texts as token numbers, with a random vector for each token of the training rows.
+
+    Source: Kim, Convolutional Neural Networks for Sentence Classification, 2014.
+
+    Args:
+        corpus: all rows.
+        seed: seed of the vectors.
+        dimensions: numbers a vector.
+        vocabulary: at most so many tokens, the most frequent ones.
+        min_count: tokens seen less often in the training rows are unknown.
+        max_tokens: what a text has beyond is cut off.
+
+    Raises:
+        UserError: the data set has no text.
+    """
+    tokenized = tokenize_corpus(corpus, "random", vocabulary, min_count, max_tokens)
+    vectors = random_vectors(len(tokenized.vocabulary), dimensions, seed)
+    return Embedded(
+        tokenized.vocabulary, tokenized.tokens, tokenized.offsets, vectors, pretrained=False
+    )

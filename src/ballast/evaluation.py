@@ -1,0 +1,79 @@
+"""Judge a trained network: the decision rule is chosen on validation rows, judged on test rows."""
+
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from ballast import intervals, ledger, scores
+from ballast.classes import Classes
+from ballast.rules import Rule
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Rows with their multi-hot labels and logits, both of shape (rows, classes)."""
+
+    targets: np.ndarray
+    logits: np.ndarray
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is known of the test rows; their arrays have shape (rows, classes)."""
+
+    rule: Rule
+    headline: dict[str, float]
+    per_class: dict[str, dict[str, float]]
+    predicted: np.ndarray
+    probabilities: np.ndarray
+
+
+def evaluate(
+    validation: Scored,
+    test: Scored,
+    classes: Classes,
+    book: dict[str, Any],
+    decision: ModuleType,
+    decision_options: dict[str, Any],
+    seed: int,
+    *,
+    correct: bool = True,
+    replicates: Annotated[int, Field(ge=100)] = 2000,
+    level: Annotated[float, Field(gt=0, lt=1)] = 0.95,
+) -> Evaluation:
+    """Fit the decision on validation rows and score it on test rows.
+
+    Args:
+        validation: rows to choose the rule on.
+        test: rows to judge on; nothing is chosen by them.
+        classes: the classes as they stand in the training rows, before resampling.
+        book: the ledger.
+        decision: a member of `decisions/`.
+        decision_options: its options.
+        seed: seed of the bootstrap.
+        correct: undo what sampling and weights did to the probabilities, before the decision.
+            Without it, argmax takes the network at its word, as plain Keras code does.
+        replicates: bootstrap draws for the interval of macro-F1.
+        level: share of them inside the interval.
+    """
+
+    def likely(scored: Scored) -> np.ndarray:
+        logits = ledger.correct(scored.logits, book) if correct else scored.logits
+        return ledger.probabilities(logits, classes.multilabel)
+
+    rule = decision.fit(validation.targets, likely(validation), classes, **decision_options)
+    probabilities = likely(test)
+    predicted = rule.predict(probabilities)
+    found = scores.headline(test.targets, predicted, probabilities, classes)
+    low, high = intervals.f1_macro(test.targets, predicted, classes, seed, replicates, level)
+    headline = {"f1_macro": found.pop("f1_macro"), "f1_macro_low": low, "f1_macro_high": high}
+    return Evaluation(
+        rule,
+        headline | found,
+        scores.per_class(test.targets, predicted, classes),
+        predicted,
+        probabilities,
+    )

@@ -1,0 +1,1 @@
+"""Losses: a loss a row from labels and logits, and the way back to probabilities."""

@@ -1,0 +1,109 @@
+"""Focal loss: rows that are already right count less, so the hard ones lead the training."""
+
+from typing import Annotated
+
+import keras
+import numpy as np
+from keras import ops
+from pydantic import Field
+
+from ballast.classes import Classes
+from ballast.errors import UserError
+
+
+def loss(
+    labels: keras.KerasTensor,
+    logits: keras.KerasTensor,
+    classes: Classes,
+    *,
+    gamma: Annotated[float, Field(ge=0)] = 2.0,
+    alpha: dict[str, Annotated[float, Field(gt=0)]] | None = None,
+):
+    """Return -alpha_y (1 - p_y)^gamma log p_y with p = softmax(z), or sigmoid(z) a label.
+
+    Source: Lin, Goyal, Girshick, He and Dollar, Focal Loss for Dense Object Detection, 2017,
+    equation 5. Computed in log space: log(1 - p) never comes from 1 - p.
+
+    Args:
+        labels: one-hot, or multi-label multi-hot, float, shape (batch, classes).
+        logits: the network's outputs z, shape (batch, classes).
+        classes: the classes as they stand in the rows trained on.
+        gamma: 0 gives cross-entropy; 2 is the paper's.
+        alpha: weight by class name, 1 where not named; multi-label: of the label's presence. The
+            paper's single .25 for positives lowers them, hence one a class.
+
+    Returns:
+        Loss a row, shape (batch,), or multi-label a label, shape (batch, classes).
+
+    Raises:
+        UserError: alpha names an unknown class.
+
+    Example:
+        >>> two = Classes(("no", "yes"), np.array([2, 1]), 3)
+        >>> float(loss(np.array([[0.0, 1.0]]), np.array([[0.0, 0.0]]), two)[0])  # log 2 / 4
+        0.17328679513998632
+    """
+    weights = ops.convert_to_tensor(_alphas(classes, alpha), dtype=logits.dtype)
+    if classes.multilabel:
+        signed = (2 * labels - 1) * logits
+        log_p, log_rest = -ops.softplus(-signed), -ops.softplus(signed)
+        return -(labels * weights + 1 - labels) * ops.exp(gamma * log_rest) * log_p
+    log_p = ops.sum(labels * ops.log_softmax(logits, axis=-1), axis=-1)
+    # log(1 - p_y) is the log of the sum of the other classes' probabilities.
+    others = ops.logsumexp(ops.where(labels > 0, ops.full_like(logits, -1e4), logits), axis=-1)
+    log_rest = others - ops.logsumexp(logits, axis=-1)
+    return -ops.sum(labels * weights, axis=-1) * ops.exp(gamma * log_rest) * log_p
+
+
+def inverse(
+    logits: np.ndarray,
+    classes: Classes,
+    *,
+    gamma: float,
+    alpha: dict[str, float] | None,
+) -> np.ndarray:
+    """Return logits of p(class | x), by the focal loss's own inverse.
+
+    eta_c is proportional to h(q_c) / alpha_c with q = softmax(z) and
+    h(v) = v / [(1-v)^gamma - gamma (1-v)^(gamma-1) v log v]. Source: Charoenphakdee, Vongkulbhisal,
+    Chairatanakul and Sugiyama, On Focal Loss for Class-Posterior Probability Estimation, 2021,
+    theorem 11. In log space, so that confident outputs lose no digits.
+
+    Args:
+        logits: the network's outputs, shape (rows, classes).
+        classes: the classes as they stand in the rows trained on.
+        gamma: as in `loss`.
+        alpha: as in `loss`.
+
+    Returns:
+        Logits whose softmax (multi-label: sigmoid) are the probabilities, shape (rows, classes).
+    """
+    logits = logits.astype(np.float64)
+    log_alpha = np.log(_alphas(classes, alpha))
+    if classes.multilabel:
+        log_p, log_rest = -np.logaddexp(0, -logits), -np.logaddexp(0, logits)
+        return _log_h(log_p, log_rest, gamma) - _log_h(log_rest, log_p, gamma) - log_alpha
+    total = np.logaddexp.reduce(logits, axis=1, keepdims=True)
+    rest = np.stack(
+        [np.logaddexp.reduce(np.delete(logits, c, axis=1), axis=1) for c in range(logits.shape[1])],
+        axis=1,
+    )
+    return _log_h(logits - total, rest - total, gamma) - log_alpha
+
+
+def _log_h(log_v: np.ndarray, log_rest: np.ndarray, gamma: float) -> np.ndarray:
+    """log h(v) = log v - (gamma-1) log(1-v) - log[(1-v) - gamma v log v]."""
+    # At v -> 1, -log v = (1-v) + ...; exp(log_rest) keeps the digits that log v has lost.
+    surprise = np.where(log_v > -1e-12, np.exp(log_rest), -log_v)
+    bracket = np.exp(log_rest) + gamma * np.exp(log_v) * surprise
+    return log_v - (gamma - 1) * log_rest - np.log(bracket)
+
+
+def _alphas(classes: Classes, alpha: dict[str, float] | None) -> np.ndarray:
+    unknown = set(alpha or {}) - set(classes.names)
+    if unknown:
+        raise UserError(
+            f"params.yaml: losses.focal.alpha: {min(unknown)!r} is no class of this data "
+            f"set: there are {', '.join(classes.names)}."
+        )
+    return np.array([(alpha or {}).get(name, 1.0) for name in classes.names])

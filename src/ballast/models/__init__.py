@@ -1,0 +1,1 @@
+"""Models: networks from tokens or numeric features to logits."""

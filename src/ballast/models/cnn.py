@@ -1,0 +1,45 @@
+"""Convolution over word vectors, the largest response of each filter, linear layer."""
+
+from typing import Annotated
+
+import keras
+from pydantic import Field
+
+from ballast.errors import UserError
+from ballast.network import Inputs, finish, largest_windows, look_up, token_input
+
+
+def build(
+    inputs: Inputs,
+    *,
+    filters: Annotated[int, Field(ge=1)] = 128,
+    width: Annotated[int, Field(ge=1)] = 7,
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
+    trainable: bool | None = None,
+) -> keras.Model:
+    """Return Embedding -> Conv1D(filters, width) -> global max pooling -> Dense(classes).
+
+    Source: Collobert, Weston, Bottou, Karlen, Kavukcuoglu and Kuksa, Natural Language Processing
+    (Almost) from Scratch, 2011; one width of Kim 2014.
+
+    Args:
+        inputs: word vectors, numeric columns (joined after pooling) and number of logits.
+        filters: number of filters.
+        width: words that a filter sees.
+        dropout: share of the pooled responses that is left out in training.
+        trainable: whether the word vectors are trained; null trains random vectors only.
+
+    Returns:
+        A model from {"tokens": (batch, tokens)[, "features": (batch, columns)]} to logits.
+
+    Raises:
+        UserError: the embedding gives no text.
+    """
+    if inputs.vectors is None:
+        raise UserError(
+            "params.yaml: model: cnn reads texts, and the embedding gives none: use model: mlp."
+        )
+    trained = not inputs.pretrained if trainable is None else trainable
+    tokens = token_input()
+    pooled = largest_windows(look_up(tokens, inputs, trained), filters, [width])
+    return finish(tokens, pooled, inputs, dropout)

@@ -1,0 +1,46 @@
+"""TextCNN with a static and a trainable channel (Kim 2014, CNN-multichannel)."""
+
+from typing import Annotated
+
+import keras
+from keras import layers
+from pydantic import Field
+
+from ballast.errors import UserError
+from ballast.network import Inputs, finish, largest_windows, look_up, token_input
+
+
+def build(
+    inputs: Inputs,
+    *,
+    filters: Annotated[int, Field(ge=1)] = 100,
+    widths: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)] = [3, 4, 5],  # noqa: B006
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
+) -> keras.Model:
+    """Return two channels of word vectors -> filters of several widths -> max pooling -> Dense.
+
+    Both channels start from the same vectors; one is trained. Each filter is applied to both and
+    the results are added, which is the filter applied to the sum of the channels. Source: Kim,
+    Convolutional Neural Networks for Sentence Classification, 2014, section 3.1.
+
+    Args:
+        inputs: word vectors, numeric columns (joined after pooling) and number of logits.
+        filters: number of filters of each width.
+        widths: words that the filters see.
+        dropout: share of the pooled responses that is left out in training.
+
+    Returns:
+        A model from {"tokens": (batch, tokens)[, "features": (batch, columns)]} to logits.
+
+    Raises:
+        UserError: the embedding gives no text.
+    """
+    if inputs.vectors is None:
+        raise UserError(
+            "params.yaml: model: two_channel_cnn reads texts, and the embedding gives none: use "
+            "model: mlp."
+        )
+    tokens = token_input()
+    channels = [look_up(tokens, inputs, trainable) for trainable in (False, True)]
+    pooled = largest_windows(layers.Add()(channels), filters, widths)
+    return finish(tokens, pooled, inputs, dropout)

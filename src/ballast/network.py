@@ -1,0 +1,79 @@
+"""What every model is built from: its inputs, word vectors, and the last layer."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What goes into a network and how many numbers come out.
+
+    Attributes:
+        vectors: a vector for each token number, shape (vocabulary + 2, dimensions), or None where
+            there is no text.
+        pretrained: whether the vectors mean something already.
+        features: number of numeric columns, 0 where there are none.
+        outputs: number of logits.
+    """
+
+    vectors: np.ndarray | None
+    pretrained: bool
+    features: int
+    outputs: int
+
+
+@keras.saving.register_keras_serializable("ballast")
+class FrozenVectors(layers.Embedding):
+    """Word vectors that are not trained; they are kept with the embedding, not with the network."""
+
+    def save_own_variables(self, store: Any) -> None:
+        """Save nothing."""
+
+    def load_own_variables(self, store: Any) -> None:
+        """Load nothing: the vectors were set when the network was built."""
+
+
+def token_input() -> keras.KerasTensor:
+    """Return the input of token numbers, int32, shape (batch, tokens); 0 is padding."""
+    return keras.Input((None,), dtype="int32", name="tokens")
+
+
+def look_up(tokens: keras.KerasTensor, inputs: Inputs, trainable: bool) -> keras.KerasTensor:
+    """Return the tokens' vectors, shape (batch, tokens, dimensions)."""
+    kind = layers.Embedding if trainable else FrozenVectors
+    layer = kind(*inputs.vectors.shape, trainable=trainable)
+    layer.build()
+    layer.embeddings.assign(inputs.vectors)
+    return layer(tokens)
+
+
+def largest_windows(
+    vectors: keras.KerasTensor, filters: int, widths: list[int]
+) -> keras.KerasTensor:
+    """Return each filter's largest response over a text, shape (batch, filters * widths).
+
+    Every text is followed by as many zero vectors as the filter is wide, so the response to
+    padding alone takes part for each text alike: a row's result doesn't depend on its batch.
+    """
+    pooled = []
+    for width in widths:
+        padded = layers.ZeroPadding1D((0, width))(vectors)
+        responses = layers.Conv1D(filters, width, activation="relu")(padded)
+        pooled.append(layers.GlobalMaxPooling1D()(responses))
+    return layers.Concatenate()(pooled) if len(pooled) > 1 else pooled[0]
+
+
+def finish(
+    tokens: keras.KerasTensor, hidden: keras.KerasTensor, inputs: Inputs, dropout: float
+) -> keras.Model:
+    """Join the numeric columns, if any, to the text's representation, and put the logits on top."""
+    sources = {"tokens": tokens}
+    if inputs.features:
+        sources["features"] = keras.Input((inputs.features,), name="features")
+        hidden = layers.Concatenate()([hidden, sources["features"]])
+    hidden = layers.Dropout(dropout)(hidden)
+    return keras.Model(sources, layers.Dense(inputs.outputs, name="logits")(hidden))

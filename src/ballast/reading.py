@@ -1,0 +1,157 @@
+"""Read CSV, TSV, JSON Lines and Parquet, plain or gzipped, record by record; lose none silently."""
+
+import csv
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TextIO
+
+import pyarrow.parquet as pq
+
+from ballast.dataset import Dataset
+from ballast.errors import UserError
+
+SUFFIXES = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+}
+# A field may be as long as a document; the csv module's own limit is 128 KiB.
+csv.field_size_limit(2**31 - 1)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record of a file: its fields by column name, or why it could not be read.
+
+    `row` is the line on which the record starts (CSV, TSV, JSON Lines) or its number (Parquet),
+    counted from 1.
+    """
+
+    row: int
+    fields: dict[str, Any]
+    fault: str | None = None
+    raw: str = ""
+
+
+def read(path: Path, dataset: Dataset) -> Iterator[Record]:
+    """Yield every record of a file.
+
+    Raises:
+        UserError: the file or a column is missing, the format is unknown, a quote never closes.
+    """
+    if not path.is_file():
+        found = sorted(p.name for p in path.parent.glob("*")) if path.parent.is_dir() else []
+        raise UserError(
+            f"{path} does not exist. {path.parent}/ holds: {', '.join(found) or 'nothing'}. "
+            "Put the file there (for a public data set: `ballast fetch NAME`), or mend the file "
+            "name in the dataset's block in params.yaml."
+        )
+    form = dataset.format or _format(path)
+    if form == "parquet":
+        yield from _read_parquet(path, dataset)
+        return
+    opener = gzip.open if path.suffix == ".gz" else open
+    # surrogateescape keeps undecodable bytes visible, so that the row can be named.
+    encoding = "utf-8-sig" if dataset.encoding.lower() in ("utf-8", "utf8") else dataset.encoding
+    try:
+        with opener(path, "rt", encoding=encoding, errors="surrogateescape", newline="") as stream:
+            if form == "jsonl":
+                yield from _read_jsonl(stream, dataset, path)
+            else:
+                yield from _read_csv(stream, dataset, path, "\t" if form == "tsv" else ",")
+    except LookupError as error:
+        raise UserError(f"params.yaml: encoding {dataset.encoding!r} is not known.") from error
+    except (gzip.BadGzipFile, EOFError) as error:
+        raise UserError(
+            f"{path} is not a whole gzip file: {error}. Fetch or pack it anew."
+        ) from error
+
+
+def _format(path: Path) -> str:
+    suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+    if suffix.lower() not in SUFFIXES:
+        raise UserError(
+            f"{path}: the format does not follow from the name. Set `format` in the dataset's "
+            "block in params.yaml to csv, tsv, jsonl or parquet."
+        )
+    return SUFFIXES[suffix.lower()]
+
+
+def _read_csv(stream: TextIO, dataset: Dataset, path: Path, separator: str) -> Iterator[Record]:
+    reader = csv.reader(
+        stream,
+        delimiter=dataset.separator or separator,
+        quotechar=dataset.quote,
+        quoting=csv.QUOTE_NONE if dataset.quote is None else csv.QUOTE_MINIMAL,
+        strict=True,
+    )
+    columns = dataset.columns
+    if columns is None:
+        columns = next(reader, [])
+    _require(columns, dataset, path)
+    while True:
+        row = reader.line_num + 1
+        try:
+            values = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            if "unexpected end of data" in str(error):
+                raise UserError(
+                    f"{path}, row {row}: a quotation mark opens here and never closes, so the rest "
+                    "of the file would be one field. Mend the row, or set `quote: null` in the "
+                    "dataset's block in params.yaml if quotation marks are plain text."
+                ) from error
+            yield Record(row, {}, f"malformed quoting ({error})")
+            continue
+        raw = (dataset.separator or separator).join(values)
+        if not values:
+            yield Record(row, {}, "empty line", raw)
+        elif len(values) != len(columns):
+            yield Record(row, {}, f"{len(values)} fields instead of {len(columns)}", raw)
+        else:
+            yield Record(row, dict(zip(columns, values, strict=True)), None, raw)
+
+
+def _read_jsonl(stream: TextIO, dataset: Dataset, path: Path) -> Iterator[Record]:
+    seen: set[str] = set()
+    for row, line in enumerate(stream, 1):
+        try:
+            fields = json.loads(line)
+        except ValueError as error:
+            yield Record(row, {}, f"not JSON ({error})", line)
+            continue
+        if not isinstance(fields, dict):
+            yield Record(row, {}, "not a JSON object", line)
+            continue
+        seen |= fields.keys()
+        yield Record(row, fields, None, line)
+    # A key may be left out of single objects; one that no object has is a mistaken name.
+    _require(sorted(seen), dataset, path)
+
+
+def _read_parquet(path: Path, dataset: Dataset) -> Iterator[Record]:
+    table = pq.ParquetFile(path)
+    _require(table.schema_arrow.names, dataset, path)
+    row = 0
+    for batch in table.iter_batches(columns=dataset.used_columns()):
+        for fields in batch.to_pylist():
+            row += 1
+            yield Record(row, fields, None, str(fields))
+
+
+def _require(columns: list[str], dataset: Dataset, path: Path) -> None:
+    for name in dataset.used_columns():
+        if name not in columns:
+            close = get_close_matches(name, columns, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise UserError(
+                f"{path} has no column {name!r}, which the dataset's block in params.yaml names; "
+                f"found: {', '.join(columns)}.{hint} A file without a header line needs `columns`."
+            )

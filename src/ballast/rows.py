@@ -1,0 +1,180 @@
+"""From records to clean rows with stable ids; what cannot be used is rejected with its reason."""
+
+import math
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+from ballast.dataset import Dataset
+from ballast.reading import Record
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A usable row. `labels` are sorted names; `part` is the given part, if any."""
+
+    file: str
+    row: int
+    text: str | None
+    features: tuple[float, ...]
+    labels: tuple[str, ...]
+    group: str | None
+    part: str | None
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A row that is not used, and why."""
+
+    file: str
+    row: int
+    reason: str
+    content: str
+
+
+@dataclass
+class Rows:
+    """All rows of a data set: rows read = len(kept) + len(rejected)."""
+
+    kept: list[Row] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+
+    def reject(self, file: str, row: int, reason: str, content: str) -> None:
+        """Set a row aside with its reason and the beginning of its content."""
+        self.rejected.append(Rejected(file, row, reason, content[:200].strip()))
+
+
+class _FaultError(Exception):
+    """Why a record is not usable."""
+
+
+def clean(
+    record: Record, file: str, part: str | None, dataset: Dataset, names: dict[str, str] | None
+) -> Row | Rejected:
+    """Return the record as a row, or its rejection.
+
+    Args:
+        file: the file's name, for reports.
+        part: the given part that the file is, if any.
+        names: label as written -> its name; None leaves labels as they are.
+    """
+    try:
+        if record.fault:
+            raise _FaultError(record.fault)
+        return Row(
+            file,
+            record.row,
+            _text(record.fields, dataset.text),
+            tuple(_number(record.fields, name) for name in dataset.features),
+            _labels(record.fields, dataset, names),
+            _name(record.fields, dataset.group, "group"),
+            _part(record.fields, dataset.split) if dataset.split else part,
+            _name(record.fields, dataset.id, "id") or "",
+        )
+    except _FaultError as fault:
+        return Rejected(file, record.row, str(fault), record.raw[:200].strip())
+
+
+def _string(value: Any) -> str:
+    """Return a field as NFC text; numbers and truth values as they are written in JSON."""
+    if value is None:
+        return ""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise _FaultError("broken encoding")
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def _text(fields: dict[str, Any], column: str | None) -> str | None:
+    if column is None:
+        return None
+    text = _string(fields.get(column))
+    # Control and format characters alone (a byte-order mark, a zero-width space) show nothing.
+    if not any(unicodedata.category(letter)[0] not in "CZ" for letter in text):
+        raise _FaultError("empty text")
+    return text
+
+
+def _number(fields: dict[str, Any], column: str) -> float:
+    text = _string(fields.get(column))
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise _FaultError(f"feature {column} is not a finite number: {text!r}")
+    return number
+
+
+def _labels(
+    fields: dict[str, Any], dataset: Dataset, names: dict[str, str] | None
+) -> tuple[str, ...]:
+    value = fields.get(dataset.label)
+    if isinstance(value, list):
+        found = [_string(item) for item in value]
+    elif dataset.label_separator:
+        found = [item.strip() for item in _string(value).split(dataset.label_separator)]
+    else:
+        found = [_string(value)]
+    found = [item for item in found if item]
+    if not found:
+        raise _FaultError("no label")
+    if names is not None:
+        unknown = [item for item in found if item not in names]
+        if unknown:
+            raise _FaultError(f"label {unknown[0]!r} is not in label_names")
+        found = [names[item] for item in found]
+    return tuple(sorted(set(found)))
+
+
+def _name(fields: dict[str, Any], column: str | None, role: str) -> str | None:
+    if column is None:
+        return None
+    text = _string(fields.get(column))
+    if not text:
+        raise _FaultError(f"no {role}")
+    return text
+
+
+def _part(fields: dict[str, Any], column: str) -> str:
+    text = _string(fields.get(column)).lower()
+    if text not in PARTS:
+        raise _FaultError(f"split {text!r} is not train, validation or test")
+    return text
+
+
+def number(rows: Rows, own: bool) -> Rows:
+    """Give every row a stable id and sort the rows by it.
+
+    Without ids of its own, a row's id is a hash of all that it holds, so it does not change when
+    the file is reordered or grows; rows that agree in everything are told apart by a counter.
+    With ids of its own, a second row with the same id is rejected.
+
+    Args:
+        rows: its rows carry their own id, or an empty one.
+        own: whether the data set names an id column.
+    """
+    numbered = Rows(rejected=list(rows.rejected))
+    seen: Counter[str] = Counter()
+    for row in rows.kept:
+        key = row.id if own else _hash(row)
+        seen[key] += 1
+        if own and seen[key] > 1:
+            numbered.reject(row.file, row.row, f"id {key!r} was seen before", row.text or "")
+            continue
+        name = key if seen[key] == 1 else f"{key}-{seen[key]}"
+        numbered.kept.append(
+            Row(row.file, row.row, row.text, row.features, row.labels, row.group, row.part, name)
+        )
+    numbered.kept.sort(key=lambda row: row.id)
+    return numbered
+
+
+def _hash(row: Row) -> str:
+    content = (row.text, row.features, row.labels, row.group, row.part)
+    return blake2b(repr(content).encode(), digest_size=8).hexdigest()

@@ -1,0 +1,1 @@
+"""Samplers: which training rows to use, and how often."""

@@ -1,0 +1,45 @@
+"""Random oversampling: rows of small classes are drawn again until they are many enough."""
+
+from typing import Annotated
+
+import numpy as np
+from imblearn.over_sampling import RandomOverSampler
+from pydantic import Field
+
+from ballast.classes import Classes
+from ballast.drawing import labels_of_one, times
+
+
+def sample(
+    targets: np.ndarray,
+    classes: Classes,
+    seed: int,
+    *,
+    ratio: Annotated[float, Field(gt=0, le=1)] = 1.0,
+) -> np.ndarray:
+    """Return how often to use each row: n'_c = max(n_c, ratio * max n), repeats at random.
+
+    Every row is used at least once. Source: imbalanced-learn's RandomOverSampler; a safe baseline
+    for networks (Buda, Maki and Mazurowski 2018).
+
+    Args:
+        targets: multi-hot labels of the training rows, shape (rows, classes).
+        classes: the classes as they stand in these rows.
+        seed: seed of the draw.
+        ratio: size of each class after it, as a share of the largest; larger ones stay.
+
+    Returns:
+        Times for each row, int, shape (rows,).
+
+    Raises:
+        UserError: the rows are multi-label.
+
+    Example:
+        >>> two = Classes(("no", "yes"), np.array([2, 1]), 3)
+        >>> sample(np.array([[1, 0], [1, 0], [0, 1]]), two, seed=0)
+        array([1, 1, 2])
+    """
+    labels = labels_of_one(targets, "random_over")
+    wanted = np.maximum(classes.counts, np.round(ratio * classes.counts.max()).astype(int))
+    strategy = {code: int(wanted[code]) for code in np.unique(labels)}
+    return times(RandomOverSampler(sampling_strategy=strategy, random_state=seed), labels)

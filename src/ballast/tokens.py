@@ -1,0 +1,104 @@
+"""Texts to tokens, tokens to numbers."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import regex
+
+from ballast.errors import UserError
+
+PADDING, UNKNOWN = 0, 1
+RESERVED = 2
+# In this order: pictographs with their joiners and modifiers; single letters of scripts that put
+# no space between words; words with inner apostrophes; numbers; marks that carry meaning.
+PATTERN = regex.compile(
+    r"\p{Extended_Pictographic}(?:[\p{M}\u200d\U0001f3fb-\U0001f3ff]|\p{Extended_Pictographic})*"
+    r"|[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]\p{M}*"
+    r"|(?:\p{L}\p{M}*)+(?:'(?:\p{L}\p{M}*)+)*'?"
+    r"|\p{N}+|[!?%\p{Sc}]"
+)
+APOSTROPHES = str.maketrans("’ʼ＇", "'''")
+# "don't" stays one word as in most vector files, "l'entreprise" and "dell'arte" are two.
+KEPT_WHOLE = {"t", "s", "d", "m", "re", "ve", "ll", "hui"}
+
+
+def tokenize(text: str) -> list[str]:
+    """Return the tokens of a text: lower-case words, numbers, pictographs and a few marks.
+
+    Example:
+        >>> tokenize("L'entreprise n’a pas dit «\xa0aujourd'hui\xa0»: +3,5 % 🎉")
+        ["l'", 'entreprise', "n'", 'a', 'pas', 'dit', "aujourd'hui", '3', '5', '%', '🎉']
+    """
+    folded = unicodedata.normalize("NFC", text).lower().translate(APOSTROPHES)
+    tokens = []
+    for found in PATTERN.findall(folded):
+        if "'" in found:
+            tokens.extend(_split_elisions(found))
+        else:
+            tokens.append(found)
+    return tokens
+
+
+def _split_elisions(word: str) -> list[str]:
+    # A closing apostrophe may be a quotation mark; it tells nothing.
+    first, *rest = word.rstrip("'").split("'")
+    tokens = [first]
+    for piece in rest:
+        if piece in KEPT_WHOLE:
+            tokens[-1] += "'" + piece
+        else:
+            tokens[-1] += "'"
+            tokens.append(piece)
+    return tokens
+
+
+def build_vocabulary(texts: Iterable[Sequence[str]], size: int, min_count: int) -> list[str]:
+    """Return the most frequent tokens, most frequent first, equal ones in alphabetical order.
+
+    Args:
+        texts: tokens of each training row.
+        size: at most so many tokens.
+        min_count: tokens seen less often are left out.
+
+    Raises:
+        UserError: no token is frequent enough.
+    """
+    counts: Counter[str] = Counter()
+    for tokens in texts:
+        counts.update(tokens)
+    frequent = [token for token, count in counts.items() if count >= min_count]
+    frequent.sort(key=lambda token: (-counts[token], token))
+    if not frequent:
+        raise UserError(
+            f"no word of the training texts occurs {min_count} times: lower min_count in the "
+            "embedding's block in params.yaml."
+        )
+    return frequent[:size]
+
+
+def encode(
+    texts: Sequence[Sequence[str]], vocabulary: Sequence[str], max_tokens: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return all texts as one flat array of token numbers, and where each text begins.
+
+    Args:
+        texts: tokens of each row.
+        vocabulary: token k has the number k + 2; 0 is padding, 1 an unknown token.
+        max_tokens: what a text has beyond is cut off.
+
+    Returns:
+        tokens, uint16 or uint32, shape (all tokens,); offsets, int64, shape (rows + 1,): text i is
+        tokens[offsets[i]:offsets[i + 1]].
+    """
+    numbers = {token: number for number, token in enumerate(vocabulary, RESERVED)}
+    dtype = np.uint16 if len(vocabulary) + RESERVED <= 2**16 else np.uint32
+    lengths = [min(len(tokens), max_tokens) for tokens in texts]
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    flat = np.fromiter(
+        (numbers.get(token, UNKNOWN) for tokens in texts for token in tokens[:max_tokens]),
+        dtype=dtype,
+        count=offsets[-1],
+    )
+    return flat, offsets

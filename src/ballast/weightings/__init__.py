@@ -1,0 +1,1 @@
+"""Weightings: how much each class counts in the loss."""

@@ -1,0 +1,22 @@
+"""No weights: every row counts the same."""
+
+import numpy as np
+
+from ballast.classes import Classes
+
+
+def weigh(classes: Classes) -> np.ndarray:
+    """Return a weight of 1 for each class, and for each label's absence and presence.
+
+    Args:
+        classes: the classes as they stand in the rows to train on, after resampling.
+
+    Returns:
+        Weights, shape (classes,), or multi-label (2, classes): row 0 for absent, 1 for present.
+
+    Example:
+        >>> weigh(Classes(("no", "yes"), np.array([2, 1]), 3))
+        array([1., 1.])
+    """
+    count = len(classes.names)
+    return np.ones((2, count) if classes.multilabel else count)

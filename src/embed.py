@@ -1,0 +1,72 @@
+"""Stage 4, embed: turn texts into token numbers and word vectors, scale numeric columns.
+
+Run by `dvc repro embed`. Reads `data/prepared/`, `data/split/` and the sampler's new texts. Writes
+every row to `data/embedded/` (`tokens.npy`, `offsets.npy`, `features.npy`, in the rows' order) and
+what prediction needs to `models/embedding/`. Vocabulary, vectors and scaler see training rows only.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from sklearn.preprocessing import StandardScaler
+
+from ballast import params, storage
+from ballast.corpus import Corpus, Embedded
+from ballast.errors import UserError, run
+
+DATA, MODEL = Path("data/embedded"), Path("models/embedding")
+
+
+def read_corpus(vectors: str) -> Corpus:
+    """Read the prepared rows, then the sampler's new texts."""
+    rows = storage.read_table(Path("data/prepared/rows.parquet"), ["text", "features"])
+    parts = storage.read_table(Path("data/split/rows.parquet"), ["part"])["part"].to_pylist()
+    new = storage.read_table(Path("data/resampled/augmented.parquet"))["text"].to_pylist()
+    texts = rows["text"].to_pylist()
+    features = rows["features"].combine_chunks()
+    path = Path("data/vectors") / vectors
+    if not path.is_file():
+        found = sorted(file.name for file in path.parent.glob("*"))
+        raise UserError(f"params.yaml: vectors: {path} does not exist; there are {found}.")
+    return Corpus(
+        texts=None if texts[0] is None else texts + new,
+        features=features.flatten().to_numpy().reshape(len(features), -1),
+        training=np.array([part == "train" for part in parts] + [True] * len(new)),
+        vectors=path,
+    )
+
+
+def write_features(corpus: Corpus) -> None:
+    """Write the numeric columns with mean 0 and variance 1 over the training rows."""
+    if corpus.features.shape[1] == 0:
+        return
+    scaler = StandardScaler().fit(corpus.features[corpus.training[: len(corpus.features)]])
+    np.save(DATA / "features.npy", scaler.transform(corpus.features).astype(np.float32))
+    scale = {"mean": scaler.mean_.tolist(), "scale": scaler.scale_.tolist()}
+    storage.write_json(MODEL / "scaler.json", scale)
+
+
+def write_tokens(embedded: Embedded) -> None:
+    """Write the texts as token numbers, and the vocabulary with its vectors."""
+    np.save(DATA / "tokens.npy", embedded.tokens)
+    np.save(DATA / "offsets.npy", embedded.offsets)
+    np.save(MODEL / "vectors.npy", embedded.vectors)
+    storage.write_json(MODEL / "vocabulary.json", embedded.vocabulary)
+    storage.write_json(MODEL / "embedding.json", {"pretrained": embedded.pretrained})
+
+
+def main() -> None:
+    """Embed all rows."""
+    settings = params.load()
+    embedding, options = params.select(settings, "embedding")
+    corpus = read_corpus(settings["vectors"])
+    storage.fresh_folder(DATA)
+    storage.fresh_folder(MODEL)
+    write_features(corpus)
+    embedded = embedding.embed(corpus, settings["seed"], **options)
+    if embedded is not None:
+        write_tokens(embedded)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,184 @@
+"""Stage 1, prepare: read the chosen data set into clean rows with stable ids.
+
+Run by `dvc repro prepare`. Reads `data/raw/<dataset>/`. Writes to `data/prepared/` the rows
+(`rows.parquet`), the rejected rows with their reasons (`rejected.csv`) and the classes
+(`classes.json`), and the numbers of rows to `metrics/data.json`.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from ballast import dataset as datasets
+from ballast import duplicates, params, storage
+from ballast.dataset import Dataset
+from ballast.errors import UserError, run
+from ballast.progress import track
+from ballast.reading import read
+from ballast.rows import PARTS, Rejected, Row, Rows, clean, number
+
+OUTPUT = Path("data/prepared")
+
+
+def read_rows(folder: Path, dataset: Dataset) -> Rows:
+    """Read and clean all files of the data set."""
+    names = label_names(folder, dataset)
+    rows = Rows()
+    for part, file in dataset.parts():
+        for record in track(read(folder / file, dataset), f"reading {file}"):
+            row = clean(record, file, part, dataset, names)
+            (rows.kept if isinstance(row, Row) else rows.rejected).append(row)
+    if not rows.kept:
+        reasons = Counter(item.reason for item in rows.rejected).most_common(3)
+        raise UserError(
+            f"no row of {folder} can be used; {len(rows.rejected)} were rejected, most often: "
+            + "; ".join(f"{reason} ({count})" for reason, count in reasons)
+        )
+    return rows
+
+
+def label_names(folder: Path, dataset: Dataset) -> dict[str, str] | None:
+    """Return label as written -> name, from the mapping or the file that the block names."""
+    if not isinstance(dataset.label_names, str):
+        return dataset.label_names
+    path = folder / dataset.label_names
+    if not path.is_file():
+        raise UserError(f"params.yaml: label_names: {path} does not exist.")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return {str(number): line.strip() for number, line in enumerate(lines)}
+
+
+def drop_duplicates(rows: Rows) -> Rows:
+    """Reject texts that occur under different labels, and all but one of each exact duplicate.
+
+    Of duplicates in several given parts the test row stays, or else the validation row.
+    """
+    groups = duplicates.exact_groups(rows.kept)
+    conflicting = duplicates.conflicts(rows.kept, groups)
+    result = Rows(rejected=list(rows.rejected))
+    order = sorted(range(len(groups)), key=lambda i: -PARTS.index(rows.kept[i].part or "train"))
+    first: dict[int, Row] = {}
+    for i in order:
+        row = rows.kept[i]
+        if conflicting[i]:
+            reason = "the same content stands under different labels"
+        elif groups[i] in first:
+            reason = f"duplicate of {first[groups[i]].file}, row {first[groups[i]].row}"
+        else:
+            first[groups[i]] = row
+            continue
+        result.reject(row.file, row.row, reason, row.text or str(row.features))
+    kept = set(map(id, first.values()))
+    result.kept = [row for row in rows.kept if id(row) in kept]
+    return result
+
+
+def classes(rows: Iterable[Row], dataset: Dataset) -> dict:
+    """Return the task, the label names in order, and a binary task's positive class."""
+    sets = Counter(row.labels for row in rows)
+    counts: Counter[str] = Counter()
+    for labels, count in sets.items():
+        counts.update(dict.fromkeys(labels, count))
+    several = any(len(labels) > 1 for labels in sets)
+    if dataset.task == "multilabel":
+        found = "multilabel"
+    elif several or dataset.label_separator:
+        found = "multilabel" if several else _single(counts)
+    else:
+        found = _single(counts)
+    if len(counts) < 2:
+        raise UserError(
+            f"one class only: every usable row has the label {next(iter(counts))!r}. Check "
+            f"`label: {dataset.label}` in the dataset's block in params.yaml, and "
+            "data/prepared/rejected.csv for rows that were set aside."
+        )
+    task = dataset.task or found
+    if task != found:
+        raise UserError(
+            f"params.yaml: task is set to {task}, but the labels say {found}: {len(counts)} "
+            f"labels, {'several' if several else 'one'} a row. Mend `task` or leave it out."
+        )
+    names = sorted(counts)
+    result = {"task": task, "labels": names}
+    if task == "binary":
+        positive = dataset.positive or min(names, key=lambda name: (counts[name], name))
+        if positive not in names:
+            raise UserError(f"params.yaml: positive: {positive!r} is not one of {names}.")
+        result["positive"] = positive
+    return result
+
+
+def _single(counts: Counter) -> str:
+    return "binary" if len(counts) == 2 else "multiclass"
+
+
+def write_rows(rows: list[Row], groups: np.ndarray) -> None:
+    """Write the rows in the order of their ids; every later table keeps that order."""
+    storage.write_table(
+        OUTPUT / "rows.parquet",
+        {
+            "id": [row.id for row in rows],
+            "text": pa.array([row.text for row in rows], pa.string()),
+            "features": pa.array([row.features for row in rows], pa.list_(pa.float64())),
+            "labels": pa.array([row.labels for row in rows], pa.list_(pa.string())),
+            "group": pa.array([row.group for row in rows], pa.string()),
+            "part": pa.array([row.part for row in rows], pa.string()),
+            "duplicates": groups,
+            "file": [row.file for row in rows],
+            "row": [row.row for row in rows],
+        },
+    )
+
+
+def write_rejected(rejected: list[Rejected]) -> None:
+    """Write the rejected rows, each with its place, its reason and how it begins."""
+    order = sorted(rejected, key=lambda item: (item.file, item.row))
+    storage.write_csv(
+        OUTPUT / "rejected.csv",
+        ["file", "row", "reason", "content"],
+        [(item.file, item.row, item.reason, item.content) for item in order],
+    )
+
+
+def main() -> None:
+    """Read, clean, number, group and write the rows."""
+    settings = params.load()
+    dataset = datasets.selected(settings)
+    storage.fresh_folder(OUTPUT)
+    rows = read_rows(Path("data/raw") / settings["dataset"], dataset)
+    if dataset.duplicates == "drop":
+        rows = drop_duplicates(rows)
+    rows = number(rows, own=dataset.id is not None)
+    write_rejected(rows.rejected)
+    found = classes(rows.kept, dataset)
+    exact = duplicates.exact_groups(rows.kept)
+    groups = exact
+    if dataset.near_duplicates is not None:
+        groups = duplicates.near_groups(rows.kept, dataset.near_duplicates)
+    write_rows(rows.kept, groups)
+    storage.write_json(OUTPUT / "classes.json", found)
+
+    kept, rejected = len(rows.kept), len(rows.rejected)
+    numbers = {
+        "rows": kept + rejected,
+        "kept": kept,
+        "rejected": rejected,
+        "exact_duplicates": kept - int(exact.max()) - 1,
+        "near_duplicates": int(exact.max() - groups.max()),
+        "conflicting_labels": int(duplicates.conflicts(rows.kept, exact).sum()),
+    }
+    storage.write_json(Path("metrics/data.json"), numbers)
+    print(f"{kept + rejected} rows = {kept} kept + {rejected} rejected; {found['task']}")
+    for reason, count in Counter(item.reason.split(",")[0] for item in rows.rejected).most_common(
+        5
+    ):
+        print(f"  rejected: {count} x {reason}")
+    for name in ("exact_duplicates", "near_duplicates", "conflicting_labels"):
+        print(f"  {name.replace('_', ' ')}: {numbers[name]} rows")
+
+
+if __name__ == "__main__":
+    run(main)
