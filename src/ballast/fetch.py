@@ -3,7 +3,6 @@
 import difflib
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pooch
-from rich.console import Console
 from rich.progress import Progress
+
+from ballast.errors import UserError
+from ballast.progress import bars
 
 VARIABLE = "BALLAST_DATASETS"
 
@@ -20,7 +21,7 @@ VARIABLE = "BALLAST_DATASETS"
 pooch.get_logger().setLevel("CRITICAL")
 
 
-class FetchError(Exception):
+class FetchError(UserError):
     """A data set could not be fetched; the text says what, where, and what to do."""
 
 
@@ -168,7 +169,7 @@ def _bring(files: Mapping[DataFile, Path | None], target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         with (
             tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as work,
-            Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress,
+            bars() as progress,
         ):
             # Temporary folders, and the files pooch writes, are private to the user; a plain
             # folder of plain copies gets the usual permissions.

@@ -1,0 +1,44 @@
+# make repro: environment, pipeline, results. make test: environment with test packages, all tests.
+PYTHON ?= python3
+ENV := .venv
+# DVC starts the stages with `python`: that of the environment.
+export PATH := $(CURDIR)/$(ENV)/bin:$(PATH)
+
+.PHONY: repro test lint lock clean
+
+repro: $(ENV)/ready
+	ballast check
+	dvc repro
+	ballast show
+
+test: $(ENV)/ready-for-tests lint
+	pytest
+
+lint: $(ENV)/ready-for-tests
+	ruff check
+	ruff format --check
+
+$(ENV)/ready: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else \
+	  "Ballast needs Python 3.11 to 3.13; %s is %d.%d. Name another: make repro PYTHON=python3.12" \
+	  % (sys.executable, *v))'
+	$(PYTHON) -m venv $(ENV)
+	pip install --quiet --require-hashes -r requirements.txt
+	pip install --quiet --no-build-isolation --no-deps --no-index --editable .
+	touch $@
+
+$(ENV)/ready-for-tests: $(ENV)/ready requirements-test.txt
+	pip install --quiet --require-hashes -r requirements-test.txt
+	touch $@
+
+# Anew from pyproject.toml, with the newest versions that fit; needs uv.
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	  --no-emit-index-url --no-emit-find-links --upgrade pyproject.toml --group build \
+	  --output-file requirements.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	  --no-emit-index-url --no-emit-find-links --upgrade --constraints requirements.txt \
+	  --group test --output-file requirements-test.txt
+
+clean:
+	rm -rf $(ENV)

@@ -1,0 +1,69 @@
+"""Check the whole of `params.yaml`: also the blocks that no stage would read now."""
+
+import os
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from ballast.dataset import Dataset, selected
+from ballast.errors import UserError
+from ballast.params import FAMILIES, check, load, member, members, options, select
+
+
+def check_params(path: Path = Path("params.yaml")) -> dict[str, Any]:
+    """Return the parameters, every block held against the code that uses it.
+
+    Raises:
+        UserError: with all that is wrong, a line each.
+    """
+    # Losses and models import Keras, to which the settings of the train stage apply.
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    params = load(path)
+    faults = [*_selector_faults(params), *_block_faults(params)]
+    if faults:
+        raise UserError("\n       ".join(dict.fromkeys(faults)))
+    return params
+
+
+def _selector_faults(params: dict[str, Any]) -> list[str]:
+    faults = []
+    for selector in FAMILIES:
+        faults += _fault(select, params, selector)
+    faults += _fault(selected, params)
+    vectors = Path("data/vectors") / str(params["vectors"])
+    if not vectors.is_file():
+        faults.append(f"params.yaml: vectors: there is no file {vectors}.")
+    return faults
+
+
+def _block_faults(params: dict[str, Any]) -> list[str]:
+    from ballast.evaluation import evaluate
+    from ballast.splitting import split
+    from ballast.training import train
+
+    faults = []
+    for name, function in {"split": split, "training": train, "evaluation": evaluate}.items():
+        faults += _fault(options, function, params[name], name)
+    for name, block in params["datasets"].items():
+        faults += _fault(check, Dataset, block, f"datasets.{name}")
+    for selector, (folder, _) in FAMILIES.items():
+        known = members(folder)
+        for name in params[folder]:
+            if name in known:
+                faults += _fault(member, params, selector, name)
+            else:
+                close = get_close_matches(name, known, n=1)
+                hint = f" Did you mean {close[0]!r}?" if close else f" Known: {', '.join(known)}."
+                faults.append(f"params.yaml: unknown block {folder}.{name}.{hint}")
+        for name in sorted(set(known) - set(params[folder])):
+            faults.append(f"params.yaml: {folder} lacks a block for {name}: add `{name}: {{}}`.")
+    return faults
+
+
+def _fault(function, *arguments) -> list[str]:
+    try:
+        function(*arguments)
+    except UserError as error:
+        return [str(error)]
+    return []
