@@ -31,13 +31,18 @@ def read_rows(folder: Path, dataset: Dataset) -> Rows:
         for record in track(read(folder / file, dataset), f"reading {file}"):
             row = clean(record, file, part, dataset, names)
             (rows.kept if isinstance(row, Row) else rows.rejected).append(row)
+    return rows
+
+
+def require_rows(rows: Rows, folder: Path) -> None:
+    """Refuse a data set of which nothing is left."""
     if not rows.kept:
         reasons = Counter(item.reason for item in rows.rejected).most_common(3)
         raise UserError(
-            f"no row of {folder} can be used; {len(rows.rejected)} were rejected, most often: "
-            + "; ".join(f"{reason} ({count})" for reason, count in reasons)
+            f"no row of {folder} can be used; {len(rows.rejected)} were rejected"
+            + "".join(f"; {reason} ({count})" for reason, count in reasons)
+            + ". Mend the rows, or the dataset's block in params.yaml."
         )
-    return rows
 
 
 def label_names(folder: Path, dataset: Dataset) -> dict[str, str] | None:
@@ -47,8 +52,11 @@ def label_names(folder: Path, dataset: Dataset) -> dict[str, str] | None:
     path = folder / dataset.label_names
     if not path.is_file():
         raise UserError(f"params.yaml: label_names: {path} does not exist.")
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return {str(number): line.strip() for number, line in enumerate(lines)}
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 ({error}): save it as UTF-8.") from error
+    return {str(number): line.strip() for number, line in enumerate(lines) if line.strip()}
 
 
 def drop_duplicates(rows: Rows) -> Rows:
@@ -83,12 +91,10 @@ def classes(rows: Iterable[Row], dataset: Dataset) -> dict:
     for labels, count in sets.items():
         counts.update(dict.fromkeys(labels, count))
     several = any(len(labels) > 1 for labels in sets)
-    if dataset.task == "multilabel":
+    if several or dataset.task == "multilabel":
         found = "multilabel"
-    elif several or dataset.label_separator:
-        found = "multilabel" if several else _single(counts)
     else:
-        found = _single(counts)
+        found = "binary" if len(counts) == 2 else "multiclass"
     if len(counts) < 2:
         raise UserError(
             f"one class only: every usable row has the label {next(iter(counts))!r}. Check "
@@ -96,7 +102,7 @@ def classes(rows: Iterable[Row], dataset: Dataset) -> dict:
             "data/prepared/rejected.csv for rows that were set aside."
         )
     task = dataset.task or found
-    if task != found:
+    if task != found and (task, found) != ("multiclass", "binary"):
         raise UserError(
             f"params.yaml: task is set to {task}, but the labels say {found}: {len(counts)} "
             f"labels, {'several' if several else 'one'} a row. Mend `task` or leave it out."
@@ -108,11 +114,12 @@ def classes(rows: Iterable[Row], dataset: Dataset) -> dict:
         if positive not in names:
             raise UserError(f"params.yaml: positive: {positive!r} is not one of {names}.")
         result["positive"] = positive
+    elif dataset.positive is not None:
+        raise UserError(
+            f"params.yaml: positive: {dataset.positive!r} names the class of a binary task, but "
+            f"the labels say {task}: {', '.join(names)}. Leave it out."
+        )
     return result
-
-
-def _single(counts: Counter) -> str:
-    return "binary" if len(counts) == 2 else "multiclass"
 
 
 def write_rows(rows: list[Row], groups: np.ndarray) -> None:
@@ -148,11 +155,13 @@ def main() -> None:
     settings = params.load()
     dataset = datasets.selected(settings)
     storage.fresh_folder(OUTPUT)
-    rows = read_rows(Path("data/raw") / settings["dataset"], dataset)
+    folder = Path("data/raw") / settings["dataset"]
+    rows = read_rows(folder, dataset)
     if dataset.duplicates == "drop":
         rows = drop_duplicates(rows)
     rows = number(rows, own=dataset.id is not None)
     write_rejected(rows.rejected)
+    require_rows(rows, folder)
     found = classes(rows.kept, dataset)
     exact = duplicates.exact_groups(rows.kept)
     groups = exact
@@ -172,9 +181,8 @@ def main() -> None:
     }
     storage.write_json(Path("metrics/data.json"), numbers)
     print(f"{kept + rejected} rows = {kept} kept + {rejected} rejected; {found['task']}")
-    for reason, count in Counter(item.reason.split(",")[0] for item in rows.rejected).most_common(
-        5
-    ):
+    reasons = Counter(item.reason.split(",")[0] for item in rows.rejected)
+    for reason, count in reasons.most_common(5):
         print(f"  rejected: {count} x {reason}")
     for name in ("exact_duplicates", "near_duplicates", "conflicting_labels"):
         print(f"  {name.replace('_', ' ')}: {numbers[name]} rows")

@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from ballast import params, storage
 from ballast.classes import multi_hot
-from ballast.duplicates import components
 from ballast.errors import run
+from ballast.grouping import components
 from ballast.splitting import PARTS, split
 
 

@@ -1,6 +1,6 @@
 """Batches of rows from memory-mapped tokens and numeric columns."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,15 @@ class Table:
         if self.offsets is None:
             return np.zeros(len(rows), dtype=np.int64)
         return self.offsets[rows + 1] - self.offsets[rows]
+
+    def only(self, names: Container[str]) -> "Table":
+        """Return the table without what a network doesn't take: `names` of its inputs."""
+        texts = "tokens" in names
+        return Table(
+            self.tokens if texts else None,
+            self.offsets if texts else None,
+            self.features if "features" in names else None,
+        )
 
     def take(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Return the network's inputs for some rows; texts are padded to the longest of them."""

@@ -58,9 +58,9 @@ class Dataset(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> "Dataset":
         given = [self.train, self.validation, self.test]
-        if self.files is None and self.train is None:
+        if not self.files and not self.train:
             raise ValueError("name the file under `files`, or the given parts under train and test")
-        if self.files is not None and any(given):
+        if self.files and any(given):
             raise ValueError("`files` and given parts (train, validation, test) exclude each other")
         if self.split is not None and any(given):
             raise ValueError("a `split` column and given part files exclude each other")
@@ -90,7 +90,7 @@ def selected(params: dict[str, Any]) -> Dataset:
     Raises:
         UserError: no such block, or a block that the schema refuses.
     """
-    name, blocks = params["dataset"], params["datasets"]
+    name, blocks = params["dataset"], params["datasets"] or {}
     if name not in blocks:
         raise UserError(
             f"params.yaml: dataset: {name!r} has no block under datasets: "

@@ -1,27 +1,33 @@
 """Find exact and near-duplicates, so that none crosses the split."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import regex
 from rensa import RMinHash, RMinHashLSH
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from ballast.grouping import components, numbered
 from ballast.progress import track
 from ballast.rows import Row
 
 PERMUTATIONS = 128
-# 32 bands of 4 find a pair of similarity .8 with probability 1 - (1 - .8^4)^32 > 1 - 1e-7;
-# what they find too much is sorted out by the exact similarity.
-BANDS = 32
-WORDS = regex.compile(r"[\p{L}\p{M}]+|\p{N}|\p{Extended_Pictographic}|[\p{S}]")
+# Bands of r values find a pair of similarity s with probability 1 - (1 - s^r)^(128 / r): more than
+# 1 - 1e-7 for s = .8, r = 4. What they find too much is sorted out by the exact similarity.
+MISSED = 1e-7
+# Letters of scripts that put no space between words are words of their own.
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+WORDS = regex.compile(
+    rf"[{_UNSPACED}]\p{{M}}*|[\p{{L}}\p{{M}}--[{_UNSPACED}]]+"
+    r"|\p{N}|\p{Extended_Pictographic}|\p{S}",
+    regex.VERSION1,
+)
+DIGIT = regex.compile(r"\p{N}")
 
 
 def exact_groups(rows: Sequence[Row]) -> np.ndarray:
     """Return a group number for each row, shape (rows,): equal text and features, equal number."""
-    return _numbers([(row.text, row.features) for row in rows])
+    return numbered([(row.text, row.features) for row in rows])
 
 
 def near_groups(rows: Sequence[Row], threshold: float) -> np.ndarray:
@@ -36,36 +42,32 @@ def near_groups(rows: Sequence[Row], threshold: float) -> np.ndarray:
     if not rows or rows[0].text is None:
         return exact_groups(rows)
     folded = [_fold(row.text) for row in rows]
-    numbers = _numbers(folded)
+    numbers = numbered(folded)
     first = np.unique(numbers, return_index=True)[1]
     pairs = list(_near_pairs([_triples(folded[i]) for i in first], threshold))
     return components(pairs, len(first))[numbers]
 
 
-def components(pairs: Sequence[tuple[int, int]], count: int) -> np.ndarray:
-    """Return the connected component of each of `count` nodes, numbered by first appearance."""
-    left, right = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-    graph = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), shape=(count, count))
-    return _numbers(connected_components(graph, directed=False)[1].tolist())
-
-
-def _numbers(keys: Sequence[Hashable]) -> np.ndarray:
-    seen: dict[Hashable, int] = {}
-    return np.array([seen.setdefault(key, len(seen)) for key in keys], dtype=np.int64)
-
-
 def _fold(text: str) -> tuple[str, ...]:
-    words = WORDS.findall(text.casefold())
+    words = WORDS.findall(DIGIT.sub("0", text.casefold()))
     # A text of punctuation alone is compared as it stands.
-    return tuple("0" if word.isnumeric() else word for word in words) or (text,)
+    return tuple(words) or (text,)
 
 
 def _triples(words: tuple[str, ...]) -> frozenset[str]:
     return frozenset(" ".join(words[i : i + 3]) for i in range(max(1, len(words) - 2)))
 
 
+def _bands(threshold: float) -> int:
+    """Return the fewest bands that still find nearly every pair of the threshold's similarity."""
+    for rows in (4, 2):
+        if (1 - threshold**rows) ** (PERMUTATIONS // rows) < MISSED:
+            return PERMUTATIONS // rows
+    return PERMUTATIONS
+
+
 def _near_pairs(shingles: list[frozenset[str]], threshold: float) -> Iterator[tuple[int, int]]:
-    index = RMinHashLSH(threshold=threshold, num_perm=PERMUTATIONS, num_bands=BANDS)
+    index = RMinHashLSH(threshold=threshold, num_perm=PERMUTATIONS, num_bands=_bands(threshold))
     sketches = []
     for number, shingle in enumerate(track(shingles, "near-duplicates")):
         sketch = RMinHash(num_perm=PERMUTATIONS, seed=0)
@@ -76,7 +78,7 @@ def _near_pairs(shingles: list[frozenset[str]], threshold: float) -> Iterator[tu
         for other in index.query(sketch):
             if other > number:
                 common = len(shingles[number] & shingles[other])
-                if common >= threshold * (len(shingles[number] | shingles[other])):
+                if common / len(shingles[number] | shingles[other]) >= threshold:
                     yield number, other
 
 

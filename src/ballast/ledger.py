@@ -58,7 +58,10 @@ def correct(logits: np.ndarray, ledger: dict[str, Any]) -> np.ndarray:
     before = np.array(ledger["prior_before_sampling"])
     after = np.array(ledger["prior_after_sampling"])
     if ledger["task"] == "multilabel":
-        shift = _log_odds(before) - _log_odds(after) - np.log(weights[1] / weights[0])
+        # A label that no row or every row has keeps its logit, as far as sampling goes.
+        told = (before > 0) & (before < 1) & (after > 0) & (after < 1)
+        odds = [_log_odds(np.where(told, share, 0.5)) for share in (before, after)]
+        shift = odds[0] - odds[1] - np.log(weights[1] / weights[0])
     else:
         # A class that has no training row keeps its logit.
         present = (before > 0) & (after > 0)
@@ -76,6 +79,4 @@ def probabilities(logits: np.ndarray, multilabel: bool) -> np.ndarray:
 
 
 def _log_odds(share: np.ndarray) -> np.ndarray:
-    # A label that no row or every row has can't be told from its rows: no shift, rather than ±inf.
-    safe = np.where((share > 0) & (share < 1), share, 0.5)
-    return np.log(safe) - np.log1p(-safe)
+    return np.log(share) - np.log1p(-share)

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,17 @@ def token_input() -> keras.KerasTensor:
 
 
 def look_up(tokens: keras.KerasTensor, inputs: Inputs, trainable: bool) -> keras.KerasTensor:
-    """Return the tokens' vectors, shape (batch, tokens, dimensions)."""
+    """Return the tokens' vectors, shape (batch, tokens, dimensions); padding's are zero.
+
+    Without the mask, training would move the vector of padding too, and a row's result would
+    depend on how long the other texts of its batch are.
+    """
     kind = layers.Embedding if trainable else FrozenVectors
     layer = kind(*inputs.vectors.shape, trainable=trainable)
     layer.build()
     layer.embeddings.assign(inputs.vectors)
-    return layer(tokens)
+    real = ops.expand_dims(ops.not_equal(tokens, 0), axis=-1)
+    return layer(tokens) * ops.cast(real, "float32")
 
 
 def largest_windows(

@@ -41,7 +41,8 @@ def load(path: Path = Path("params.yaml")) -> dict[str, Any]:
     """Return the parameters, read by DVC's own YAML 1.2 reader, so that both see the same values.
 
     Raises:
-        UserError: unreadable YAML, an unknown or a missing top-level name, a seed that is no seed.
+        UserError: unreadable YAML, an unknown or a missing top-level name, a seed, a selector or a
+            block that is none.
     """
     try:
         params = YAML(typ="safe").load(path)
@@ -60,6 +61,12 @@ def load(path: Path = Path("params.yaml")) -> dict[str, Any]:
         raise UserError(
             f"{path}: seed must be a whole number from 0 to 4294967295; found {seed!r}."
         )
+    for name in ("dataset", "vectors", *FAMILIES):
+        if not isinstance(params[name], str):
+            raise UserError(f"{path}: {name} must be a name; found {params[name]!r}.")
+    for name in ("datasets", *BLOCKS, *(folder for folder, _ in FAMILIES.values())):
+        if not isinstance(params[name], dict | None):
+            raise UserError(f"{path}: {name} must be a block; found {params[name]!r}.")
     return params
 
 
@@ -137,6 +144,8 @@ def _line(fault: dict, where: str, known: list[str]) -> str:
         return f"params.yaml: unknown option {place}.{_nearest(str(fault['loc'][0]), known)}"
     if fault["type"] == "missing":
         return f"params.yaml: {place} is missing."
+    if fault["type"] == "value_error":
+        return f"params.yaml: {place}: {fault['ctx']['error']}."
     return f"params.yaml: {place}: {fault['msg']}; found {fault['input']!r}."
 
 

@@ -3,12 +3,15 @@
 import csv
 import gzip
 import json
-from collections.abc import Iterator
+import zlib
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TextIO
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ballast.dataset import Dataset
@@ -43,7 +46,8 @@ def read(path: Path, dataset: Dataset) -> Iterator[Record]:
     """Yield every record of a file.
 
     Raises:
-        UserError: the file or a column is missing, the format is unknown, a quote never closes.
+        UserError: the file or a column is missing, the file is damaged, the format or the encoding
+            is unknown, a quote never closes.
     """
     if not path.is_file():
         found = sorted(p.name for p in path.parent.glob("*")) if path.parent.is_dir() else []
@@ -53,13 +57,13 @@ def read(path: Path, dataset: Dataset) -> Iterator[Record]:
             "name in the dataset's block in params.yaml."
         )
     form = dataset.format or _format(path)
-    if form == "parquet":
-        yield from _read_parquet(path, dataset)
-        return
-    opener = gzip.open if path.suffix == ".gz" else open
+    opener = gzip.open if path.suffix.lower() == ".gz" else open
     # surrogateescape keeps undecodable bytes visible, so that the row can be named.
     encoding = "utf-8-sig" if dataset.encoding.lower() in ("utf-8", "utf8") else dataset.encoding
     try:
+        if form == "parquet":
+            yield from _read_parquet(path, dataset)
+            return
         with opener(path, "rt", encoding=encoding, errors="surrogateescape", newline="") as stream:
             if form == "jsonl":
                 yield from _read_jsonl(stream, dataset, path)
@@ -67,14 +71,21 @@ def read(path: Path, dataset: Dataset) -> Iterator[Record]:
                 yield from _read_csv(stream, dataset, path, "\t" if form == "tsv" else ",")
     except LookupError as error:
         raise UserError(f"params.yaml: encoding {dataset.encoding!r} is not known.") from error
-    except (gzip.BadGzipFile, EOFError) as error:
+    except UnicodeError as error:
+        raise UserError(
+            f"{path} is not in the encoding {dataset.encoding!r} ({error}). Set `encoding` in the "
+            "dataset's block in params.yaml."
+        ) from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise UserError(
             f"{path} is not a whole gzip file: {error}. Fetch or pack it anew."
         ) from error
+    except pa.ArrowException as error:
+        raise UserError(f"{path} is not a whole Parquet file: {error}.") from error
 
 
 def _format(path: Path) -> str:
-    suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+    suffix = Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix
     if suffix.lower() not in SUFFIXES:
         raise UserError(
             f"{path}: the format does not follow from the name. Set `format` in the dataset's "
@@ -83,9 +94,36 @@ def _format(path: Path) -> str:
     return SUFFIXES[suffix.lower()]
 
 
+class _Lines:
+    """A stream's lines, counted; those of a spoilt record can be read again."""
+
+    def __init__(self, stream: Iterable[str]) -> None:
+        self.stream = iter(stream)
+        self.again: deque[str] = deque()
+        self.record: list[str] = []
+        self.number = 0
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = self.again.popleft() if self.again else next(self.stream)
+        self.number += 1
+        self.record.append(line)
+        return line
+
+    def give_up(self) -> str:
+        """Return the first line of the record; the lines after it stand as records again."""
+        first, *others = self.record
+        self.again.extendleft(reversed(others))
+        self.number -= len(others)
+        return first
+
+
 def _read_csv(stream: TextIO, dataset: Dataset, path: Path, separator: str) -> Iterator[Record]:
+    lines = _Lines(stream)
     reader = csv.reader(
-        stream,
+        lines,
         delimiter=dataset.separator or separator,
         quotechar=dataset.quote,
         quoting=csv.QUOTE_NONE if dataset.quote is None else csv.QUOTE_MINIMAL,
@@ -93,10 +131,14 @@ def _read_csv(stream: TextIO, dataset: Dataset, path: Path, separator: str) -> I
     )
     columns = dataset.columns
     if columns is None:
-        columns = next(reader, [])
+        try:
+            columns = next(reader, [])
+        except csv.Error as error:
+            raise UserError(f"{path}: the header line has malformed quoting ({error}).") from error
     _require(columns, dataset, path)
     while True:
-        row = reader.line_num + 1
+        row = lines.number + 1
+        lines.record = []
         try:
             values = next(reader)
         except StopIteration:
@@ -108,7 +150,7 @@ def _read_csv(stream: TextIO, dataset: Dataset, path: Path, separator: str) -> I
                     "of the file would be one field. Mend the row, or set `quote: null` in the "
                     "dataset's block in params.yaml if quotation marks are plain text."
                 ) from error
-            yield Record(row, {}, f"malformed quoting ({error})")
+            yield Record(row, {}, "malformed quoting", lines.give_up())
             continue
         raw = (dataset.separator or separator).join(values)
         if not values:
@@ -124,7 +166,7 @@ def _read_jsonl(stream: TextIO, dataset: Dataset, path: Path) -> Iterator[Record
     for row, line in enumerate(stream, 1):
         try:
             fields = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             yield Record(row, {}, f"not JSON ({error})", line)
             continue
         if not isinstance(fields, dict):
@@ -137,7 +179,9 @@ def _read_jsonl(stream: TextIO, dataset: Dataset, path: Path) -> Iterator[Record
 
 
 def _read_parquet(path: Path, dataset: Dataset) -> Iterator[Record]:
-    table = pq.ParquetFile(path)
+    packed = path.suffix.lower() == ".gz"
+    source = pa.BufferReader(gzip.decompress(path.read_bytes())) if packed else path
+    table = pq.ParquetFile(source)
     _require(table.schema_arrow.names, dataset, path)
     row = 0
     for batch in table.iter_batches(columns=dataset.used_columns()):
@@ -153,5 +197,8 @@ def _require(columns: list[str], dataset: Dataset, path: Path) -> None:
             hint = f" Did you mean {close[0]!r}?" if close else ""
             raise UserError(
                 f"{path} has no column {name!r}, which the dataset's block in params.yaml names; "
-                f"found: {', '.join(columns)}.{hint} A file without a header line needs `columns`."
+                f"found: {', '.join(columns) or 'none'}.{hint} A file without a header line needs "
+                "`columns`."
             )
+        if columns.count(name) > 1:
+            raise UserError(f"{path} has more than one column {name!r}: rename all but one.")

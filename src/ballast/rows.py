@@ -46,7 +46,12 @@ class Rows:
 
     def reject(self, file: str, row: int, reason: str, content: str) -> None:
         """Set a row aside with its reason and the beginning of its content."""
-        self.rejected.append(Rejected(file, row, reason, content[:200].strip()))
+        self.rejected.append(Rejected(file, row, reason, beginning(content)))
+
+
+def beginning(content: str) -> str:
+    """Return how a row's content begins, in one line."""
+    return " ".join(content[:200].split())
 
 
 class _FaultError(Exception):
@@ -77,13 +82,15 @@ def clean(
             _name(record.fields, dataset.id, "id") or "",
         )
     except _FaultError as fault:
-        return Rejected(file, record.row, str(fault), record.raw[:200].strip())
+        return Rejected(file, record.row, str(fault), beginning(record.raw))
 
 
 def _string(value: Any) -> str:
-    """Return a field as NFC text; numbers and truth values as they are written in JSON."""
-    if value is None:
+    """Return a field as NFC text; numbers and truth values as in JSON, null and NaN as nothing."""
+    if value is None or value != value:
         return ""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", errors="surrogateescape")
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if any("\ud800" <= letter <= "\udfff" for letter in text):
         raise _FaultError("broken encoding")

@@ -48,14 +48,14 @@ def headline(
         absent = metrics.recall_score(1 - targets, 1 - predicted, average=None, zero_division=0)
         balanced = float((recall + absent)[present].mean() / 2)
         columns = zip(targets.T, predicted.T, strict=True)
-        mcc = float(np.mean([metrics.matthews_corrcoef(*pair) for pair in columns]))
+        mcc = float(np.mean([_mcc(*pair) for pair in columns]))
     else:
         balanced = float(recall[present].mean())
-        mcc = metrics.matthews_corrcoef(targets.argmax(axis=1), predicted.argmax(axis=1))
+        mcc = _mcc(targets.argmax(axis=1), predicted.argmax(axis=1))
     return {
         "f1_macro": float(f1.mean()),
         "balanced_accuracy": balanced,
-        "mcc": float(mcc),
+        "mcc": mcc,
         "recall_rarest": by_class["recall"][rarest],
         "average_precision": _ranking(
             metrics.average_precision_score, targets, probabilities, classes
@@ -106,6 +106,13 @@ def calibration_error(
     parts = np.array_split(order, min(bins, len(order)))
     gaps = [abs(right[part].sum() - confidence[part].sum()) for part in parts]
     return float(np.sum(gaps) / len(order))
+
+
+def _mcc(true: np.ndarray, predicted: np.ndarray) -> float:
+    # Where one label is all there is, scikit-learn returns 0 as well, with a warning.
+    if (true == true[0]).all() and (predicted == true[0]).all():
+        return 0.0
+    return float(metrics.matthews_corrcoef(true, predicted))
 
 
 def _ranking(score, targets: np.ndarray, probabilities: np.ndarray, classes: Classes) -> float:

@@ -70,7 +70,7 @@ def split(
     _check_units(counts[free], fixed, open_parts, labels)
     order = _order(units, ids, seed, free)
     parts[free] = TRAIN
-    _fill(parts, counts, np.bincount(units), order, {part: shares[part] for part in open_parts})
+    _fill(parts, counts, order, {part: shares[part] for part in open_parts})
     _check_parts(parts, counts, labels)
 
     result = parts[units]
@@ -79,7 +79,7 @@ def split(
 
 
 def _order(units: np.ndarray, ids: Sequence[str], seed: int, free: np.ndarray) -> np.ndarray:
-    """Return the free units, large ones first, equal ones by a hash of the seed and their ids."""
+    """Return the free units in the order of a hash of the seed and their ids."""
     smallest: dict[int, str] = {}
     for unit, name in zip(units.tolist(), ids, strict=True):
         if unit not in smallest or name < smallest[unit]:
@@ -89,37 +89,45 @@ def _order(units: np.ndarray, ids: Sequence[str], seed: int, free: np.ndarray) -
         for unit, name in smallest.items()
         if free[unit]
     }
-    sizes = np.bincount(units)
-    return np.array(sorted(keys, key=lambda unit: (-sizes[unit], keys[unit])), dtype=np.int64)
+    return np.array(sorted(keys, key=lambda unit: keys[unit]), dtype=np.int64)
 
 
 def _fill(
     parts: np.ndarray,
     counts: np.ndarray,
-    rows: np.ndarray,
     order: np.ndarray,
     shares: dict[int, float],
 ) -> None:
     """Move units from train to the other parts until each has its share of every label.
 
-    Single rows fill the test part first, then validation: where one goes doesn't change when rows
-    are added behind it. Larger units go where most is wanting, so a huge one stays in train.
+    Units fill the test part first, then validation: where one goes hardly changes when rows are
+    added. Before them, those too large for half a part go where most is wanting, so a huge one
+    stays in train. A label's last units go to the parts that have none of it yet.
     """
     totals = counts[order].sum(axis=0)
     wanted = {part: np.maximum(share * totals, 1.0) for part, share in shares.items()}
     wanted[TRAIN] = (1 - sum(shares.values())) * totals
     weights = 1 / np.maximum(totals, 1)
+    limits = np.maximum(min(shares.values(), default=0) * totals / 2, 1)
     waiting = np.ones(len(counts), dtype=bool)
     for label in np.argsort(totals, kind="stable"):
-        for unit in order[waiting[order] & (counts[order, label] > 0)]:
+        having = order[counts[order, label] > 0]
+        lacking = set(wanted) - set(parts[having[~waiting[having]]].tolist())
+        queue = having[waiting[having]]
+        sizes = counts[queue, label]
+        queue = queue[np.argsort(-np.where(sizes > limits[label], sizes, 0), kind="stable")]
+        for left, unit in zip(range(len(queue), 0, -1), queue, strict=True):
             size = counts[unit]
-            single = rows[unit] == 1
-            for part in wanted if single else sorted(wanted, key=lambda p: -wanted[p][label]):
+            large = size[label] > limits[label]
+            last = left <= len(lacking)
+            for part in sorted(wanted, key=lambda p: -wanted[p][label]) if large else wanted:
                 need = wanted[part]
                 helps = (np.abs(need - size) - np.abs(need)) @ weights < 0
-                if part == TRAIN or (helps and need[label] >= size[label] / 2):
+                fits = part == TRAIN or (helps and need[label] >= size[label] / 2)
+                if part in lacking if last else fits:
                     parts[unit] = part
                     need -= size
+                    lacking.discard(part)
                     break
             waiting[unit] = False
 
@@ -134,7 +142,7 @@ def _check_units(
         raise UserError(
             f"class {labels[label]!r} has too few rows to split: {found[label]} independent row(s) "
             f"or group(s) (duplicates and groups stay together), but {needed[label]} are needed, "
-            "one each for train, validation and test. Add rows, give the class another name "
+            "one for each part to fill. Add rows, give the class another name "
             "under `label_names` to merge it, or drop `group` in the dataset's block in "
             "params.yaml if rows of one group may stand on both sides."
         )

@@ -11,13 +11,15 @@ from ballast.errors import UserError
 
 PADDING, UNKNOWN = 0, 1
 RESERVED = 2
-# In this order: pictographs with their joiners and modifiers; single letters of scripts that put
+_PICTOGRAPH = r"\p{Extended_Pictographic}[\p{M}\U0001f3fb-\U0001f3ff]*"
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_WORD = rf"(?:[\p{{L}}--[{_UNSPACED}]]\p{{M}}*)+"
+# In this order: pictographs with what is joined to them; flags; single letters of scripts that put
 # no space between words; words with inner apostrophes; numbers; marks that carry meaning.
 PATTERN = regex.compile(
-    r"\p{Extended_Pictographic}(?:[\p{M}\u200d\U0001f3fb-\U0001f3ff]|\p{Extended_Pictographic})*"
-    r"|[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]\p{M}*"
-    r"|(?:\p{L}\p{M}*)+(?:'(?:\p{L}\p{M}*)+)*'?"
-    r"|\p{N}+|[!?%\p{Sc}]"
+    rf"{_PICTOGRAPH}(?:\u200d{_PICTOGRAPH})*|\p{{Regional_Indicator}}{{2}}"
+    rf"|[{_UNSPACED}]\p{{M}}*|{_WORD}(?:'{_WORD})*'?|\p{{N}}+|[!?%\p{{Sc}}]",
+    regex.VERSION1,
 )
 APOSTROPHES = str.maketrans("’ʼ＇", "'''")
 # "don't" stays one word as in most vector files, "l'entreprise" and "dell'arte" are two.

@@ -64,6 +64,7 @@ def train(
         patience: epochs to wait for a better score.
         monitor: the score that tells the best epoch.
     """
+    table = table.only(model.input)
     # On processors XLA gains nothing here, and it compiles anew for every length of a batch.
     model.compile(keras.optimizers.Adam(learning_rate), loss=loss, jit_compile=False)
     scoring = _Validation(table, *validation, classes, monitor)
@@ -108,6 +109,7 @@ def weighted(loss: Callable, weights: np.ndarray, classes: Classes) -> Callable:
 
 def score(model: keras.Model, table: Table, rows: np.ndarray) -> np.ndarray:
     """Return the logits of some rows, float32, shape (rows, classes)."""
+    table = table.only(model.input)
     # Rows of like length share a batch; their order is put back afterwards.
     order = np.argsort(table.lengths(rows), kind="stable")
     found = model.predict(scoring_batches(table, rows[order], SCORING_BATCH), verbose=0)

@@ -9,6 +9,10 @@ from ballast.errors import UserError
 from ballast.rules import Rule, log_scores
 
 SWEEPS = 20
+# Two thresholds nearer to each other than this count as one: rounding could move a row across.
+GAP = 1e-9
+# What is no more than this is no gain: rounding in running sums must not decide.
+GAIN = 1e-12
 
 
 def fit(
@@ -56,24 +60,37 @@ def fit(
     if average == "positive":
         share = np.eye(len(offsets))[classes.positive]
     truth = targets.argmax(axis=1)
-    best = -1.0
+    best = _mean_f1(scores.argmax(axis=1), truth, share)
     for _ in range(SWEEPS):
         before = best
         # The rarest class first: it has the most to gain, and the fewest rows to lose.
         for c in np.argsort(classes.counts, kind="stable"):
-            offsets[c], best = _best_offset(scores, truth, offsets, c, share)
-        if best <= before + 1e-12:
+            offset, value = _best_offset(scores, truth, offsets, c, share)
+            if value > best + GAIN:
+                offsets[c], best = offset, value
+        if best == before:
             break
     return Rule(offsets - offsets.mean(), False)
 
 
 def _best_cut(scores: np.ndarray, present: np.ndarray) -> float:
     """Return the offset b that maximises the F1 of (score + b > 0) against 0/1 labels."""
+    plain = 2 * present[scores > 0].sum() / max((scores > 0).sum() + present.sum(), 1)
     thresholds = -scores
     order = np.argsort(thresholds, kind="stable")
     hits = np.concatenate([[0], np.cumsum(present[order], dtype=np.int64)])
     f1 = 2 * hits / np.maximum(np.arange(len(hits)) + hits[-1], 1)
-    return _pick(thresholds[order], f1)[0]
+    offset, value = _pick(thresholds[order], f1)
+    return offset if value > plain + GAIN else 0.0
+
+
+def _mean_f1(predicted: np.ndarray, truth: np.ndarray, share: np.ndarray) -> float:
+    """Return the weighted mean of the classes' F1."""
+    hits, given, support = (
+        np.bincount(labels, minlength=len(share))
+        for labels in (truth[predicted == truth], predicted, truth)
+    )
+    return float(share @ (2 * hits / np.maximum(given + support, 1)))
 
 
 def _best_offset(
@@ -111,8 +128,8 @@ def _pick(thresholds: np.ndarray, value: np.ndarray) -> tuple[float, float]:
     thresholds k-1 and k; only gaps between different thresholds can be hit."""
     low = np.concatenate([[thresholds[0] - 2], thresholds])
     high = np.concatenate([thresholds, [thresholds[-1] + 2]])
-    # Rounding in the running sums must not decide between equal values.
-    candidates = np.flatnonzero((high > low) & (value >= value[high > low].max() - 1e-12))
+    open_gap = high - low > GAP
+    candidates = np.flatnonzero(open_gap & (value >= value[open_gap].max() - GAIN))
     middle = (low[candidates] + high[candidates]) / 2
     nearest = np.where((low[candidates] < 0) & (high[candidates] > 0), 0.0, middle)
     chosen = np.abs(nearest).argmin()

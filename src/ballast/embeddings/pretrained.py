@@ -1,6 +1,7 @@
 """Pretrained word vectors from a text file: GloVe, word2vec or fastText (.vec), also gzipped."""
 
 import gzip
+import zlib
 from pathlib import Path
 from typing import Annotated
 
@@ -96,7 +97,8 @@ def read_vectors(path: Path, rows: dict[str, int]) -> tuple[dict[int, np.ndarray
 
 def _vector(values: list[str], path: Path, number: int) -> np.ndarray:
     try:
-        vector = np.array(values, dtype=np.float32)
+        with np.errstate(over="ignore"):
+            vector = np.array(values, dtype=np.float32)
     except ValueError as error:
         raise UserError(f"{path}, line {number}: not a number: {error}.") from error
     if not np.isfinite(vector).all():
@@ -110,7 +112,7 @@ def _lines(path: Path):
         try:
             for number, line in enumerate(stream, 1):
                 yield number, line.decode("utf-8")
-        except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
+        except (UnicodeDecodeError, gzip.BadGzipFile, zlib.error, EOFError) as error:
             raise UserError(
                 f"{path} is not a text file of vectors ({error}). Binary files (.bin) must be "
                 "saved as text first."

@@ -24,8 +24,8 @@ def loss(labels: keras.KerasTensor, logits: keras.KerasTensor, classes: Classes)
         0.6931471805599453
     """
     if classes.multilabel:
-        # max(z, 0) - z y + log(1 + exp(-|z|)) = softplus(z) - z y, without overflow.
-        return ops.softplus(logits) - logits * labels
+        # -log p = softplus(-z) and -log(1 - p) = softplus(z), without overflow or cancellation.
+        return ops.softplus((1 - 2 * labels) * logits)
     return -ops.sum(labels * ops.log_softmax(logits, axis=-1), axis=-1)
 
 

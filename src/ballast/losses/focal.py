@@ -92,11 +92,11 @@ def inverse(
 
 
 def _log_h(log_v: np.ndarray, log_rest: np.ndarray, gamma: float) -> np.ndarray:
-    """log h(v) = log v - (gamma-1) log(1-v) - log[(1-v) - gamma v log v]."""
-    # At v -> 1, -log v = (1-v) + ...; exp(log_rest) keeps the digits that log v has lost.
-    surprise = np.where(log_v > -1e-12, np.exp(log_rest), -log_v)
-    bracket = np.exp(log_rest) + gamma * np.exp(log_v) * surprise
-    return log_v - (gamma - 1) * log_rest - np.log(bracket)
+    """log h(v) = log v - gamma log(1-v) - log[1 + gamma v (-log v) / (1-v)]."""
+    # At v -> 1, -log v / (1-v) -> 1, while log v loses its digits and 1-v vanishes.
+    rest = np.exp(log_rest)
+    slope = np.where(rest < 1e-8, 1.0, -log_v / np.maximum(rest, 1e-8))
+    return log_v - gamma * log_rest - np.log1p(gamma * np.exp(log_v) * slope)
 
 
 def _alphas(classes: Classes, alpha: dict[str, float] | None) -> np.ndarray:

@@ -1,0 +1,89 @@
+"""Small problems, and what every member of every family is held to."""
+
+import doctest
+import inspect
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ballast import params
+from ballast.classes import Classes
+from ballast.errors import UserError
+
+ROOT = Path(__file__).parents[1]
+LETTERS = tuple("abcdefghij")
+
+
+def classes_of(
+    targets: np.ndarray, multilabel: bool = False, positive: int | None = None
+) -> Classes:
+    """Return the classes as they stand in some rows, named a, b, c, ..."""
+    names = LETTERS[: targets.shape[1]]
+    return Classes(names, targets.sum(axis=0, dtype=np.int64), len(targets), multilabel, positive)
+
+
+def one_hot(labels, count: int) -> np.ndarray:
+    """Return label numbers as a matrix of 0 and 1."""
+    return np.eye(count, dtype=np.uint8)[np.asarray(labels)]
+
+
+def some_targets(
+    rng: np.random.Generator, rows: int, count: int, multilabel: bool = False
+) -> np.ndarray:
+    """Return labels of random rows, classes of unlike sizes, each with a row at least."""
+    if multilabel:
+        targets = (rng.random((rows, count)) < np.linspace(0.6, 0.2, count)).astype(np.uint8)
+        targets[np.arange(count), np.arange(count)] = 1
+        return targets
+    shares = 0.5 ** np.arange(count)
+    labels = rng.choice(count, rows, p=shares / shares.sum())
+    labels[:count] = np.arange(count)
+    return one_hot(labels, count)
+
+
+def some_probabilities(
+    rng: np.random.Generator, targets: np.ndarray, multilabel: bool = False
+) -> np.ndarray:
+    """Return probabilities that know something of the labels."""
+    logits = rng.normal(size=targets.shape) + 1.5 * targets
+    if multilabel:
+        return 1 / (1 + np.exp(-logits))
+    weights = np.exp(logits)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def check_contract(selector: str, name: str) -> tuple[ModuleType, dict[str, Any]]:
+    """Hold a member against what all members promise; return its module and default options."""
+    folder, verb = params.FAMILIES[selector]
+    settings = params.load(ROOT / "params.yaml")
+    module, given = params.member(settings, selector, name)
+    function = getattr(module, verb)
+    assert module.__doc__, f"{folder}/{name}.py has no docstring"
+    assert function.__doc__, f"{verb} of {folder}/{name}.py has no docstring"
+
+    defaults = {
+        option: parameter.default
+        for option, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+    assert inspect.Parameter.empty not in defaults.values()
+    assert settings[folder][name] == defaults == given
+
+    with pytest.raises(UserError, match="no_such_option"):
+        params.options(function, {"no_such_option": 1}, f"{folder}.{name}")
+
+    for test in doctest.DocTestFinder().find(module):
+        failed, _ = doctest.DocTestRunner(verbose=False).run(test)
+        assert not failed, f"an example of {test.name} fails"
+    return module, given
+
+
+def check_blocks(selector: str) -> None:
+    """Each member has its block of options in params.yaml, and each block its member."""
+    folder, _ = params.FAMILIES[selector]
+    settings = params.load(ROOT / "params.yaml")
+    assert sorted(settings[folder]) == params.members(folder)
+    assert settings[selector] in settings[folder]

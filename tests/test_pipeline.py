@@ -1,0 +1,151 @@
+"""The whole pipeline through real `dvc`: what reruns, what stays the same, what is shown."""
+
+import csv
+import json
+
+import pytest
+import workspace
+from closure import ROOT
+
+ALL = ["prepare", "split", "resample", "embed", "train", "evaluate"]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    project = workspace.create(tmp_path_factory.mktemp("project"))
+    assert project.stages_run("repro") == ALL
+    project.commit("first results")
+    return project
+
+
+@pytest.fixture
+def clean(project):
+    project.restore()
+    yield project
+    project.restore()
+
+
+def test_a_second_repro_runs_nothing(clean):
+    assert clean.stages_run("repro") == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "stages"),
+    [
+        (["loss=focal"], ["train", "evaluate"]),
+        (["weighting=balanced"], ["train", "evaluate"]),
+        (["model=two_channel_cnn"], ["train", "evaluate"]),
+        (["sampler=random_over"], ["resample", "train", "evaluate"]),
+        (["sampler=random_under"], ["resample", "train", "evaluate"]),
+        (["decision=max_f1"], ["evaluate"]),
+        (["evaluation.level=0.9"], ["evaluate"]),
+        (["embedding=random"], ["embed", "train", "evaluate"]),
+        (["split.test=0.3"], ["split", "resample", "embed", "train", "evaluate"]),
+        (["losses.focal.gamma=3"], []),
+        (["samplers.random_over.ratio=0.5"], []),
+        (["decisions.max_f1.average=positive"], []),
+    ],
+    ids=lambda value: " ".join(value) or "nothing",
+)
+def test_an_experiment_reruns_its_stages_alone(clean, changes, stages):
+    options = [part for change in changes for part in ("--set-param", change)]
+    assert clean.stages_run("exp", "run", *options) == stages
+
+
+@pytest.mark.parametrize(
+    ("file", "stages"),
+    [
+        ("src/ballast/losses/focal.py", []),
+        ("src/ballast/samplers/random_over.py", []),
+        ("src/ballast/decisions/max_f1.py", []),
+        ("src/ballast/decisions/argmax.py", ["evaluate"]),
+        ("src/ballast/losses/cross_entropy.py", ["train", "evaluate"]),
+    ],
+)
+def test_an_edited_file_reruns_what_uses_it(clean, file, stages):
+    with (clean.folder / file).open("a", encoding="utf-8") as stream:
+        stream.write("# edited\n")
+    # An edit that changes no output stops there.
+    assert clean.stages_run("repro") in (stages, stages[:1])
+
+
+def test_outputs_are_the_same_to_the_bit_when_run_again(clean):
+    before = clean.text("dvc.lock")
+    assert clean.stages_run("repro", "--force", "--no-run-cache") == ALL
+    assert clean.text("dvc.lock") == before
+    assert clean.run("git", "status", "--porcelain") == ""
+
+
+def test_outputs_are_the_same_to_the_bit_in_another_folder(project, tmp_path):
+    project.run("git", "clone", "--quiet", ".", str(tmp_path / "clone"))
+    clone = workspace.Workspace(tmp_path / "clone")
+    # A fresh clone has no cache: everything runs.
+    assert clone.stages_run("repro") == ALL
+    assert clone.run("git", "status", "--porcelain") == ""
+
+
+def test_temporary_and_queued_experiments_use_their_own_code(clean):
+    code = clean.folder / "src/ballast/intervals.py"
+    text = code.read_text(encoding="utf-8")
+    code.write_text(text.replace("return float(low), float(high)", "return -1.0, 7.0"), "utf-8")
+    clean.run("dvc", "exp", "run", "--temp", "--name", "temporary", "-S", "evaluation.level=0.8")
+    clean.run("dvc", "exp", "run", "--queue", "--name", "queued", "-S", "decision=max_f1")
+    # From here on the workspace has other code than the queued experiment.
+    code.write_text(text, encoding="utf-8")
+    clean.run("dvc", "exp", "run", "--run-all")
+    references = clean.run("git", "for-each-ref", "--format=%(refname)", "refs/exps").split()
+    for name in ("temporary", "queued"):
+        (reference,) = [found for found in references if found.endswith(f"/{name}")]
+        stored = json.loads(clean.run("git", "show", f"{reference}:metrics/metrics.json"))
+        assert (stored["f1_macro_low"], stored["f1_macro_high"]) == (-1.0, 7.0), name
+
+
+def test_rows_are_accounted_for(project):
+    data = json.loads(project.text("metrics/data.json"))
+    parts = json.loads(project.text("metrics/split.json"))
+    assert data["rows"] == data["kept"] + data["rejected"]
+    assert sum(parts.values()) == data["kept"]
+    with (project.folder / "metrics/predictions.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == len({row["id"] for row in rows}) == parts["test"]
+
+
+def test_metrics_diff_shows_the_change_of_f1_between_branches(clean):
+    clean.run("git", "checkout", "--quiet", "-B", "other")
+    try:
+        clean.run("dvc", "exp", "run", "-S", "split.test=0.3", "-S", "training.epochs=1")
+        clean.commit("other split")
+        shown = json.loads(clean.run("dvc", "metrics", "diff", "main", "other", "--json"))
+    finally:
+        clean.run("git", "checkout", "--quiet", "--force", "main")
+    change = shown["metrics/metrics.json"]["f1_macro"]
+    assert change["diff"] == pytest.approx(change["new"] - change["old"])
+
+
+def test_plots_are_drawn(clean):
+    clean.run("dvc", "plots", "show", "--out", "plots")
+    page = clean.text("plots/index.html")
+    for title in ["Confusion matrix", "Precision and recall by class", "ROC by class", "macro-F1"]:
+        assert title in page
+    assert "<DVC_METRIC" not in page
+
+
+def test_an_unknown_member_is_named_with_the_list(clean):
+    clean.run("dvc", "exp", "run", "-S", "loss=fokal", check=False)
+    printed = clean.run("python", "src/train.py", check=False)
+    assert "'fokal' is not a member of losses" in printed
+    assert "cross_entropy, focal" in printed
+    assert "Traceback" not in printed
+
+
+def test_dag_shows_the_order_of_the_stages(project):
+    edges = project.run("dvc", "dag", "--mermaid")
+    assert all(f'"{name}"' in edges for name in ALL)
+
+
+def test_the_committed_lock_belongs_to_the_committed_code(tmp_path):
+    # Without data: every dependency, parameter and metric is held against dvc.lock.
+    copy = workspace.Workspace(tmp_path / "clone")
+    workspace.Workspace(ROOT).run("git", "clone", "--quiet", ".", str(copy.folder))
+    status = copy.run("dvc", "repro", "--dry", "--allow-missing")
+    assert "Running stage" not in status, "run `dvc repro` and commit dvc.lock and metrics/"

@@ -1,0 +1,126 @@
+"""dvc.yaml, params.yaml and src/ballast say the same."""
+
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+from closure import PIPELINE, ROOT, SOURCE, closure, families, selectors
+from dvc.utils.serialize import load_yaml, modify_yaml
+
+from ballast import params
+from ballast.checking import check_params
+
+ORDER = ["prepare", "split", "resample", "embed", "train", "evaluate"]
+
+
+def test_the_six_stages_stand_in_order_one_script_each():
+    assert list(PIPELINE) == ORDER
+    assert sorted(file.stem for file in SOURCE.glob("*.py")) == sorted(ORDER)
+    assert all(stage["cmd"] == f"python src/{name}.py" for name, stage in PIPELINE.items())
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_code_dependencies_are_the_import_closure(name):
+    stage = PIPELINE[name]
+    fixed = {ROOT / dep for dep in stage["deps"] if dep.endswith(".py") and "${" not in dep}
+    needed = closure(SOURCE / f"{name}.py", *families(stage))
+    assert fixed == needed - {file for file in families(stage) if file.stem != "__init__"}
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_a_stage_depends_on_the_families_it_selects_from(name):
+    script = (SOURCE / f"{name}.py").read_text(encoding="utf-8")
+    chosen = set(re.findall(r'params\.select\(settings, "(\w+)"\)', script))
+    assert set(selectors(PIPELINE[name])) == chosen
+    for selector in chosen:
+        folder = params.FAMILIES[selector][0]
+        assert {selector, f"{folder}.${{{selector}}}"} <= set(PIPELINE[name]["params"])
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_a_stage_depends_on_the_parameters_it_reads(name):
+    script = (SOURCE / f"{name}.py").read_text(encoding="utf-8")
+    read = set(re.findall(r'settings\["(\w+)"\]', script))
+    declared = {param.split(".")[0] for param in PIPELINE[name]["params"]}
+    assert read <= declared
+    plain = {param for param in declared if param in ("seed", "vectors", *params.BLOCKS)}
+    assert plain <= read
+
+
+@pytest.mark.parametrize("name", [name for name in ORDER if name != "train"])
+def test_only_train_imports_tensorflow(name):
+    modules = [file.relative_to(SOURCE).with_suffix("") for file in families(PIPELINE[name])]
+    names = [name, *(".".join(module.parts) for module in modules)]
+    code = (
+        f"import importlib, sys; sys.path.insert(0, {str(SOURCE)!r})\n"
+        f"for name in {names!r}: importlib.import_module(name)\n"
+        "print(sorted({'tensorflow', 'keras', 'pandas'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_params_yaml_is_in_order():
+    check_params(ROOT / "params.yaml")
+
+
+def test_params_yaml_reads_alike_in_dvc():
+    assert params.load(ROOT / "params.yaml") == load_yaml(ROOT / "params.yaml")
+
+
+def test_values_that_yaml_1_1_reads_otherwise_read_alike_in_dvc(tmp_path):
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    text = text.replace("demo:\n    files: demo.csv", "off:\n    files: yes\n    near: 1e-4")
+    (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
+    read = params.load(tmp_path / "params.yaml")
+    assert read == load_yaml(tmp_path / "params.yaml")
+    assert read["datasets"]["off"] == {
+        "files": "yes",
+        "near": 1e-4,
+        "text": "text",
+        "label": "label",
+    }
+
+
+def test_an_experiment_changes_no_other_line_of_params_yaml(tmp_path):
+    copy = tmp_path / "params.yaml"
+    shutil.copy(ROOT / "params.yaml", copy)
+    with modify_yaml(copy) as values:
+        values["loss"] = "focal"
+    before = (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines()
+    after = copy.read_text(encoding="utf-8").splitlines()
+    assert [line for line in after if line not in before] == ["loss: focal"]
+    assert len(after) == len(before)
+
+
+def test_check_names_every_fault_at_once(tmp_path):
+    copy = tmp_path / "params.yaml"
+    shutil.copy(ROOT / "params.yaml", copy)
+    with modify_yaml(copy) as values:
+        values["loss"] = "fokal"
+        values["losses"]["focal"]["gama"] = 2
+        values["samplers"]["random_over"]["ratio"] = 7
+        values["datasets"]["demo"]["txt"] = "text"
+        values["models"]["cnm"] = {}
+        values["training"]["epochs"] = "many"
+    with pytest.raises(params.UserError) as caught:
+        check_params(copy)
+    message = str(caught.value)
+    for part in [
+        "'fokal'",
+        "'focal'",
+        "losses.focal.gama",
+        "'gamma'",
+        "samplers.random_over.ratio",
+    ]:
+        assert part in message
+    for part in ["datasets.demo.txt", "models.cnm", "Did you mean 'cnn'", "training.epochs"]:
+        assert part in message
+
+
+def test_metrics_json_has_at_most_ten_flat_numbers():
+    from ballast.scores import HEADLINE
+
+    assert len(HEADLINE) + len(["low", "high"]) <= 10
