@@ -1,8 +1,9 @@
 """Stage 1, prepare: read the chosen data set into clean rows with stable ids.
 
 Run by `dvc repro prepare`. Reads `data/raw/<dataset>/`. Writes to `data/prepared/` the rows
-(`rows.parquet`), the rejected rows with their reasons (`rejected.csv`) and the classes
-(`classes.json`), and the numbers of rows to `metrics/data.json`.
+(`rows.parquet`), the rejected rows with their reasons (`rejected.csv`), contents that stand under
+different labels (`conflicts.csv`) and the classes (`classes.json`); the numbers of rows go to
+`metrics/data.json`.
 """
 
 from collections import Counter
@@ -150,6 +151,33 @@ def write_rejected(rejected: list[Rejected]) -> None:
     )
 
 
+def write_conflicts(rows: list[Row], exact: np.ndarray) -> int:
+    """Write the kept rows whose content stands under different labels, and return their number."""
+    found = np.flatnonzero(duplicates.conflicts(rows, exact))
+    order = sorted(found, key=lambda i: (exact[i], rows[i].file, rows[i].row))
+    storage.write_csv(
+        OUTPUT / "conflicts.csv",
+        ["file", "row", "labels", "content"],
+        [
+            (row.file, row.row, "|".join(row.labels), row.text or str(row.features))
+            for row in (rows[i] for i in order)
+        ],
+    )
+    return len(order)
+
+
+def report(rows: Rows, task: str, numbers: dict[str, int]) -> None:
+    """Print what became of the rows."""
+    print(
+        f"{numbers['rows']} rows = {numbers['kept']} kept + {numbers['rejected']} rejected; {task}"
+    )
+    reasons = Counter(item.reason.split(",")[0] for item in rows.rejected)
+    for reason, count in reasons.most_common(5):
+        print(f"  rejected: {count} x {reason}")
+    for name in ("exact_duplicates", "near_duplicates", "conflicting_labels"):
+        print(f"  {name.replace('_', ' ')}: {numbers[name]} rows")
+
+
 def main() -> None:
     """Read, clean, number, group and write the rows."""
     settings = params.load()
@@ -177,15 +205,10 @@ def main() -> None:
         "rejected": rejected,
         "exact_duplicates": kept - int(exact.max()) - 1,
         "near_duplicates": int(exact.max() - groups.max()),
-        "conflicting_labels": int(duplicates.conflicts(rows.kept, exact).sum()),
+        "conflicting_labels": write_conflicts(rows.kept, exact),
     }
     storage.write_json(Path("metrics/data.json"), numbers)
-    print(f"{kept + rejected} rows = {kept} kept + {rejected} rejected; {found['task']}")
-    reasons = Counter(item.reason.split(",")[0] for item in rows.rejected)
-    for reason, count in reasons.most_common(5):
-        print(f"  rejected: {count} x {reason}")
-    for name in ("exact_duplicates", "near_duplicates", "conflicting_labels"):
-        print(f"  {name.replace('_', ' ')}: {numbers[name]} rows")
+    report(rows, found["task"], numbers)
 
 
 if __name__ == "__main__":

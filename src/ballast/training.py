@@ -81,6 +81,8 @@ def train(
         verbose=0,
         callbacks=[scoring, stopping, _Bar()],
     ).history
+    # Saving would put Adam's moments, twice the network's size, next to the weights.
+    model.optimizer = None
     return [
         dict(zip(history, values, strict=True)) for values in zip(*history.values(), strict=True)
     ]

@@ -108,7 +108,7 @@ def _vector(values: list[str], path: Path, number: int) -> np.ndarray:
 
 def _lines(path: Path):
     with bars() as progress, progress.open(path, "rb", description="reading vectors") as packed:
-        stream = gzip.open(packed) if path.suffix == ".gz" else packed
+        stream = gzip.GzipFile(fileobj=packed) if path.suffix == ".gz" else packed
         try:
             for number, line in enumerate(stream, 1):
                 yield number, line.decode("utf-8")

@@ -1,0 +1,126 @@
+"""Rows of the plots: counts that add up, curves with their ends."""
+
+from collections import defaultdict
+
+import numpy as np
+import pytest
+from problems import classes_of, one_hot, some_probabilities, some_targets
+from sklearn import metrics
+
+from ballast import curves
+from ballast.rules import Rule
+
+
+def some_problem(multilabel: bool, rows: int = 90, count: int = 3):
+    rng = np.random.default_rng(4)
+    targets = some_targets(rng, rows, count, multilabel)
+    p = some_probabilities(rng, targets, multilabel)
+    predicted = Rule(np.zeros(count), multilabel).predict(p)
+    return targets, predicted, p, classes_of(targets, multilabel)
+
+
+def by_class(points) -> dict[str, list[tuple[float, float]]]:
+    found = defaultdict(list)
+    for name, x, y in points:
+        found[name].append((x, y))
+    return dict(found)
+
+
+def test_single_label_counts_are_scikit_learns_and_add_up_to_the_rows():
+    targets, predicted, _, classes = some_problem(False)
+    rows = curves.confusion(targets, predicted, classes)
+    assert [row[:2] for row in rows] == [(a, b) for a in "abc" for b in "abc"]
+    counts = np.array([count for _, _, count in rows]).reshape(3, 3)
+    expected = metrics.confusion_matrix(targets.argmax(axis=1), predicted.argmax(axis=1))
+    np.testing.assert_array_equal(counts, expected)
+    assert counts.sum() == len(targets)
+
+
+def test_a_class_that_nobody_has_or_guesses_is_counted_with_zeros():
+    targets = one_hot([0, 1, 0], 3)
+    rows = curves.confusion(targets, targets, classes_of(targets))
+    assert len(rows) == 9
+    assert sum(count for a, b, count in rows if "c" in (a, b)) == 0
+
+
+def test_multi_label_diagonal_is_what_was_found():
+    targets, predicted, _, classes = some_problem(True)
+    rows = curves.confusion(targets, predicted, classes)
+    assert len(rows) == 16
+    counts = {(a, b): count for a, b, count in rows}
+    for c, name in enumerate(classes.names):
+        assert counts[name, name] == (targets[:, c] & predicted[:, c]).sum()
+    assert counts[curves.NONE, curves.NONE] == 0
+
+
+def test_multi_label_mistakes_are_paired_by_row():
+    targets = np.array([[1, 1, 0], [1, 0, 0], [0, 0, 0], [1, 1, 0], [0, 1, 1]], dtype=np.uint8)
+    guesses = np.array([[1, 0, 1], [0, 0, 0], [0, 1, 0], [0, 0, 1], [0, 1, 1]], dtype=np.uint8)
+    rows = curves.confusion(targets, guesses, classes_of(targets, True))
+    found = {(a, b): count for a, b, count in rows if count}
+    none = curves.NONE
+    assert found == {
+        ("a", "a"): 1,
+        ("b", "b"): 1,
+        ("c", "c"): 1,
+        ("b", "c"): 2,  # rows 1 and 4
+        ("a", "c"): 1,  # row 4
+        ("a", none): 1,  # row 2
+        (none, "b"): 1,  # row 3
+    }
+
+
+@pytest.mark.parametrize("multilabel", [False, True])
+def test_precision_recall_curves_are_scikit_learns(multilabel):
+    targets, _, p, classes = some_problem(multilabel, rows=30)
+    found = by_class(curves.precision_recall(targets, p, classes))
+    assert list(found) == list(classes.names)
+    for c, name in enumerate(classes.names):
+        precision, recall, _ = metrics.precision_recall_curve(targets[:, c], p[:, c])
+        np.testing.assert_allclose(found[name], np.stack([recall, precision], 1), atol=1e-5)
+        assert found[name][0] == (1, pytest.approx(targets[:, c].mean(), abs=1e-5))
+        assert found[name][-1] == (0, 1)
+
+
+@pytest.mark.parametrize("multilabel", [False, True])
+def test_roc_curves_start_at_nothing_and_end_at_everything(multilabel):
+    targets, _, p, classes = some_problem(multilabel)
+    found = by_class(curves.roc(targets, p, classes))
+    assert list(found) == list(classes.names)
+    for c, name in enumerate(classes.names):
+        assert found[name][0] == (0, 0)
+        assert found[name][-1] == (1, 1)
+        x, y = np.transpose(found[name])
+        assert (np.diff(x) >= 0).all()
+        assert (np.diff(y) >= 0).all()
+        expected = metrics.roc_auc_score(targets[:, c], p[:, c])
+        assert metrics.auc(x, y) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("curve", [curves.precision_recall, curves.roc])
+def test_long_curves_are_thinned_and_keep_their_ends_and_shape(curve):
+    targets, _, p, classes = some_problem(False, rows=5000)
+    found = by_class(curve(targets, p, classes))
+    for c, points in enumerate(found.values()):
+        assert 100 < len(points) <= curves.POINTS
+        x, y = np.transpose(points)
+        assert {x[0], x[-1]} == {0, 1}
+        if curve is curves.roc:
+            expected = metrics.roc_auc_score(targets[:, c], p[:, c])
+            assert metrics.auc(x, y) == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize("curve", [curves.precision_recall, curves.roc])
+def test_classes_that_the_rows_say_nothing_about_have_no_curve(curve):
+    targets = np.array([[1, 1, 0], [1, 0, 0]], dtype=np.uint8)
+    p = np.array([[0.9, 0.8, 0.1], [0.8, 0.3, 0.2]])
+    found = by_class(curve(targets, p, classes_of(targets, True)))
+    assert list(found) == (["b"] if curve is curves.roc else ["a", "b"])
+
+
+@pytest.mark.parametrize("curve", [curves.precision_recall, curves.roc])
+def test_rows_that_all_look_alike_have_a_curve_too(curve):
+    targets = one_hot([0, 1, 1], 2)
+    found = by_class(curve(targets, np.full((3, 2), 0.5), classes_of(targets)))
+    assert len(found) == 2
+    assert all(len(points) >= 2 for points in found.values())

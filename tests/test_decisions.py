@@ -1,0 +1,292 @@
+"""Decisions: what every member promises; max_f1 is exact, and never worse than no rule at all."""
+
+import json
+from functools import partial
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from problems import (
+    check_blocks,
+    check_contract,
+    classes_of,
+    one_hot,
+    some_probabilities,
+    some_targets,
+)
+from sklearn.metrics import f1_score
+
+from ballast import params
+from ballast.decisions import argmax, max_f1
+from ballast.errors import UserError
+from ballast.rules import Rule
+
+MEMBERS = params.members("decisions")
+EACH_TASK = pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
+macro = partial(f1_score, average="macro", zero_division=0)
+
+
+def some_problem(seed: int, multilabel: bool, rows: int = 60, count: int = 4):
+    rng = np.random.default_rng(seed)
+    targets = some_targets(rng, rows, count, multilabel)
+    return targets, some_probabilities(rng, targets, multilabel)
+
+
+def coarse_problem(seed: int, multilabel: bool, count: int):
+    """Few rows, few different probabilities: ties everywhere, zeros and ones too."""
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(1, 10)
+    parts = rng.integers(0, 4, (rows, count)).astype(float)
+    if multilabel:
+        return rng.integers(0, 2, (rows, count)).astype(np.uint8), parts / 3
+    parts[parts.sum(axis=1) == 0] = 1
+    return one_hot(rng.integers(0, count, rows), count), parts / parts.sum(axis=1, keepdims=True)
+
+
+def test_every_member_has_its_block_of_options():
+    check_blocks("decision")
+
+
+@EACH_TASK
+@pytest.mark.parametrize("name", MEMBERS)
+def test_contract(name, multilabel):
+    module, options = check_contract("decision", name)
+    targets, probabilities = some_problem(0, multilabel)
+    kept = probabilities.copy()
+    rule = module.fit(targets, probabilities, classes_of(targets, multilabel), **options)
+    assert isinstance(rule, Rule)
+    assert rule.multilabel == multilabel
+    assert np.isfinite(rule.offsets).all()
+    np.testing.assert_array_equal(probabilities, kept)
+
+    _, others = some_problem(1, multilabel, rows=30)
+    predicted = rule.predict(others)
+    assert predicted.shape == others.shape
+    assert predicted.dtype == np.uint8
+    assert set(np.unique(predicted)) <= {0, 1}
+    if not multilabel:
+        assert (predicted.sum(axis=1) == 1).all()
+
+    again = module.fit(targets, probabilities, classes_of(targets, multilabel), **options)
+    np.testing.assert_array_equal(again.offsets, rule.offsets)
+
+
+@EACH_TASK
+@pytest.mark.parametrize("name", MEMBERS)
+def test_a_rule_comes_back_from_json_as_it_was(name, multilabel):
+    module, options = check_contract("decision", name)
+    targets, probabilities = some_problem(2, multilabel)
+    rule = module.fit(targets, probabilities, classes_of(targets, multilabel), **options)
+    told = json.loads(json.dumps(rule.to_json(), allow_nan=False))
+    back = Rule(np.array(told["offsets"]), told["multilabel"])
+    np.testing.assert_array_equal(back.offsets, rule.offsets)
+    np.testing.assert_array_equal(back.predict(probabilities), rule.predict(probabilities))
+
+
+@EACH_TASK
+@pytest.mark.parametrize("name", MEMBERS)
+@pytest.mark.parametrize("seed", range(4))
+def test_classes_in_another_order_make_no_difference(name, multilabel, seed):
+    module, options = check_contract("decision", name)
+    targets, probabilities = some_problem(seed, multilabel, rows=80)
+    assert multilabel or len(set(targets.sum(axis=0))) == 4  # the order of the search is by size
+    order = [3, 1, 0, 2]
+    rules = [
+        module.fit(y, p, classes_of(y, multilabel), **options)
+        for y, p in ((targets, probabilities), (targets[:, order], probabilities[:, order]))
+    ]
+    np.testing.assert_array_equal(
+        rules[1].predict(probabilities[:, order]), rules[0].predict(probabilities)[:, order]
+    )
+
+
+@EACH_TASK
+@pytest.mark.parametrize("name", MEMBERS)
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+def test_rows_that_all_look_alike_are_decided_alike(name, multilabel, value):
+    module, options = check_contract("decision", name)
+    targets = some_targets(np.random.default_rng(0), 20, 2, multilabel)
+    probabilities = np.tile([value, value if multilabel else 1 - value], (20, 1))
+    rule = module.fit(targets, probabilities, classes_of(targets, multilabel), **options)
+    assert np.isfinite(rule.offsets).all()
+    assert len(np.unique(rule.predict(probabilities), axis=0)) == 1
+
+
+@EACH_TASK
+@pytest.mark.parametrize("name", MEMBERS)
+def test_one_validation_row_and_classes_without_any_are_no_hindrance(name, multilabel):
+    module, options = check_contract("decision", name)
+    targets, probabilities = one_hot([1], 3), np.array([[0.5, 0.2, 0.3]])
+    rule = module.fit(targets, probabilities, classes_of(targets, multilabel), **options)
+    assert np.isfinite(rule.offsets).all()
+
+
+def test_argmax_takes_the_likeliest_class_and_the_likely_labels():
+    p = np.array([[0.2, 0.5, 0.3], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8]])
+    classes = classes_of(one_hot([0, 1, 2], 3))
+    predicted = argmax.fit(p, p, classes).predict(p)
+    np.testing.assert_array_equal(predicted.argmax(axis=1), p.argmax(axis=1))
+    many = classes_of(one_hot([0, 1, 2], 3), multilabel=True)
+    np.testing.assert_array_equal(argmax.fit(p, p, many).predict(p), p > 0.5)
+
+
+# max_f1 against every rule there is.
+
+
+@settings(deadline=None, max_examples=150, derandomize=True)
+@given(
+    seed=st.integers(0, 100_000),
+    coarse=st.booleans(),
+    average=st.sampled_from(["macro", "positive"]),
+    positive=st.integers(0, 1),
+)
+def test_binary_rule_is_the_best_of_all_cuts(seed, coarse, average, positive):
+    if coarse:
+        targets, p = coarse_problem(seed, False, 2)
+    else:
+        targets, p = some_problem(seed, False, rows=12, count=2)
+    classes = classes_of(targets, positive=positive)
+    rule = max_f1.fit(targets, p, classes, average=average)
+
+    def value(predicted: np.ndarray) -> float:
+        if average == "macro":
+            return macro(targets, predicted)
+        return f1_score(targets[:, positive], predicted[:, positive], zero_division=0)
+
+    cuts = [one_hot((p[:, 1] >= cut).astype(int), 2) for cut in [*p[:, 1], 2.0]]
+    best = max(value(cut) for cut in cuts)
+    assert value(rule.predict(p)) == pytest.approx(best, abs=1e-9)
+
+
+@settings(deadline=None, max_examples=100, derandomize=True)
+@given(seed=st.integers(0, 100_000), coarse=st.booleans())
+def test_multi_label_rule_is_the_best_cut_of_each_label(seed, coarse):
+    if coarse:
+        targets, p = coarse_problem(seed, True, 3)
+    else:
+        targets, p = some_problem(seed, True, rows=12, count=3)
+    predicted = max_f1.fit(targets, p, classes_of(targets, True)).predict(p)
+    for c in range(3):
+        best = max(
+            f1_score(targets[:, c], p[:, c] >= cut, zero_division=0) for cut in [*p[:, c], 2.0]
+        )
+        found = f1_score(targets[:, c], predicted[:, c], zero_division=0)
+        assert found == pytest.approx(best, abs=1e-9)
+
+
+@EACH_TASK
+@settings(deadline=None, max_examples=200, derandomize=True)
+@given(seed=st.integers(0, 1_000_000), count=st.integers(2, 5), coarse=st.booleans())
+@example(seed=82, count=4, coarse=True)  # ties that no offsets break as argmax does
+def test_on_validation_rows_it_is_never_worse_than_argmax(multilabel, seed, count, coarse):
+    problem = coarse_problem if coarse else partial(some_problem, rows=15)
+    targets, p = problem(seed, multilabel, count=count)
+    classes = classes_of(targets, multilabel)
+    values = [
+        macro(targets, member.fit(targets, p, classes).predict(p)) for member in (argmax, max_f1)
+    ]
+    assert values[1] >= values[0] - 1e-9
+
+
+@settings(deadline=None, max_examples=100, derandomize=True)
+@given(seed=st.integers(0, 1_000_000))
+@example(seed=0)
+def test_probabilities_that_differ_by_their_last_bit_are_no_trap(seed):
+    rng = np.random.default_rng(seed)
+    rare = 0.3 * (1 + rng.integers(-2, 3, 8) * 2.0**-52)
+    targets, p = one_hot(rng.integers(0, 2, 8), 2), np.stack([1 - rare, rare], axis=1)
+    values = [
+        macro(targets, member.fit(targets, p, classes_of(targets)).predict(p))
+        for member in (argmax, max_f1)
+    ]
+    assert values[1] >= values[0] - 1e-9
+
+
+def test_labels_that_argmax_tells_by_a_hair_are_no_trap():
+    p = 0.5 + 1e-11 * np.array([[-1.0], [-1.0], [1.0], [1.0]])
+    targets = (p > 0.5).astype(np.uint8)
+    predicted = max_f1.fit(targets, p, classes_of(targets, True)).predict(p)
+    np.testing.assert_array_equal(predicted, targets)
+
+
+def test_it_helps_where_argmax_never_finds_the_rare_class():
+    rng = np.random.default_rng(0)
+    p = rng.beta(1, 8, 3000)
+    targets = one_hot((rng.random(3000) < p).astype(int), 2)
+    pair = np.stack([1 - p, p], axis=1)
+    classes = classes_of(targets, positive=1)
+    plain, rule = (member.fit(targets, pair, classes) for member in (argmax, max_f1))
+    assert macro(targets, rule.predict(pair)) > macro(targets, plain.predict(pair)) + 0.1
+
+
+@EACH_TASK
+@pytest.mark.parametrize("seed", range(3))
+def test_calibrated_probabilities_are_cut_at_half_the_best_f1(multilabel, seed):
+    rng = np.random.default_rng(seed)
+    p = rng.beta(1, 5, 200_000)
+    positive = (rng.random(len(p)) < p).astype(np.uint8)
+    if multilabel:
+        targets, given_as = positive[:, None], p[:, None]
+        rule = max_f1.fit(targets, given_as, classes_of(targets, True))
+        cut = 1 / (1 + np.exp(rule.offsets[0]))
+    else:
+        targets, given_as = one_hot(positive, 2), np.stack([1 - p, p], axis=1)
+        classes = classes_of(targets, positive=1)
+        rule = max_f1.fit(targets, given_as, classes, average="positive")
+        cut = 1 / (1 + np.exp(rule.offsets[1] - rule.offsets[0]))
+    best = f1_score(positive, rule.predict(given_as)[:, -1])
+    assert cut == pytest.approx(best / 2, abs=0.02)
+
+
+def test_multi_class_offsets_are_relative_and_find_more_than_argmax():
+    gains = []
+    for seed in range(10):
+        targets, p = some_problem(seed, False, rows=200, count=5)
+        classes = classes_of(targets)
+        rule = max_f1.fit(targets, p, classes)
+        assert rule.offsets.mean() == pytest.approx(0, abs=1e-12)
+        plain = argmax.fit(targets, p, classes)
+        gains.append(macro(targets, rule.predict(p)) - macro(targets, plain.predict(p)))
+    assert min(gains) >= 0
+    assert np.mean(gains) > 0.01
+
+
+@pytest.mark.parametrize("step", [-0.3, 0.3])
+def test_no_single_multi_class_offset_can_be_bettered(step):
+    targets, p = some_problem(11, False, rows=60, count=4)
+    rule = max_f1.fit(targets, p, classes_of(targets))
+    best = macro(targets, rule.predict(p))
+    for c in range(4):
+        for distance in range(1, 12):
+            moved = rule.offsets + step * distance * np.eye(4)[c]
+            assert macro(targets, Rule(moved, False).predict(p)) <= best + 1e-9
+
+
+@EACH_TASK
+def test_where_argmax_is_right_about_everything_nothing_moves(multilabel):
+    targets = some_targets(np.random.default_rng(0), 30, 3, multilabel)
+    p = 0.9 * targets + (1 - targets) * 0.05
+    rule = max_f1.fit(targets, p, classes_of(targets, multilabel))
+    np.testing.assert_array_equal(rule.offsets, np.zeros(3))
+    certain = max_f1.fit(targets, targets.astype(float), classes_of(targets, multilabel))
+    np.testing.assert_array_equal(certain.predict(targets.astype(float)), targets)
+
+
+def test_a_label_without_a_row_keeps_its_cut():
+    targets, p = some_problem(3, True)
+    targets[:, 2] = 0
+    rule = max_f1.fit(targets, p, classes_of(targets, True))
+    assert rule.offsets[2] == 0
+
+
+@EACH_TASK
+def test_f1_of_the_positive_class_needs_a_binary_task(multilabel):
+    targets, p = some_problem(0, multilabel)
+    with pytest.raises(UserError, match=r"max_f1\.average.*binary"):
+        max_f1.fit(targets, p, classes_of(targets, multilabel), average="positive")
+
+
+def test_an_unknown_average_is_refused():
+    with pytest.raises(UserError, match=r"max_f1\.average"):
+        params.options(max_f1.fit, {"average": "micro"}, "decisions.max_f1")

@@ -1,0 +1,288 @@
+"""Models: what every member promises, and that a row's logits are its own."""
+
+import hashlib
+
+import keras
+import numpy as np
+import pytest
+from problems import check_blocks, check_contract
+
+from ballast import params
+from ballast.errors import UserError
+from ballast.models import cnn, mlp, two_channel_cnn
+from ballast.network import FrozenVectors, Inputs
+
+# Keras turns its variables into arrays in the way of NumPy 1.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:keras")
+MEMBERS = params.members("models")
+SMALL = {
+    "cnn": {"filters": 6, "width": 3},
+    "two_channel_cnn": {"filters": 4, "widths": [2, 3]},
+    "mlp": {"hidden": [5]},
+}
+TEXTUAL = ["cnn", "two_channel_cnn"]
+
+
+def inputs(text: bool = True, features: int = 2, pretrained: bool = True) -> Inputs:
+    vectors = np.random.default_rng(0).normal(size=(12, 5)).astype(np.float32)
+    vectors[0] = 0
+    return Inputs(vectors if text else None, text and pretrained, features, 3)
+
+
+def build(name: str, given: Inputs, seed: int = 1, **changes) -> keras.Model:
+    # Layers are numbered anew, as in a new process: their names go into files.
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    module, options = check_contract("model", name)
+    return module.build(given, **options | SMALL.get(name, {}) | changes)
+
+
+def rows(model: keras.Model, count: int = 6, tokens: int = 9, seed: int = 0):
+    """Random inputs of the kinds that a network takes, without padding."""
+    rng = np.random.default_rng(seed)
+    made = {
+        "tokens": rng.integers(1, 12, (count, tokens)),
+        "features": rng.normal(size=(count, 2)).astype(np.float32),
+    }
+    return {name: made[name] for name in model.input}
+
+
+def logits(model: keras.Model, given) -> np.ndarray:
+    return np.asarray(model(given, training=False))
+
+
+def step(model: keras.Model, given, times: int = 5) -> None:
+    model.compile(
+        keras.optimizers.Adam(0.05),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+        jit_compile=False,
+    )
+    targets = np.eye(3)[np.arange(len(next(iter(given.values())))) % 3]
+    for _ in range(times):
+        model.train_on_batch(given, targets)
+    model.optimizer = None  # as `train` leaves a network
+
+
+def vectors_of(model: keras.Model) -> dict[bool, np.ndarray]:
+    """Return the word vectors by whether they are trained."""
+    layers = [layer for layer in model.layers if isinstance(layer, keras.layers.Embedding)]
+    return {layer.trainable: layer.embeddings.numpy() for layer in layers}
+
+
+def test_every_member_has_its_block_of_options():
+    check_blocks("model")
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_contract(name):
+    model = build(name, inputs())
+    assert set(model.input) <= {"tokens", "features"}
+    found = logits(model, rows(model))
+    assert found.shape == (6, 3)
+    assert found.dtype == np.float32
+    assert np.isfinite(found).all()
+    # Logits, not probabilities: no activation on top.
+    assert model.layers[-1].name == "logits"
+    assert model.layers[-1].activation is keras.activations.linear
+    np.testing.assert_array_equal(logits(build(name, inputs()), rows(model)), found)
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_dropout_is_for_training_only(name):
+    model = build(name, inputs(), dropout=0.5)
+    given = rows(model)
+    np.testing.assert_array_equal(logits(model, given), logits(model, given))
+    assert (np.asarray(model(given, training=True)) != logits(model, given)).any()
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_numeric_columns_are_joined(name):
+    model = build(name, inputs())
+    given = rows(model)
+    assert "features" in given
+    changed = given | {"features": given["features"] + [[0, 1]]}
+    assert (logits(model, changed) != logits(model, given)).any(axis=1).all()
+
+
+@pytest.mark.parametrize("name", TEXTUAL)
+def test_texts_alone_do(name):
+    model = build(name, inputs(features=0))
+    assert set(model.input) == {"tokens"}
+    assert logits(model, rows(model)).shape == (6, 3)
+
+
+@pytest.mark.parametrize("name", TEXTUAL)
+def test_a_model_of_texts_needs_texts(name):
+    with pytest.raises(UserError, match=f"model: {name} reads texts.*mlp"):
+        build(name, inputs(text=False))
+
+
+def test_mlp_needs_columns_and_leaves_texts_aside():
+    with pytest.raises(UserError, match=r"mlp reads numeric columns.*cnn"):
+        build("mlp", inputs(features=0))
+    assert set(build("mlp", inputs()).input) == {"features"}
+    assert set(build("mlp", inputs(text=False)).input) == {"features"}
+
+
+def test_mlp_without_hidden_layers_is_linear():
+    model = build("mlp", inputs(), hidden=[])
+    kernel, bias = (weight.numpy() for weight in model.weights)
+    given = rows(model)
+    np.testing.assert_allclose(logits(model, given), given["features"] @ kernel + bias, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("module", "block"),
+    [
+        (cnn, {"filters": 0}),
+        (cnn, {"dropout": 1.0}),
+        (cnn, {"trainable": "yes"}),
+        (mlp, {"hidden": [0]}),
+        (two_channel_cnn, {"widths": []}),
+        (two_channel_cnn, {"widths": [3, 0]}),
+    ],
+)
+def test_options_out_of_range_are_refused(module, block):
+    with pytest.raises(UserError, match=next(iter(block))):
+        params.options(module.build, block, "models.some")
+
+
+# Padding.
+
+
+@pytest.mark.parametrize("name", TEXTUAL)
+@pytest.mark.parametrize("pretrained", [True, False])
+@pytest.mark.parametrize("tokens", [1, 9])
+def test_padding_makes_no_difference_before_or_after_training(name, pretrained, tokens):
+    model = build(name, inputs(pretrained=pretrained), dropout=0.0)
+    given = rows(model, tokens=tokens)
+    short = rows(model, count=2, tokens=tokens, seed=1)
+    padded = short | {"tokens": np.pad(short["tokens"], ((0, 0), (0, 6)))}
+    for _ in range(2):
+        np.testing.assert_allclose(logits(model, padded), logits(model, short), atol=1e-6)
+        # Train with texts of unlike lengths: what padding's vector became would show.
+        step(model, given | {"tokens": np.pad(given["tokens"], ((0, 0), (0, 4)))}, times=15)
+
+
+@pytest.mark.parametrize("name", TEXTUAL)
+def test_every_word_is_read_up_to_the_last(name):
+    model = build(name, inputs(), dropout=0.0)
+    given = rows(model, count=1)
+    words = np.tile(given["tokens"], (9, 1))
+    given = {kind: np.repeat(values, 9, axis=0) for kind, values in given.items()}
+    # Filters answer with their largest response, so a word counts if some word in its place does.
+    for place in range(9):
+        outcomes = set()
+        for word in range(1, 12):
+            changed = words.copy()
+            changed[:, place] = word
+            outcomes.add(logits(model, given | {"tokens": changed})[0].tobytes())
+        assert len(outcomes) > 1, place
+
+
+@pytest.mark.parametrize("name", TEXTUAL)
+def test_words_are_read_in_their_order(name):
+    model = build(name, inputs(), dropout=0.0)
+    given = rows(model)
+    backwards = given | {"tokens": given["tokens"][:, ::-1]}
+    assert np.abs(logits(model, backwards) - logits(model, given)).max() > 1e-3
+
+
+# Trained and frozen vectors.
+
+
+@pytest.mark.parametrize(
+    ("trainable", "pretrained", "moves"),
+    [
+        (None, True, False),
+        (None, False, True),
+        (True, True, True),
+        (True, False, True),
+        (False, True, False),
+        (False, False, False),
+    ],
+)
+def test_cnn_trains_random_vectors_unless_told(trainable, pretrained, moves):
+    model = build("cnn", inputs(pretrained=pretrained), trainable=trainable)
+    assert set(vectors_of(model)) == {moves}
+    step(model, rows(model))
+    found = vectors_of(model)[moves]
+    start = inputs().vectors
+    if moves:
+        assert (found[1:] != start[1:]).any(axis=1).sum() > 5
+        assert not found[0].any(), "padding stays zero"
+    else:
+        np.testing.assert_array_equal(found, start)
+
+
+def test_of_two_channels_one_is_trained():
+    model = build("two_channel_cnn", inputs())
+    start = vectors_of(model)
+    np.testing.assert_array_equal(start[True], inputs().vectors)
+    np.testing.assert_array_equal(start[False], inputs().vectors)
+    step(model, rows(model))
+    found = vectors_of(model)
+    np.testing.assert_array_equal(found[False], inputs().vectors)
+    assert (found[True][1:] != inputs().vectors[1:]).any()
+
+
+def test_channels_added_before_the_filters_are_filters_added_after():
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(size=(2, 4, 9, 5)).astype(np.float32)
+    filters = keras.layers.Conv1D(6, 3)
+    bias = rng.normal(size=6).astype(np.float32)
+    before = np.asarray(filters(one + other)) + bias
+    after = np.asarray(filters(one)) + np.asarray(filters(other)) + bias
+    np.testing.assert_allclose(before, after, atol=1e-5)
+
+
+def test_two_channels_are_the_sum_in_numpy():
+    """The whole network, written down: windows of the summed channels, relu, max, linear layer."""
+    model = build("two_channel_cnn", inputs(), filters=4, widths=[3])
+    step(model, rows(model))
+    given = rows(model, seed=5)
+    channels = vectors_of(model)
+    looked_up = sum(table[given["tokens"]] for table in channels.values())
+    padded = np.pad(looked_up, ((0, 0), (0, 3), (0, 0)))
+    layer = next(layer for layer in model.layers if isinstance(layer, keras.layers.Conv1D))
+    kernel, bias = (weight.numpy() for weight in layer.weights)
+    windows = np.stack([padded[:, start : start + 3] for start in range(10)], axis=1)
+    responses = np.maximum(np.einsum("bpwd,wdf->bpf", windows, kernel) + bias, 0)
+    hidden = np.concatenate([responses.max(axis=1), given["features"]], axis=1)
+    kernel, bias = (weight.numpy() for weight in model.layers[-1].weights)
+    np.testing.assert_allclose(logits(model, given), hidden @ kernel + bias, atol=1e-4)
+
+
+# On disk.
+
+
+@pytest.mark.parametrize("pretrained", [True, False])
+@pytest.mark.parametrize("name", MEMBERS)
+def test_a_network_comes_back_from_its_weights(name, pretrained, tmp_path):
+    model = build(name, inputs(pretrained=pretrained))
+    given = rows(model)
+    step(model, given)
+    paths = [tmp_path / f"{number}.weights.h5" for number in range(3)]
+    model.save_weights(paths[0])
+    model.save_weights(paths[1])
+
+    back = build(name, inputs(pretrained=pretrained), seed=77)
+    assert (logits(back, given) != logits(model, given)).any()
+    back.load_weights(paths[0])
+    np.testing.assert_array_equal(logits(back, given), logits(model, given))
+    back.save_weights(paths[2])
+    digests = {hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    assert len(digests) == 1
+
+
+def test_frozen_vectors_are_not_kept_with_the_network(tmp_path):
+    sizes = {}
+    for trainable in (True, False):
+        given = Inputs(np.zeros((2000, 5), dtype=np.float32), True, 0, 3)
+        model = build("cnn", given, trainable=trainable)
+        frozen = [layer for layer in model.layers if isinstance(layer, FrozenVectors)]
+        assert len(frozen) == (not trainable)
+        path = tmp_path / f"{trainable}.weights.h5"
+        model.save_weights(path)
+        sizes[trainable] = path.stat().st_size
+    assert sizes[True] - sizes[False] > 2000 * 5 * 4 * 0.9

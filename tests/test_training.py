@@ -1,0 +1,284 @@
+"""Training: the same twice, the best epoch kept, weights that weigh, logits of a row alone."""
+
+import inspect
+from functools import partial
+from typing import get_args
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from problems import classes_of, one_hot
+
+from ballast import params, scores
+from ballast.batches import Table
+from ballast.errors import UserError
+from ballast.ledger import probabilities
+from ballast.losses import cross_entropy, focal
+from ballast.models import cnn, mlp
+from ballast.network import Inputs
+from ballast.rules import Rule
+from ballast.training import SCORING_BATCH, score, train, weighted
+
+# Keras turns its variables into arrays in the way of NumPy 1.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:keras")
+ROWS = 48
+EACH_TASK = pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def deterministic():
+    tf.config.experimental.enable_op_determinism()
+
+
+@pytest.fixture(scope="module")
+def table() -> Table:
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(0, 12, ROWS)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    tokens = rng.integers(1, 20, offsets[-1]).astype(np.uint16)
+    return Table(tokens, offsets, rng.normal(size=(ROWS, 3)).astype(np.float32))
+
+
+@pytest.fixture(scope="module")
+def labels(table) -> np.ndarray:
+    """Classes that the first column tells, not without exception."""
+    noise = np.random.default_rng(1).normal(size=ROWS)
+    return one_hot((table.features[:, 0] + 0.5 * noise > 0.7).astype(int), 2)
+
+
+def network(kind: str = "cnn", pretrained: bool = False) -> keras.Model:
+    keras.utils.set_random_seed(5)
+    vectors = np.random.default_rng(2).normal(size=(20, 4)).astype(np.float32)
+    vectors[0] = 0
+    if kind == "mlp":
+        return mlp.build(Inputs(vectors, pretrained, 3, 2), hidden=[4], dropout=0.1)
+    return cnn.build(Inputs(vectors, pretrained, 3, 2), filters=4, width=3, dropout=0.2)
+
+
+def plain(classes, loss=cross_entropy, **options):
+    weights = np.ones((2, 2) if classes.multilabel else 2)
+    return weighted(partial(loss.loss, classes=classes, **options), weights, classes)
+
+
+def run(model, table, labels, seed: int = 3, multilabel: bool = False, **options):
+    """Train on the first rows, some of them twice; validate on the last."""
+    rows = np.concatenate([np.arange(36), np.arange(8)])
+    held_out = np.arange(36, ROWS)
+    classes = classes_of(labels[:36], multilabel)
+    return train(
+        model,
+        plain(classes),
+        table,
+        rows,
+        labels[rows],
+        (held_out, labels[held_out]),
+        classes,
+        seed,
+        **{"epochs": 3, "batch_size": 8, "learning_rate": 0.01} | options,
+    )
+
+
+def weights_of(model: keras.Model) -> list[bytes]:
+    return [weight.tobytes() for weight in model.get_weights()]
+
+
+def test_the_monitors_are_the_headline_scores_and_params_yaml_has_the_defaults():
+    options = {
+        name: parameter
+        for name, parameter in inspect.signature(train).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+    assert get_args(options["monitor"].annotation) == scores.HEADLINE
+    with pytest.raises(UserError, match=r"training\.epochs"):
+        params.options(train, {"epochs": 0}, "training")
+
+
+@pytest.mark.parametrize("kind", ["cnn", "mlp"])
+def test_the_same_training_twice_gives_the_same_weights_to_the_bit(kind, table, labels):
+    models, histories = [network(kind) for _ in range(2)], []
+    for model in models:
+        keras.utils.set_random_seed(5)
+        histories.append(run(model, table, labels))
+    assert weights_of(models[0]) == weights_of(models[1])
+    assert histories[0] == histories[1]
+    other = network(kind)
+    keras.utils.set_random_seed(5)
+    run(other, table, labels, seed=4)
+    assert weights_of(other) != weights_of(models[0])
+
+
+def test_it_learns(table, labels):
+    model = network("mlp")
+    history = run(model, table, labels, epochs=25, learning_rate=0.03, monitor="log_loss")
+    assert history[-1]["loss"] < 0.8 * history[0]["loss"]
+    found = score(model, table, np.arange(36)).argmax(axis=1)
+    assert scores.per_class(labels[:36], one_hot(found, 2), classes_of(labels))["f1"]["b"] > 0.6
+
+
+def test_the_weights_are_saved_without_the_optimizer(table, labels, tmp_path):
+    sizes = []
+    for trained in (False, True):
+        model = network()
+        if trained:
+            run(model, table, labels, epochs=1)
+        model.save_weights(tmp_path / f"{trained}.weights.h5")
+        sizes.append((tmp_path / f"{trained}.weights.h5").stat().st_size)
+    assert sizes[0] == sizes[1]
+
+
+def test_a_network_that_reads_no_text_trains_on_rows_with_text(table, labels):
+    model = network("mlp")
+    assert len(run(model, table, labels, epochs=1)) == 1
+    narrow = table.only(["features"])
+    np.testing.assert_array_equal(
+        score(model, table, np.arange(ROWS)), score(model, narrow, np.arange(ROWS))
+    )
+
+
+@pytest.mark.parametrize("monitor", ["f1_macro", "log_loss", "roc_auc"])
+def test_the_history_tells_each_epoch_and_stops_when_nothing_gets_better(monitor, table, labels):
+    history = run(
+        network("mlp"), table, labels, monitor=monitor, epochs=60, patience=2, learning_rate=0.2
+    )
+    assert all(
+        set(e) == {"loss", f"val_{monitor}", "val_f1_macro", "val_log_loss"} for e in history
+    )
+    values = np.array([entry[f"val_{monitor}"] for entry in history])
+    best = values.argmin() if monitor == "log_loss" else values.argmax()
+    assert len(history) == best + 1 + 2
+    assert len(history) < 60
+
+
+@pytest.mark.parametrize("monitor", ["f1_macro", "log_loss"])
+@pytest.mark.parametrize(("epochs", "patience"), [(6, 50), (50, 2)], ids=["all", "stopped"])
+def test_the_weights_of_the_best_epoch_are_kept(monitor, epochs, patience, table, labels):
+    model = network("mlp")
+    options = {"epochs": epochs, "patience": patience, "learning_rate": 0.2, "monitor": monitor}
+    history = run(model, table, labels, **options)
+    values = [entry[f"val_{monitor}"] for entry in history]
+    best = min(values) if monitor == "log_loss" else max(values)
+    assert values[-1] != best, "the last epoch is the best, so this tells nothing"
+
+    held_out = np.arange(36, ROWS)
+    likely = probabilities(score(model, table, held_out), False)
+    predicted = Rule(np.zeros(2), False).predict(likely)
+    classes = classes_of(labels[:36])
+    found = scores.headline(labels[held_out], predicted, likely, classes)[monitor]
+    assert found == pytest.approx(best, rel=1e-6)
+
+
+# What an epoch costs.
+
+
+@pytest.mark.parametrize(
+    ("loss", "options"), [(cross_entropy, {}), (focal, {"gamma": 2.0, "alpha": {"b": 3.0}})]
+)
+def test_class_weights_multiply_the_loss_of_their_rows(loss, options):
+    targets = one_hot([0, 1, 1, 0], 2)
+    classes = classes_of(targets)
+    logits = np.random.default_rng(0).normal(size=(4, 2))
+    function = partial(loss.loss, classes=classes, **options)
+    values = np.asarray(function(targets.astype(float), logits))
+    found = weighted(function, np.array([0.5, 4.0]), classes)(targets.astype(float), logits)
+    np.testing.assert_allclose(np.asarray(found), values * [0.5, 4, 4, 0.5], rtol=1e-12)
+
+
+def test_multi_label_weights_multiply_presence_and_absence():
+    targets = np.array([[0, 1], [1, 1], [0, 0]], dtype=np.uint8)
+    classes = classes_of(targets, True)
+    logits = np.random.default_rng(0).normal(size=(3, 2))
+    function = partial(cross_entropy.loss, classes=classes)
+    values = np.asarray(function(targets.astype(float), logits))
+    weights = np.array([[0.5, 2.0], [3.0, 7.0]])
+    found = weighted(function, weights, classes)(targets.astype(float), logits)
+    factors = np.array([[0.5, 7], [3, 7], [0.5, 2]])
+    np.testing.assert_allclose(np.asarray(found), (values * factors).mean(axis=1), rtol=1e-12)
+
+
+@EACH_TASK
+def test_weights_of_1_are_no_weights(multilabel):
+    targets = one_hot([0, 1, 1, 0], 2).astype(float)
+    classes = classes_of(targets, multilabel)
+    logits = np.random.default_rng(0).normal(size=(4, 2))
+    values = np.asarray(cross_entropy.loss(targets, logits, classes))
+    found = np.asarray(plain(classes)(targets, logits))
+    np.testing.assert_allclose(found, values.mean(axis=1) if multilabel else values, rtol=1e-12)
+
+
+def test_a_heavier_class_is_predicted_more(table, labels):
+    rows, classes = np.arange(ROWS), classes_of(labels)
+    shares = []
+    for weights in ([1.0, 1.0], [0.2, 5.0]):
+        model = network("mlp")
+        loss = weighted(partial(cross_entropy.loss, classes=classes), np.array(weights), classes)
+        train(
+            model,
+            loss,
+            table,
+            rows,
+            labels,
+            (rows, labels),
+            classes,
+            0,
+            epochs=8,
+            learning_rate=0.02,
+        )
+        shares.append(probabilities(score(model, table, rows), False)[:, 1].mean())
+    assert shares[1] > shares[0] + 0.1
+
+
+def test_the_loss_of_the_first_step_is_the_mean_over_the_rows(table, labels):
+    """One batch, no dropout: the history's loss is the loss before the step, in numpy."""
+    keras.utils.set_random_seed(5)
+    model = mlp.build(Inputs(None, False, 3, 2), hidden=[], dropout=0.0)
+    rows, classes = np.arange(ROWS), classes_of(labels)
+    logits = score(model, table, rows)
+    weights = np.array([0.5, 3.0])
+    function = partial(cross_entropy.loss, classes=classes)
+    history = train(
+        model,
+        weighted(function, weights, classes),
+        table,
+        rows,
+        labels,
+        (rows, labels),
+        classes,
+        0,
+        epochs=1,
+        batch_size=ROWS,
+    )
+    true = (probabilities(logits, False) * labels).sum(axis=1)
+    expected = (-np.log(true) * (labels @ weights)).mean()
+    assert history[0]["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+@EACH_TASK
+def test_both_tasks_train(multilabel, table, labels):
+    targets = labels.copy()
+    if multilabel:
+        targets[:, 0] = np.arange(ROWS) % 3 == 0
+    history = run(network(), table, targets, multilabel=multilabel, epochs=1)
+    assert np.isfinite(list(history[0].values())).all()
+
+
+# A row's logits are its own.
+
+
+@pytest.mark.parametrize("pretrained", [True, False])
+def test_scores_depend_on_no_other_row(pretrained, table, labels):
+    model = network(pretrained=pretrained)
+    run(model, table, labels, epochs=3, learning_rate=0.05)
+    together = score(model, table, np.arange(ROWS))
+    assert together.dtype == np.float32
+    alone = np.concatenate([score(model, table, np.array([row])) for row in range(0, ROWS, 5)])
+    np.testing.assert_allclose(alone, together[::5], atol=1e-6)
+    pairs = np.array([4, 4, 30, 11])
+    np.testing.assert_allclose(score(model, table, pairs), together[pairs], atol=1e-6)
+
+
+def test_scores_come_in_the_order_of_the_rows_over_many_batches(table):
+    model = network("mlp")
+    rows = np.random.default_rng(0).integers(0, ROWS, 2 * SCORING_BATCH + 7)
+    expected = np.asarray(model({"features": table.features[rows]}, training=False))
+    np.testing.assert_allclose(score(model, table, rows), expected, atol=1e-6)
