@@ -52,7 +52,6 @@ def write_tokens(embedded: Embedded) -> None:
     np.save(DATA / "offsets.npy", embedded.offsets)
     np.save(MODEL / "vectors.npy", embedded.vectors)
     storage.write_json(MODEL / "vocabulary.json", embedded.vocabulary)
-    storage.write_json(MODEL / "embedding.json", {"pretrained": embedded.pretrained})
 
 
 def main() -> None:

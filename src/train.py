@@ -32,10 +32,8 @@ EMBEDDING, NETWORK, SCORED = Path("models/embedding"), Path("models/network"), P
 def network_inputs(table: Table, outputs: int) -> Inputs:
     """Return what the network is built for."""
     features = 0 if table.features is None else table.features.shape[1]
-    if table.tokens is None:
-        return Inputs(None, False, features, outputs)
-    told = storage.read_json(EMBEDDING / "embedding.json")
-    return Inputs(np.load(EMBEDDING / "vectors.npy"), told["pretrained"], features, outputs)
+    vectors = None if table.tokens is None else np.load(EMBEDDING / "vectors.npy")
+    return Inputs(vectors, features, outputs)
 
 
 def planned_rows(ids: list[str]) -> np.ndarray:

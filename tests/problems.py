@@ -70,7 +70,8 @@ def check_contract(selector: str, name: str) -> tuple[ModuleType, dict[str, Any]
         if parameter.kind is parameter.KEYWORD_ONLY
     }
     assert inspect.Parameter.empty not in defaults.values()
-    assert settings[folder][name] == defaults == given
+    # Users change values in params.yaml; that every option stands there is the project's promise.
+    assert settings[folder][name].keys() == defaults.keys() == given.keys()
 
     with pytest.raises(UserError, match="no_such_option"):
         params.options(function, {"no_such_option": 1}, f"{folder}.{name}")
@@ -78,7 +79,7 @@ def check_contract(selector: str, name: str) -> tuple[ModuleType, dict[str, Any]
     for test in doctest.DocTestFinder().find(module):
         failed, _ = doctest.DocTestRunner(verbose=False).run(test)
         assert not failed, f"an example of {test.name} fails"
-    return module, given
+    return module, defaults
 
 
 def check_blocks(selector: str) -> None:

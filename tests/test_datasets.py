@@ -1,16 +1,16 @@
 """The blocks in params.yaml describe the public files as they are."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
+import public_data
 import pytest
 from closure import ROOT
 from dvc.utils.serialize import modify_yaml
 
-from ballast.fetch import REGISTRY, VARIABLE, FetchError, fetch
+from ballast.fetch import REGISTRY
 
 # name -> rows, labels, task, rarest label
 FACTS = {
@@ -23,27 +23,13 @@ FACTS = {
 
 
 @pytest.fixture(params=sorted(FACTS))
-def dataset(request, tmp_path, monkeypatch):
+def dataset(request, tmp_path):
     """Copy a public data set, as it is, into a folder of its own."""
-    folder = Path(os.environ.get(VARIABLE, ROOT.parent / "shared/datasets"))
-    stored = [file.stored for file in REGISTRY[request.param]]
-    if not all((folder / name).is_file() or (folder / "raw" / name).is_file() for name in stored):
-        pytest.skip(f"{folder} ({VARIABLE}) does not hold {', '.join(stored)}")
-    monkeypatch.setenv(VARIABLE, str(folder))
-    # Only files with the registered sum are taken, and nothing is downloaded here.
-    local = {name: tuple(drop_address(file) for file in files) for name, files in REGISTRY.items()}
-    try:
-        fetch(request.param, tmp_path / "data/raw", local)
-    except FetchError as error:
-        pytest.skip(str(error))
+    public_data.copy(request.param, tmp_path / "data/raw" / request.param)
     (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     with modify_yaml(tmp_path / "params.yaml") as params:
         params["dataset"] = request.param
     return request.param, tmp_path
-
-
-def drop_address(file):
-    return type(file)(file.stored, file.md5)
 
 
 def run(stage: str, folder: Path) -> subprocess.CompletedProcess:

@@ -58,7 +58,6 @@ def test_contract(name, tmp_path):
     assert found.offsets[-1] == len(found.tokens)
     assert np.issubdtype(found.tokens.dtype, np.unsignedinteger)
     assert ((found.tokens >= 1) & (found.tokens < size + 2)).all()
-    assert isinstance(found.pretrained, bool)
 
     again = module.embed(given, 3, **options)
     assert again.vocabulary == found.vocabulary
@@ -123,7 +122,6 @@ def test_vectors_have_their_dimensions_and_follow_the_seed(module):
 
 def test_random_vectors_are_uniform_and_wait_for_training():
     found = drawn.embed(corpus(), 0, dimensions=400)
-    assert not found.pretrained
     inner = found.vectors[1:]
     assert np.abs(inner).max() <= 0.25
     assert inner.std() == pytest.approx(0.25 / np.sqrt(3), rel=0.05)
@@ -161,7 +159,6 @@ def test_word2vec_knows_which_words_keep_company():
     texts = [" ".join(rng.choice(topics[row % 2], 10)) for row in range(1000)]
     given = Corpus(texts, np.ones((1000, 0)), np.ones(1000, dtype=bool), Path("none"))
     found = word2vec.embed(given, 0, dimensions=10, epochs=20)
-    assert found.pretrained
     assert not found.vectors[:2].any()
     vectors = found.vectors[2:] / np.linalg.norm(found.vectors[2:], axis=1, keepdims=True)
     alike = vectors @ vectors.T
@@ -186,7 +183,6 @@ def test_word2vec_knows_which_words_keep_company():
 )
 def test_every_format_gives_the_same_vectors(name, content, tmp_path, capsys):
     found = pretrained.embed(corpus(vectors=file_of(tmp_path, content, name)), 0)
-    assert found.pretrained
     assert found.vectors.shape == (len(found.vocabulary) + 2, 3)
     assert vector_of(found, "the") == [1, 2, 3]
     # "Cat" is all that the file has of "cat"; of "dog" it has the very word.

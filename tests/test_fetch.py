@@ -3,15 +3,14 @@
 import hashlib
 import io
 import os
-import shutil
 import signal
 import stat
 import threading
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 
 import pooch
+import public_data
 import pytest
 
 from ballast.fetch import REGISTRY, DataFile, FetchError, fetch
@@ -285,24 +284,12 @@ def test_addresses_are_pinned_and_names_are_unique():
 
 @pytest.mark.parametrize("name", REGISTRY)
 def test_real_files_from_the_local_folder(tmp_path, monkeypatch, name):
-    fallback = Path(__file__).parents[2] / "shared" / "datasets"
-    folder = Path(os.environ.get("BALLAST_DATASETS") or fallback)
-    if not folder.is_dir():
-        pytest.skip("BALLAST_DATASETS names no folder of real data sets")
 
     def refuse(*args, **kwargs):
         raise AssertionError("nothing may be downloaded here")
 
     monkeypatch.setattr(pooch.HTTPDownloader, "__call__", refuse)
-    # Copies, so that no fault in the code under test can reach the shared files.
-    local, root = tmp_path / "local", tmp_path / "raw"
-    (local / "raw").mkdir(parents=True)
-    for file in REGISTRY[name]:
-        found = [place for place in (".", "raw") if (folder / place / file.stored).is_file()]
-        if not found:
-            pytest.skip(f"{file.stored} is not in the folder of real data sets")
-        for place in found:
-            shutil.copyfile(folder / place / file.stored, local / place / file.stored)
+    local, root = public_data.copy(name, tmp_path / "local"), tmp_path / "raw"
     monkeypatch.setenv("BALLAST_DATASETS", str(local))
     before = {path: path.stat().st_mtime_ns for path in local.rglob("*")}
     result = fetch(name, root)

@@ -21,12 +21,14 @@ SMALL = {
     "mlp": {"hidden": [5]},
 }
 TEXTUAL = ["cnn", "two_channel_cnn"]
+# Every way in which a network may hold its word vectors.
+FROZEN = pytest.param("cnn", {"trainable": False}, id="cnn-frozen")
 
 
-def inputs(text: bool = True, features: int = 2, pretrained: bool = True) -> Inputs:
+def inputs(text: bool = True, features: int = 2) -> Inputs:
     vectors = np.random.default_rng(0).normal(size=(12, 5)).astype(np.float32)
     vectors[0] = 0
-    return Inputs(vectors if text else None, text and pretrained, features, 3)
+    return Inputs(vectors if text else None, features, 3)
 
 
 def build(name: str, given: Inputs, seed: int = 1, **changes) -> keras.Model:
@@ -150,11 +152,10 @@ def test_options_out_of_range_are_refused(module, block):
 # Padding.
 
 
-@pytest.mark.parametrize("name", TEXTUAL)
-@pytest.mark.parametrize("pretrained", [True, False])
+@pytest.mark.parametrize(("name", "changes"), [*((name, {}) for name in TEXTUAL), FROZEN])
 @pytest.mark.parametrize("tokens", [1, 9])
-def test_padding_makes_no_difference_before_or_after_training(name, pretrained, tokens):
-    model = build(name, inputs(pretrained=pretrained), dropout=0.0)
+def test_padding_makes_no_difference_before_or_after_training(name, changes, tokens):
+    model = build(name, inputs(), dropout=0.0, **changes)
     given = rows(model, tokens=tokens)
     short = rows(model, count=2, tokens=tokens, seed=1)
     padded = short | {"tokens": np.pad(short["tokens"], ((0, 0), (0, 6)))}
@@ -191,19 +192,9 @@ def test_words_are_read_in_their_order(name):
 # Trained and frozen vectors.
 
 
-@pytest.mark.parametrize(
-    ("trainable", "pretrained", "moves"),
-    [
-        (None, True, False),
-        (None, False, True),
-        (True, True, True),
-        (True, False, True),
-        (False, True, False),
-        (False, False, False),
-    ],
-)
-def test_cnn_trains_random_vectors_unless_told(trainable, pretrained, moves):
-    model = build("cnn", inputs(pretrained=pretrained), trainable=trainable)
+@pytest.mark.parametrize("moves", [True, False])
+def test_cnn_trains_its_vectors_unless_told(moves):
+    model = build("cnn", inputs(), trainable=moves)
     assert set(vectors_of(model)) == {moves}
     step(model, rows(model))
     found = vectors_of(model)[moves]
@@ -256,17 +247,16 @@ def test_two_channels_are_the_sum_in_numpy():
 # On disk.
 
 
-@pytest.mark.parametrize("pretrained", [True, False])
-@pytest.mark.parametrize("name", MEMBERS)
-def test_a_network_comes_back_from_its_weights(name, pretrained, tmp_path):
-    model = build(name, inputs(pretrained=pretrained))
+@pytest.mark.parametrize(("name", "changes"), [*((name, {}) for name in MEMBERS), FROZEN])
+def test_a_network_comes_back_from_its_weights(name, changes, tmp_path):
+    model = build(name, inputs(), **changes)
     given = rows(model)
     step(model, given)
     paths = [tmp_path / f"{number}.weights.h5" for number in range(3)]
     model.save_weights(paths[0])
     model.save_weights(paths[1])
 
-    back = build(name, inputs(pretrained=pretrained), seed=77)
+    back = build(name, inputs(), seed=77, **changes)
     assert (logits(back, given) != logits(model, given)).any()
     back.load_weights(paths[0])
     np.testing.assert_array_equal(logits(back, given), logits(model, given))
@@ -278,7 +268,7 @@ def test_a_network_comes_back_from_its_weights(name, pretrained, tmp_path):
 def test_frozen_vectors_are_not_kept_with_the_network(tmp_path):
     sizes = {}
     for trainable in (True, False):
-        given = Inputs(np.zeros((2000, 5), dtype=np.float32), True, 0, 3)
+        given = Inputs(np.zeros((2000, 5), dtype=np.float32), 0, 3)
         model = build("cnn", given, trainable=trainable)
         frozen = [layer for layer in model.layers if isinstance(layer, FrozenVectors)]
         assert len(frozen) == (not trainable)

@@ -2,7 +2,6 @@
 
 import inspect
 from functools import partial
-from typing import get_args
 
 import keras
 import numpy as np
@@ -47,13 +46,14 @@ def labels(table) -> np.ndarray:
     return one_hot((table.features[:, 0] + 0.5 * noise > 0.7).astype(int), 2)
 
 
-def network(kind: str = "cnn", pretrained: bool = False) -> keras.Model:
+def network(kind: str = "cnn", trainable: bool = True) -> keras.Model:
     keras.utils.set_random_seed(5)
     vectors = np.random.default_rng(2).normal(size=(20, 4)).astype(np.float32)
     vectors[0] = 0
     if kind == "mlp":
-        return mlp.build(Inputs(vectors, pretrained, 3, 2), hidden=[4], dropout=0.1)
-    return cnn.build(Inputs(vectors, pretrained, 3, 2), filters=4, width=3, dropout=0.2)
+        return mlp.build(Inputs(vectors, 3, 2), hidden=[4], dropout=0.1)
+    given = Inputs(vectors, 3, 2)
+    return cnn.build(given, filters=4, width=3, dropout=0.2, trainable=trainable)
 
 
 def plain(classes, loss=cross_entropy, **options):
@@ -89,7 +89,7 @@ def test_the_monitors_are_the_headline_scores_and_params_yaml_has_the_defaults()
         for name, parameter in inspect.signature(train).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY
     }
-    assert get_args(options["monitor"].annotation) == scores.HEADLINE
+    assert options["monitor"].annotation == scores.Headline
     with pytest.raises(UserError, match=r"training\.epochs"):
         params.options(train, {"epochs": 0}, "training")
 
@@ -231,7 +231,7 @@ def test_a_heavier_class_is_predicted_more(table, labels):
 def test_the_loss_of_the_first_step_is_the_mean_over_the_rows(table, labels):
     """One batch, no dropout: the history's loss is the loss before the step, in numpy."""
     keras.utils.set_random_seed(5)
-    model = mlp.build(Inputs(None, False, 3, 2), hidden=[], dropout=0.0)
+    model = mlp.build(Inputs(None, 3, 2), hidden=[], dropout=0.0)
     rows, classes = np.arange(ROWS), classes_of(labels)
     logits = score(model, table, rows)
     weights = np.array([0.5, 3.0])
@@ -265,9 +265,9 @@ def test_both_tasks_train(multilabel, table, labels):
 # A row's logits are its own.
 
 
-@pytest.mark.parametrize("pretrained", [True, False])
-def test_scores_depend_on_no_other_row(pretrained, table, labels):
-    model = network(pretrained=pretrained)
+@pytest.mark.parametrize("trainable", [True, False])
+def test_scores_depend_on_no_other_row(trainable, table, labels):
+    model = network(trainable=trainable)
     run(model, table, labels, epochs=3, learning_rate=0.05)
     together = score(model, table, np.arange(ROWS))
     assert together.dtype == np.float32

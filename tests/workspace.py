@@ -13,6 +13,17 @@ from dvc.utils.serialize import modify_yaml
 
 from ballast import demo
 
+# Whatever a fork has chosen, the tests start from here.
+CHOSEN = {
+    "dataset": "demo",
+    "sampler": "none",
+    "embedding": "word2vec",
+    "model": "cnn",
+    "loss": "cross_entropy",
+    "weighting": "none",
+    "decision": "argmax",
+    "vectors": "none",
+}
 SMALL = {
     "training": {"epochs": 2},
     "embeddings.word2vec": {"dimensions": 16, "epochs": 1},
@@ -82,6 +93,7 @@ def create(folder: Path, rows: int = 500) -> Workspace:
             shutil.copyfile(ROOT / name, target)
     demo.write(folder / "data/raw/demo/demo.csv", rows=rows)
     with modify_yaml(folder / "params.yaml") as params:
+        params.update(CHOSEN)
         for place, values in SMALL.items():
             block = params
             for key in place.split("."):

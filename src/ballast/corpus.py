@@ -37,14 +37,12 @@ class Embedded:
         tokens: all texts in one array, shape (all tokens,).
         offsets: where each text begins, shape (rows + 1,).
         vectors: a vector for each token number, float32, shape (vocabulary + 2, dimensions).
-        pretrained: whether the vectors mean something already, or were drawn at random.
     """
 
     vocabulary: list[str]
     tokens: np.ndarray
     offsets: np.ndarray
     vectors: np.ndarray
-    pretrained: bool
 
 
 @dataclass(frozen=True)

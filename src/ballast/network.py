@@ -15,13 +15,11 @@ class Inputs:
     Attributes:
         vectors: a vector for each token number, shape (vocabulary + 2, dimensions), or None where
             there is no text.
-        pretrained: whether the vectors mean something already.
         features: number of numeric columns, 0 where there are none.
         outputs: number of logits.
     """
 
     vectors: np.ndarray | None
-    pretrained: bool
     features: int
     outputs: int
 

@@ -1,6 +1,7 @@
 """Headline scores and per-class scores of predicted labels and probabilities."""
 
 import warnings
+from typing import Literal
 
 import numpy as np
 from sklearn import metrics
@@ -8,7 +9,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from ballast.classes import Classes
 
-HEADLINE = (
+Headline = Literal[
     "f1_macro",
     "balanced_accuracy",
     "mcc",
@@ -17,14 +18,14 @@ HEADLINE = (
     "roc_auc",
     "log_loss",
     "calibration_error",
-)
+]
 LOWER_IS_BETTER = ("log_loss", "calibration_error")
 
 
 def headline(
     targets: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray, classes: Classes
 ) -> dict[str, float]:
-    """Return the headline scores by name (`HEADLINE`).
+    """Return the headline scores by name (`Headline`).
 
     f1_macro is the mean of the classes' F1 (Opitz and Burst 2019); balanced_accuracy the mean of
     the classes' recalls (multi-label: of each label's presence and absence); recall_rarest the

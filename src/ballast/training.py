@@ -1,7 +1,7 @@
 """Train a network; the epoch with the best validation score is kept."""
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ from ballast.classes import Classes
 from ballast.ledger import probabilities
 from ballast.progress import bars
 from ballast.rules import Rule
-from ballast.scores import LOWER_IS_BETTER, headline
+from ballast.scores import LOWER_IS_BETTER, Headline, headline
 
 SCORING_BATCH = 256
 
@@ -32,16 +32,7 @@ def train(
     batch_size: Annotated[int, Field(ge=1)] = 64,
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3,
     patience: Annotated[int, Field(ge=1)] = 4,
-    monitor: Literal[
-        "f1_macro",
-        "balanced_accuracy",
-        "mcc",
-        "recall_rarest",
-        "average_precision",
-        "roc_auc",
-        "log_loss",
-        "calibration_error",
-    ] = "f1_macro",
+    monitor: Headline = "f1_macro",
 ) -> list[dict[str, float]]:
     """Train a network in place with Adam, and return the history, an entry for each epoch.
 

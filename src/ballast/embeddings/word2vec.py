@@ -68,6 +68,4 @@ def embed(
     vectors = random_vectors(len(tokenized.vocabulary), dimensions, seed)
     vectors[:RESERVED] = 0
     vectors[RESERVED:] = model.wv[tokenized.vocabulary]
-    return Embedded(
-        tokenized.vocabulary, tokenized.tokens, tokenized.offsets, vectors, pretrained=True
-    )
+    return Embedded(tokenized.vocabulary, tokenized.tokens, tokenized.offsets, vectors)

@@ -15,7 +15,7 @@ def build(
     filters: Annotated[int, Field(ge=1)] = 128,
     width: Annotated[int, Field(ge=1)] = 7,
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
-    trainable: bool | None = None,
+    trainable: bool = True,
 ) -> keras.Model:
     """Return Embedding -> Conv1D(filters, width) -> global max pooling -> Dense(classes).
 
@@ -27,7 +27,7 @@ def build(
         filters: number of filters.
         width: words that a filter sees.
         dropout: share of the pooled responses that is left out in training.
-        trainable: whether the word vectors are trained; null trains random vectors only.
+        trainable: whether the word vectors are trained too, or stay as they are.
 
     Returns:
         A model from {"tokens": (batch, tokens)[, "features": (batch, columns)]} to logits.
@@ -39,7 +39,6 @@ def build(
         raise UserError(
             "params.yaml: model: cnn reads texts, and the embedding gives none: use model: mlp."
         )
-    trained = not inputs.pretrained if trainable is None else trainable
     tokens = token_input()
-    pooled = largest_windows(look_up(tokens, inputs, trained), filters, [width])
+    pooled = largest_windows(look_up(tokens, inputs, trainable), filters, [width])
     return finish(tokens, pooled, inputs, dropout)
