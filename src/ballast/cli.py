@@ -67,7 +67,7 @@ def _show() -> None:
     headline, per_class = map(read_json, files)
     console = Console()
     low, high = headline.pop("f1_macro_low"), headline.pop("f1_macro_high")
-    table = Table("headline", "test", title="models/ on the test rows")
+    table = Table("headline", "test", title="test rows")
     for name, value in headline.items():
         bounds = f" ({low:.3f} to {high:.3f})" if name == "f1_macro" else ""
         table.add_row(name, f"{value:.3f}{bounds}")
