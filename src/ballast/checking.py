@@ -1,12 +1,11 @@
 """Check the whole of `params.yaml`: also the blocks that no stage would read now."""
 
 import os
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from ballast.dataset import Dataset, selected
-from ballast.errors import UserError
+from ballast.errors import UserError, did_you_mean
 from ballast.params import FAMILIES, check, load, member, members, options, select
 
 
@@ -53,8 +52,7 @@ def _block_faults(params: dict[str, Any]) -> list[str]:
             if name in known:
                 faults += _fault(member, params, selector, name)
             else:
-                close = get_close_matches(name, known, n=1)
-                hint = f" Did you mean {close[0]!r}?" if close else f" Known: {', '.join(known)}."
+                hint = did_you_mean(name, known) or f" Known: {', '.join(known)}."
                 faults.append(f"params.yaml: unknown block {folder}.{name}.{hint}")
         for name in sorted(set(known) - set(params[folder])):
             faults.append(f"params.yaml: {folder} lacks a block for {name}: add `{name}: {{}}`.")

@@ -1,6 +1,5 @@
 """Public data sets, fetched from pinned addresses into ``data/raw/<name>/``."""
 
-import difflib
 import os
 import shutil
 import tempfile
@@ -12,7 +11,7 @@ from pathlib import Path
 import pooch
 from rich.progress import Progress
 
-from ballast.errors import UserError
+from ballast.errors import UserError, did_you_mean
 from ballast.progress import bars
 
 VARIABLE = "BALLAST_DATASETS"
@@ -102,8 +101,7 @@ def fetch(name: str, root: Path = Path("data/raw"), registry: Registry = REGISTR
             download failed or was interrupted, or the disk refused. Nothing new is left behind.
     """
     if name not in registry:
-        near = difflib.get_close_matches(name.lower(), registry, n=1, cutoff=0.3)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
+        hint = did_you_mean(name.lower(), registry)
         raise FetchError(f"There is no data set '{name}'.{hint} Known: {', '.join(registry)}.")
     target, notes = Path(root) / name, []
     origins = {file.stored: "already there" for file in registry[name]}

@@ -7,7 +7,6 @@ arguments of that file's function are the schema of its options block (`losses.f
 import importlib
 import inspect
 from collections.abc import Callable
-from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -16,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from ballast.errors import UserError
+from ballast.errors import UserError, did_you_mean
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
@@ -150,5 +149,4 @@ def _line(fault: dict, where: str, known: list[str]) -> str:
 
 
 def _nearest(name: str, known: list[str]) -> str:
-    close = get_close_matches(name, known, n=1)
-    return f" Did you mean {close[0]!r}?" if close else f" Known: {', '.join(known)}."
+    return did_you_mean(name, known) or f" Known: {', '.join(known)}."

@@ -7,7 +7,6 @@ import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -15,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ballast.dataset import Dataset
-from ballast.errors import UserError
+from ballast.errors import UserError, did_you_mean
 
 SUFFIXES = {
     ".csv": "csv",
@@ -193,11 +192,10 @@ def _read_parquet(path: Path, dataset: Dataset) -> Iterator[Record]:
 def _require(columns: list[str], dataset: Dataset, path: Path) -> None:
     for name in dataset.used_columns():
         if name not in columns:
-            close = get_close_matches(name, columns, n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
+            found = ", ".join(columns) or "none"
             raise UserError(
                 f"{path} has no column {name!r}, which the dataset's block in params.yaml names; "
-                f"found: {', '.join(columns) or 'none'}.{hint} A file without a header line needs "
+                f"found: {found}.{did_you_mean(name, columns)} A file without a header line needs "
                 "`columns`."
             )
         if columns.count(name) > 1:
