@@ -47,14 +47,16 @@ def precision_recall(
 ) -> Iterator[tuple[str, float, float]]:
     """Yield (class, recall, precision) along each class's curve, at most `POINTS` a class.
 
-    Classes without a row in `targets` have no curve.
+    Of the thresholds with equal recall the best precision stands. Classes without a row in
+    `targets` have no curve.
     """
     for c, name in enumerate(classes.names):
         if targets[:, c].any():
             precision, recall, _ = metrics.precision_recall_curve(
                 targets[:, c], probabilities[:, c]
             )
-            yield from _thinned(name, recall, precision)
+            reached, first = np.unique(recall[::-1], return_index=True)
+            yield from _thinned(name, reached, np.maximum.reduceat(precision[::-1], first))
 
 
 def roc(
