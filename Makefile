@@ -7,28 +7,28 @@ export PATH := $(CURDIR)/$(ENV)/bin:$(PATH)
 .PHONY: repro test lint lock clean
 
 repro: $(ENV)/ready
-	ballast check
-	dvc repro
-	ballast show
+	$(ENV)/bin/ballast check
+	$(ENV)/bin/dvc repro
+	$(ENV)/bin/ballast show
 
 test: $(ENV)/ready-for-tests lint
-	pytest
+	$(ENV)/bin/pytest
 
 lint: $(ENV)/ready-for-tests
-	ruff check
-	ruff format --check
+	$(ENV)/bin/ruff check
+	$(ENV)/bin/ruff format --check
 
 $(ENV)/ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else \
 	  "Ballast needs Python 3.11 to 3.13; %s is %d.%d. Name another: make repro PYTHON=python3.12" \
 	  % (sys.executable, *v))'
 	$(PYTHON) -m venv $(ENV)
-	pip install --quiet --require-hashes -r requirements.txt
-	pip install --quiet --no-build-isolation --no-deps --no-index --editable .
+	$(ENV)/bin/python -m pip install --quiet --require-hashes -r requirements.txt
+	$(ENV)/bin/python -m pip install --quiet --no-build-isolation --no-deps --no-index --editable .
 	touch $@
 
 $(ENV)/ready-for-tests: $(ENV)/ready requirements-test.txt
-	pip install --quiet --require-hashes -r requirements-test.txt
+	$(ENV)/bin/python -m pip install --quiet --require-hashes -r requirements-test.txt
 	touch $@
 
 # Anew from pyproject.toml, with the newest versions that fit; needs uv.

@@ -41,7 +41,13 @@ def write_features(corpus: Corpus) -> None:
     if corpus.features.shape[1] == 0:
         return
     scaler = StandardScaler().fit(corpus.features[corpus.training[: len(corpus.features)]])
-    np.save(DATA / "features.npy", scaler.transform(corpus.features).astype(np.float32))
+    scaled = scaler.transform(corpus.features).astype(np.float32)
+    if not (np.isfinite(scaled).all() and np.isfinite(scaler.scale_).all()):
+        raise UserError(
+            "the numeric columns hold numbers too large to be scaled; mend them in the data, or "
+            "take the column out of `features` in the dataset's block in params.yaml."
+        )
+    np.save(DATA / "features.npy", scaled)
     scale = {"mean": scaler.mean_.tolist(), "scale": scaler.scale_.tolist()}
     storage.write_json(MODEL / "scaler.json", scale)
 

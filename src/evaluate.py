@@ -18,9 +18,11 @@ METRICS = Path("metrics")
 
 
 def read_scored(part: str, targets: np.ndarray) -> Scored:
-    """Read the logits of a part's rows, which stand in the order of the split."""
-    logits = storage.read_table(Path(f"data/scored/{part}.parquet"), ["logits"])["logits"]
-    return Scored(targets, np.array(logits.combine_chunks().flatten()).reshape(targets.shape))
+    """Read the scores of a part's rows, which stand in the order of the split."""
+    table = storage.read_table(Path(f"data/scored/{part}.parquet"), ["outputs", "logits"])
+    columns = (table[name].combine_chunks().flatten().to_numpy() for name in table.column_names)
+    outputs, logits = (column.reshape(targets.shape) for column in columns)
+    return Scored(targets, outputs, logits)
 
 
 def write_plots(found: Evaluation, targets: np.ndarray, classes: Classes) -> None:

@@ -7,7 +7,7 @@ the ledger to `models/`, the scores of validation and test rows by id to `data/s
 
 import os
 
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 # TensorFlow reads the two settings when it is imported.
@@ -76,6 +76,9 @@ def main() -> None:
     weighting, weighting_options = params.select(settings, "weighting")
     training = params.options(train, settings["training"], "training")
     seed = settings["seed"]
+    # A personal keras.json must not change what a run gives.
+    keras.config.set_floatx("float32")
+    keras.config.set_image_data_format("channels_last")
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
 
@@ -92,6 +95,7 @@ def main() -> None:
     model = model_file.build(inputs, **model_options)
     weights = ledger.normalise(weighting.weigh(after, **weighting_options), after)
     loss = partial(loss_file.loss, classes=after, **loss_options)
+    inverse = partial(loss_file.inverse, classes=after, **loss_options)
     held_out = np.flatnonzero(parts == "validation")
     history = train(
         model,
@@ -107,15 +111,14 @@ def main() -> None:
 
     write_network(model, settings, model_options, inputs)
     write_history(history)
-    layers = {name: settings[name] for name in ("sampler", "weighting", "loss")}
+    layers = {"weighting": settings["weighting"], "loss": settings["loss"]}
     layers["loss_options"] = loss_options
     storage.write_json(Path("models/ledger.json"), ledger.entry(before, after, weights, layers))
     storage.fresh_folder(SCORED)
     for part in ("validation", "test"):
         chosen = np.flatnonzero(parts == part)
         outputs = score(model, table, chosen)
-        logits = loss_file.inverse(outputs, after, **loss_options)
-        write_scores(part, split["id"].take(pa.array(chosen)), outputs, logits)
+        write_scores(part, split["id"].take(pa.array(chosen)), outputs, inverse(outputs))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ class Project:
         self.raw = folder / "data" / "raw" / "mine"
         self.raw.mkdir(parents=True)
         self.params = YAML(typ="safe").load(REPO / "params.yaml")
-        self.params["dataset"] = "mine"
+        # Whatever a fork has chosen, the tests start from here.
+        self.params |= {"dataset": "mine", "seed": 0, "split": {"validation": 0.1, "test": 0.2}}
 
     def describe(self, shares: dict | None = None, **block) -> None:
         """Write `params.yaml`: the repository's own, with this data set's block chosen."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ballast.duplicates import conflicts, exact_groups, near_groups
+from ballast.duplicates import _near_pairs, _triples, conflicts, exact_groups, near_groups
 from ballast.grouping import components
 from ballast.rows import Row
 
@@ -172,3 +172,10 @@ def test_equal_content_under_different_labels_conflicts():
     rows = [row("a", ("x",)), row("b", ("x",)), row("a", ("y",)), row("b", ("x",)), row("c")]
     assert conflicts(rows, exact_groups(rows)).tolist() == [True, False, True, False, False]
     assert conflicts([], np.array([])).tolist() == []
+
+
+def test_one_large_group_needs_one_pair_a_row():
+    """All pairs of 600 alike texts would be 179,700."""
+    words = [f"w{number}" for number in range(40)]
+    shingles = [_triples((*words, f"x{number}")) for number in range(600)]
+    assert len(list(_near_pairs(shingles, 0.8))) == 599

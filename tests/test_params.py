@@ -205,7 +205,7 @@ def test_a_data_set_that_is_not_described_well_is_refused(block, needles):
     assert "{'files'" not in str(error.value)
 
 
-@pytest.mark.parametrize("blocks", [{"demo": {}, "other": {}}, {}, None])
+@pytest.mark.parametrize("blocks", [{"demo": {}, "other": {}}, {}])
 def test_an_unknown_data_set_is_answered_with_those_there_are(blocks):
     with pytest.raises(UserError, match="'dmeo' has no block") as error:
         selected({"dataset": "dmeo", "datasets": blocks})
@@ -227,3 +227,22 @@ def test_a_user_error_ends_the_process_with_1_and_other_faults_keep_their_traceb
     assert capsys.readouterr().err == "\nerror: mend it\n\n"
     with pytest.raises(ZeroDivisionError):
         run(lambda: 1 / 0)
+
+
+def test_an_empty_block_is_a_block_without_entries(tmp_path):
+    found = params.load(written(tmp_path, WHOLE | {"samplers": None, "datasets": None}))
+    assert found["samplers"] == {}
+    assert found["datasets"] == {}
+
+
+@pytest.mark.parametrize("name", ["my.news", "a/b", 1, ""])
+def test_names_that_dvc_could_not_look_up_are_refused(tmp_path, name):
+    with pytest.raises(UserError, match="must be a name of letters"):
+        params.load(written(tmp_path, WHOLE | {"datasets": {name: {}}}))
+
+
+@pytest.mark.parametrize("name", ["../other/news.csv", "/data/news.csv"])
+def test_files_outside_the_folder_of_the_data_set_are_refused(name):
+    block = {"files": name, "text": "text", "label": "label"}
+    with pytest.raises(UserError, match="is not inside the data set's folder"):
+        params.check(Dataset, block, "datasets.mine")

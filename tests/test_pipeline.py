@@ -59,14 +59,14 @@ def test_an_experiment_reruns_its_stages_alone(clean, changes, stages):
         ("src/ballast/samplers/random_over.py", []),
         ("src/ballast/decisions/max_f1.py", []),
         ("src/ballast/decisions/argmax.py", ["evaluate"]),
-        ("src/ballast/losses/cross_entropy.py", ["train", "evaluate"]),
+        # The comment changes no output of train, so evaluate has nothing to do.
+        ("src/ballast/losses/cross_entropy.py", ["train"]),
     ],
 )
 def test_an_edited_file_reruns_what_uses_it(clean, file, stages):
     with (clean.folder / file).open("a", encoding="utf-8") as stream:
         stream.write("# edited\n")
-    # An edit that changes no output stops there.
-    assert clean.stages_run("repro") in (stages, stages[:1])
+    assert clean.stages_run("repro") == stages
 
 
 def test_outputs_are_the_same_to_the_bit_when_run_again(clean):

@@ -205,3 +205,17 @@ def test_overconfidence_is_an_error_and_grows():
         sharp = odds / (1 + odds)
         errors.append(scores.calibration_error(targets, np.stack([sharp, 1 - sharp], 1), False))
     assert errors[0] < 0.03 < errors[1] < errors[2]
+
+
+def test_calibration_error_does_not_depend_on_the_order_of_equal_confidences():
+    """All rows at .7 and 70 % right is calibrated, in whatever order the rows stand."""
+    right = np.arange(100) < 70
+    p = np.tile([0.3, 0.7], (100, 1))
+    assert scores.calibration_error(one_hot(right.astype(int), 2), p, False) < 1e-12
+
+
+def test_the_rarest_class_has_test_rows():
+    classes = classes_of(one_hot([0] * 50 + [1] * 5 + [2] * 20, 3))
+    rows = one_hot([0, 2, 2], 3)
+    found = scores.headline(rows, rows, rows.astype(float), classes)
+    assert found["recall_rarest"] == 1

@@ -282,3 +282,8 @@ def test_scores_come_in_the_order_of_the_rows_over_many_batches(table):
     rows = np.random.default_rng(0).integers(0, ROWS, 2 * SCORING_BATCH + 7)
     expected = np.asarray(model({"features": table.features[rows]}, training=False))
     np.testing.assert_allclose(score(model, table, rows), expected, atol=1e-6)
+
+
+def test_a_diverging_training_is_told(table, labels):
+    with pytest.raises(UserError, match="diverged in epoch 1"):
+        run(network(), table, labels, learning_rate=1e30)

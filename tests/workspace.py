@@ -23,9 +23,12 @@ CHOSEN = {
     "weighting": "none",
     "decision": "argmax",
     "vectors": "none",
+    "seed": 0,
+    "split": {"validation": 0.1, "test": 0.2},
+    "evaluation": {},
 }
 SMALL = {
-    "training": {"epochs": 2},
+    "training": {"epochs": 2, "monitor": "f1_macro"},
     "embeddings.word2vec": {"dimensions": 16, "epochs": 1},
     "embeddings.random": {"dimensions": 16},
     "models.cnn": {"filters": 16},

@@ -80,7 +80,6 @@ def training_batches(
     """
     rng = np.random.default_rng(seed)
     lengths = table.lengths(rows)
-    labels = targets.astype(np.float32)
 
     def epoch() -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
         order = rng.permutation(len(rows))
@@ -92,11 +91,11 @@ def training_batches(
         ]
         for number in rng.permutation(len(batches)):
             chosen = batches[number]
-            yield table.take(rows[chosen]), labels[chosen]
+            yield table.take(rows[chosen]), targets[chosen].astype(np.float32)
 
     pools = np.array_split(rows, max(1, len(rows) // (batch_size * POOL)))
     count = sum(len(chunks(pool, batch_size)) for pool in pools)
-    signature = (_signature(table), tf.TensorSpec((None, labels.shape[1]), tf.float32))
+    signature = (_signature(table), tf.TensorSpec((None, targets.shape[1]), tf.float32))
     return _dataset(epoch, signature, count)
 
 

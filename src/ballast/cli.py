@@ -25,7 +25,9 @@ def fetch(name: Annotated[str, typer.Argument(help="sms_spam, goemotions, reuter
         print("\n".join(found.lines))
         if Path(".dvc").is_dir():
             # Under DVC, queued experiments and colleagues have the files too.
-            subprocess.run([sys.executable, "-m", "dvc", "add", "-q", found.folder], check=True)
+            done = subprocess.run([sys.executable, "-m", "dvc", "add", "-q", found.folder])
+            if done.returncode:
+                raise UserError(f"{found.folder} is there, but `dvc add {found.folder}` failed.")
             print(f"{found.folder} is under DVC. Now: dvc exp run -S dataset={name}")
 
     run(main)

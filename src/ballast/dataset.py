@@ -1,5 +1,6 @@
 """The description of a user's files: one block under `datasets:` in `params.yaml`."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -19,9 +20,10 @@ class Dataset(BaseModel):
     a quotation mark is a letter like any other.
 
     Columns: `text` or `features` (numeric) or both; `label`; several labels in one field are told
-    apart by `label_separator`. `label_names` renames labels: a mapping, or a text file in the
-    folder whose n-th line (from 0) names the label n. `split` is a column that says train,
-    validation or test; rows with the same `group` stay on one side of the split.
+    apart by `label_separator`; a row without a label is rejected. `label_names` renames labels: a
+    mapping, or a text file in the folder whose n-th line (from 0) names the label n. `split` is a
+    column that says train, validation or test; rows with the same `group` stay on one side of the
+    split.
 
     Task: told from the labels unless set; `positive` names the class that a binary task is about
     (the rarer one unless set).
@@ -66,6 +68,9 @@ class Dataset(BaseModel):
             raise ValueError("a `split` column and given part files exclude each other")
         if self.text is None and not self.features:
             raise ValueError("name the `text` column, or numeric `features`, or both")
+        for _, name in self.parts():
+            if Path(name).is_absolute() or ".." in Path(name).parts:
+                raise ValueError(f"{name!r} is not inside the data set's folder in data/raw/")
         return self
 
     def parts(self) -> list[tuple[str | None, str]]:
@@ -90,7 +95,7 @@ def selected(params: dict[str, Any]) -> Dataset:
     Raises:
         UserError: no such block, or a block that the schema refuses.
     """
-    name, blocks = params["dataset"], params["datasets"] or {}
+    name, blocks = params["dataset"], params["datasets"]
     if name not in blocks:
         raise UserError(
             f"params.yaml: dataset: {name!r} has no block under datasets: "

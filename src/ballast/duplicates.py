@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import regex
 from rensa import RMinHash, RMinHashLSH
+from scipy.cluster.hierarchy import DisjointSet
 
 from ballast.grouping import components, numbered
 from ballast.progress import track
@@ -67,19 +68,19 @@ def _bands(threshold: float) -> int:
 
 
 def _near_pairs(shingles: list[frozenset[str]], threshold: float) -> Iterator[tuple[int, int]]:
+    """Yield pairs that connect all near-duplicates; those already connected are not compared."""
     index = RMinHashLSH(threshold=threshold, num_perm=PERMUTATIONS, num_bands=_bands(threshold))
-    sketches = []
+    joined = DisjointSet(range(len(shingles)))
     for number, shingle in enumerate(track(shingles, "near-duplicates")):
         sketch = RMinHash(num_perm=PERMUTATIONS, seed=0)
         sketch.update(sorted(shingle))
-        index.insert(number, sketch)
-        sketches.append(sketch)
-    for number, sketch in enumerate(sketches):
-        for other in index.query(sketch):
-            if other > number:
-                common = len(shingles[number] & shingles[other])
-                if common / len(shingles[number] | shingles[other]) >= threshold:
+        for other in sorted(index.query(sketch)):
+            if not joined.connected(number, other):
+                common = len(shingle & shingles[other])
+                if common / len(shingle | shingles[other]) >= threshold:
+                    joined.merge(number, other)
                     yield number, other
+        index.insert(number, sketch)
 
 
 def conflicts(rows: Sequence[Row], groups: np.ndarray) -> np.ndarray:

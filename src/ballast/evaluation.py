@@ -14,9 +14,16 @@ from ballast.rules import Rule
 
 @dataclass(frozen=True)
 class Scored:
-    """Rows with their multi-hot labels and logits, both of shape (rows, classes)."""
+    """Rows with their scores, all of shape (rows, classes).
+
+    Attributes:
+        targets: multi-hot labels.
+        outputs: what the network gave.
+        logits: what the loss's inverse made of it.
+    """
 
     targets: np.ndarray
+    outputs: np.ndarray
     logits: np.ndarray
 
 
@@ -54,14 +61,14 @@ def evaluate(
         decision: a member of `decisions/`.
         decision_options: its options.
         seed: seed of the bootstrap.
-        correct: undo what sampling and weights did to the probabilities, before the decision.
-            Without it, argmax takes the network at its word, as plain Keras code does.
+        correct: undo what sampling, weights and loss did to the probabilities, before the
+            decision. Without it, the network is taken at its word, as in plain Keras code.
         replicates: bootstrap draws for the interval of macro-F1.
         level: share of them inside the interval.
     """
 
     def likely(scored: Scored) -> np.ndarray:
-        logits = ledger.correct(scored.logits, book) if correct else scored.logits
+        logits = ledger.correct(scored.logits, book) if correct else scored.outputs
         return ledger.probabilities(logits, classes.multilabel)
 
     rule = decision.fit(validation.targets, likely(validation), classes, **decision_options)

@@ -16,7 +16,7 @@ def entry(
         before: the classes as they stand in the training rows.
         after: the same after resampling.
         weights: as a weighting returns them, normalised.
-        layers: the names and options of sampler, weighting and loss.
+        layers: the names and options of weighting and loss.
     """
     return {
         "task": "multilabel" if before.multilabel else "single-label",

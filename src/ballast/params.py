@@ -6,6 +6,7 @@ arguments of that file's function are the schema of its options block (`losses.f
 
 import importlib
 import inspect
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -66,6 +67,13 @@ def load(path: Path = Path("params.yaml")) -> dict[str, Any]:
     for name in ("datasets", *BLOCKS, *(folder for folder, _ in FAMILIES.values())):
         if not isinstance(params[name], dict | None):
             raise UserError(f"{path}: {name} must be a block; found {params[name]!r}.")
+        params[name] = params[name] or {}
+        for key in params[name]:
+            # DVC looks options up by dotted names, and a data set's name is a folder's.
+            if not isinstance(key, str) or not re.fullmatch(r"[\w-]+", key):
+                raise UserError(
+                    f"{path}: {name}: {key!r} must be a name of letters, digits, - and _."
+                )
     return params
 
 
@@ -97,7 +105,7 @@ def member(params: dict[str, Any], selector: str, name: str) -> tuple[ModuleType
     """Return one member's module and its checked options, chosen or not."""
     folder, verb = FAMILIES[selector]
     module = importlib.import_module(f"ballast.{folder}.{name}")
-    block = (params[folder] or {}).get(name)
+    block = params[folder].get(name)
     return module, options(getattr(module, verb), block, f"{folder}.{name}")
 
 

@@ -92,8 +92,10 @@ def _string(value: Any) -> str:
     if isinstance(value, bytes):
         value = value.decode("utf-8", errors="surrogateescape")
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    if any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise _FaultError("broken encoding")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise _FaultError("broken encoding") from error
     return unicodedata.normalize("NFC", text).strip()
 
 

@@ -29,10 +29,10 @@ def headline(
 
     f1_macro is the mean of the classes' F1 (Opitz and Burst 2019); balanced_accuracy the mean of
     the classes' recalls (multi-label: of each label's presence and absence); recall_rarest the
-    recall of the class with the fewest training rows. average_precision and roc_auc are those of
-    the positive class, or the mean of each class against the rest, over the classes for which the
-    rows define them. mcc of a multi-label task is the mean over labels. A class without a row in
-    `targets` counts with F1 0, as it does in scikit-learn.
+    recall of the class with the fewest training rows of those that `targets` has.
+    average_precision and roc_auc are those of the positive class, or the mean of each class against
+    the rest, over the classes for which the rows define them. mcc of a multi-label task is the mean
+    over labels. A class without a row in `targets` counts with F1 0.
 
     Args:
         targets: multi-hot labels, shape (rows, classes).
@@ -43,8 +43,8 @@ def headline(
     by_class = per_class(targets, predicted, classes)
     f1 = np.array(list(by_class["f1"].values()))
     recall = np.array(list(by_class["recall"].values()))
-    rarest = classes.names[int(classes.counts.argmin())]
     present = targets.any(axis=0)
+    rarest = classes.names[int(np.where(present, classes.counts, np.inf).argmin())]
     if classes.multilabel:
         absent = metrics.recall_score(1 - targets, 1 - predicted, average=None, zero_division=0)
         balanced = float((recall + absent)[present].mean() / 2)
@@ -103,6 +103,9 @@ def calibration_error(
         top = probabilities.argmax(axis=1)[:, None]
         confidence = np.take_along_axis(probabilities, top, axis=1)[:, 0]
         right = np.take_along_axis(targets, top, axis=1)[:, 0]
+    # Rows of equal confidence share their mean: the order of the rows must not matter.
+    _, level, count = np.unique(confidence, return_inverse=True, return_counts=True)
+    right = (np.bincount(level, weights=right) / count)[level]
     order = np.argsort(confidence, kind="stable")
     parts = np.array_split(order, min(bins, len(order)))
     gaps = [abs(right[part].sum() - confidence[part].sum()) for part in parts]

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from ballast.batches import Table, scoring_batches, training_batches
 from ballast.classes import Classes
+from ballast.errors import UserError
 from ballast.ledger import probabilities
 from ballast.progress import bars
 from ballast.rules import Rule
@@ -122,6 +123,11 @@ class _Validation(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs):
         logits = score(self.model, self.table, self.rows)
+        if not np.isfinite(logits).all():
+            raise UserError(
+                f"training diverged in epoch {epoch + 1}: the network's outputs are not finite. "
+                "Lower training.learning_rate in params.yaml, or check the numeric columns."
+            )
         likely = probabilities(logits, self.classes.multilabel)
         scores = headline(self.targets, self.rule.predict(likely), likely, self.classes)
         logs.update({f"val_{name}": scores[name] for name in self.names})

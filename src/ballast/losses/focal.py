@@ -83,12 +83,17 @@ def inverse(
     if classes.multilabel:
         log_p, log_rest = -np.logaddexp(0, -logits), -np.logaddexp(0, logits)
         return _log_h(log_p, log_rest, gamma) - _log_h(log_rest, log_p, gamma) - log_alpha
-    total = np.logaddexp.reduce(logits, axis=1, keepdims=True)
-    rest = np.stack(
-        [np.logaddexp.reduce(np.delete(logits, c, axis=1), axis=1) for c in range(logits.shape[1])],
-        axis=1,
+    log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+    # log(1 - p): safe from p where p <= .5; of the most probable class from all the others.
+    top = logits.argmax(axis=1)[:, None]
+    others = log_p.copy()
+    np.put_along_axis(others, top, -np.inf, axis=1)
+    log_rest = np.where(
+        logits == np.take_along_axis(logits, top, axis=1),
+        np.logaddexp.reduce(others, axis=1, keepdims=True),
+        np.log(-np.expm1(np.minimum(log_p, -np.log(2)))),
     )
-    return _log_h(logits - total, rest - total, gamma) - log_alpha
+    return _log_h(log_p, log_rest, gamma) - log_alpha
 
 
 def _log_h(log_v: np.ndarray, log_rest: np.ndarray, gamma: float) -> np.ndarray:
