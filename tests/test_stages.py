@@ -45,6 +45,7 @@ def test_a_stage_depends_on_the_families_it_selects_from(name):
 def test_a_stage_depends_on_the_parameters_it_reads(name):
     script = (SOURCE / f"{name}.py").read_text(encoding="utf-8")
     read = set(re.findall(r'settings\["(\w+)"\]', script))
+    assert len(re.findall(r"settings\[", script)) == len(re.findall(r'settings\["', script))
     declared = {param.split(".")[0] for param in PIPELINE[name]["params"]}
     assert read <= declared
     plain = {param for param in declared if param in ("seed", "vectors", *params.BLOCKS)}
