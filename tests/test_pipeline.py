@@ -130,6 +130,14 @@ def test_plots_are_drawn(clean):
     assert "<DVC_METRIC" not in page
 
 
+def test_a_stage_without_its_input_says_what_to_run(clean):
+    (clean.folder / "data/split/rows.parquet").unlink()
+    printed = clean.run("python", "src/resample.py", check=False)
+    assert "data/split/rows.parquet does not exist" in printed
+    assert "dvc repro" in printed
+    assert "Traceback" not in printed
+
+
 def test_an_unknown_member_is_named_with_the_list(clean):
     clean.run("dvc", "exp", "run", "-S", "loss=fokal", check=False)
     printed = clean.run("python", "src/train.py", check=False)

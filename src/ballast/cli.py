@@ -63,10 +63,8 @@ def show() -> None:
 
 
 def _show() -> None:
-    files = Path("metrics/metrics.json"), Path("metrics/per_class.json")
-    if not all(path.is_file() for path in files):
-        raise UserError("there are no metrics yet: run `dvc repro` first.")
-    headline, per_class = map(read_json, files)
+    headline = read_json(Path("metrics/metrics.json"))
+    per_class = read_json(Path("metrics/per_class.json"))
     console = Console()
     low, high = headline.pop("f1_macro_low"), headline.pop("f1_macro_high")
     table = Table("headline", "test", title="test rows")

@@ -10,6 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ballast.errors import UserError
+
 
 def fresh_folder(path: Path) -> Path:
     """Return the folder, new and empty, whatever stood there."""
@@ -26,7 +28,12 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read what `write_json` wrote."""
+    """Read what `write_json` wrote.
+
+    Raises:
+        UserError: there is no such file yet.
+    """
+    _require(path)
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -47,5 +54,15 @@ def write_table(path: Path, columns: dict[str, Any]) -> None:
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read the named columns (all unless named) of a Parquet file."""
+    """Read the named columns (all unless named) of a Parquet file.
+
+    Raises:
+        UserError: there is no such file yet.
+    """
+    _require(path)
     return pq.read_table(path, columns=columns)
+
+
+def _require(path: Path) -> None:
+    if not path.is_file():
+        raise UserError(f"{path} does not exist: an earlier stage makes it. Run `dvc repro`.")
