@@ -25,7 +25,7 @@ CHOSEN = {
     "vectors": "none",
     "seed": 0,
     "split": {"validation": 0.1, "test": 0.2},
-    "evaluation": {},
+    "evaluation": {"correct": True, "replicates": 100, "level": 0.95},
 }
 SMALL = {
     "training": {"epochs": 2, "monitor": "f1_macro"},
@@ -33,7 +33,6 @@ SMALL = {
     "embeddings.random": {"dimensions": 16},
     "models.cnn": {"filters": 16},
     "models.two_channel_cnn": {"filters": 8},
-    "evaluation": {"replicates": 100},
 }
 
 
