@@ -84,6 +84,9 @@ def main() -> None:
     write_predictions(ids, test, found, classes.names)
     f1, low, high = (found.headline[f"f1_macro{end}"] for end in ("", "_low", "_high"))
     print(f"macro-F1 {f1:.3f} ({low:.3f} to {high:.3f}), {len(test)} test rows")
+    never = [classes.names[c] for c in np.flatnonzero(~found.predicted.any(axis=0))]
+    if never:
+        print(f"  never predicted: {', '.join(never)}")
 
 
 if __name__ == "__main__":

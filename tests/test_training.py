@@ -287,3 +287,12 @@ def test_scores_come_in_the_order_of_the_rows_over_many_batches(table):
 def test_a_diverging_training_is_told(table, labels):
     with pytest.raises(UserError, match="diverged in epoch 1"):
         run(network(), table, labels, learning_rate=1e30)
+
+
+def test_training_goes_on_while_the_log_loss_falls_on_a_plateau_of_the_score(table, labels):
+    rare = one_hot((np.arange(ROWS) % 20 == 0).astype(int), 2)
+    history = run(network("mlp"), table, rare, epochs=6, patience=1, learning_rate=1e-3)
+    losses = [entry["val_log_loss"] for entry in history]
+    assert len({entry["val_f1_macro"] for entry in history}) == 1
+    assert losses == sorted(losses, reverse=True)
+    assert len(history) == 6

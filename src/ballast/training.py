@@ -38,8 +38,8 @@ def train(
     """Train a network in place with Adam, and return the history, an entry for each epoch.
 
     After each epoch the validation rows are scored with scikit-learn, by the network's own
-    probabilities and their argmax; training ends after `patience` epochs without a better score,
-    and the weights of the best epoch are put back.
+    probabilities and their argmax; training ends after `patience` epochs without a better score
+    (of equal scores the lower log-loss is better), and the weights of the best epoch are put back.
 
     Args:
         model: from a row's inputs to logits.
@@ -60,18 +60,12 @@ def train(
     # On processors XLA gains nothing here, and it compiles anew for every length of a batch.
     model.compile(keras.optimizers.Adam(learning_rate), loss=loss, jit_compile=False)
     scoring = _Validation(table, *validation, classes, monitor)
-    stopping = keras.callbacks.EarlyStopping(
-        monitor=f"val_{monitor}",
-        mode="min" if monitor in LOWER_IS_BETTER else "max",
-        patience=patience,
-        restore_best_weights=True,
-    )
     history = model.fit(
         training_batches(table, rows, targets, batch_size, seed),
         epochs=epochs,
         shuffle=False,
         verbose=0,
-        callbacks=[scoring, stopping, _Bar()],
+        callbacks=[scoring, _BestEpoch(monitor, patience), _Bar()],
     ).history
     # Saving would put Adam's moments, twice the network's size, next to the weights.
     model.optimizer = None
@@ -131,6 +125,31 @@ class _Validation(keras.callbacks.Callback):
         likely = probabilities(logits, self.classes.multilabel)
         scores = headline(self.targets, self.rule.predict(likely), likely, self.classes)
         logs.update({f"val_{name}": scores[name] for name in self.names})
+
+
+class _BestEpoch(keras.callbacks.Callback):
+    """Stop after `patience` epochs without a better one, and put the best one's weights back.
+
+    Equal scores are told apart by log-loss: as long as a network predicts the majority alone,
+    macro-F1 stands still while it learns.
+    """
+
+    def __init__(self, monitor, patience):
+        super().__init__()
+        self.monitor, self.patience = monitor, patience
+        self.sign = -1 if monitor in LOWER_IS_BETTER else 1
+        self.best, self.waited = (-np.inf, -np.inf), 0
+
+    def on_epoch_end(self, epoch, logs):
+        found = (self.sign * logs[f"val_{self.monitor}"], -logs["val_log_loss"])
+        if found > self.best:
+            self.best, self.waited, self.weights = found, 0, self.model.get_weights()
+            return
+        self.waited += 1
+        self.model.stop_training = self.waited >= self.patience
+
+    def on_train_end(self, logs=None):
+        self.model.set_weights(self.weights)
 
 
 class _Bar(keras.callbacks.Callback):
