@@ -17,7 +17,7 @@ from ballast.losses import cross_entropy, focal
 from ballast.models import cnn, mlp
 from ballast.network import Inputs
 from ballast.rules import Rule
-from ballast.training import SCORING_BATCH, score, train, weighted
+from ballast.training import SCORING_BATCH, _BestEpoch, score, train, weighted
 
 # Keras turns its variables into arrays in the way of NumPy 1.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:keras")
@@ -289,10 +289,24 @@ def test_a_diverging_training_is_told(table, labels):
         run(network(), table, labels, learning_rate=1e30)
 
 
-def test_training_goes_on_while_the_log_loss_falls_on_a_plateau_of_the_score(table, labels):
-    rare = one_hot((np.arange(ROWS) % 20 == 0).astype(int), 2)
-    history = run(network("mlp"), table, rare, epochs=6, patience=1, learning_rate=1e-3)
-    losses = [entry["val_log_loss"] for entry in history]
-    assert len({entry["val_f1_macro"] for entry in history}) == 1
-    assert losses == sorted(losses, reverse=True)
-    assert len(history) == 6
+@pytest.mark.parametrize(
+    ("monitor", "scores_and_losses", "best", "last"),
+    [
+        # A plateau of the score goes on while the log-loss falls.
+        ("f1_macro", [(0.5, 0.9), (0.5, 0.8), (0.5, 0.7), (0.5, 0.8), (0.5, 0.9)], 2, 4),
+        # A better score wins whatever its log-loss.
+        ("f1_macro", [(0.5, 0.7), (0.6, 0.9), (0.5, 0.1), (0.5, 0.1)], 1, 3),
+        ("log_loss", [(0.9, 0.9), (0.8, 0.8), (0.85, 0.85), (0.9, 0.9)], 1, 3),
+    ],
+)
+def test_the_best_epoch_is_kept_and_patience_counts_from_it(monitor, scores_and_losses, best, last):
+    model = network("mlp")
+    model.stop_training = False
+    callback = _BestEpoch(monitor, patience=2)
+    callback.set_model(model)
+    for epoch, (value, loss) in enumerate(scores_and_losses):
+        model.set_weights([np.full_like(weight, epoch) for weight in model.get_weights()])
+        callback.on_epoch_end(epoch, {f"val_{monitor}": value, "val_log_loss": loss})
+        assert model.stop_training == (epoch == last)
+    callback.on_train_end()
+    assert all((weight == best).all() for weight in model.get_weights())
