@@ -69,6 +69,15 @@ def test_an_edited_file_reruns_what_uses_it(clean, file, stages):
     assert clean.stages_run("repro") == stages
 
 
+def test_a_network_that_was_trained_before_comes_back_from_the_run_cache(clean):
+    clean.run("dvc", "exp", "run", "-S", "weighting=balanced")
+    trained = clean.text("metrics/history.csv")
+    clean.restore()
+    printed = clean.run("dvc", "exp", "run", "-S", "weighting=balanced", "-S", "decision=max_f1")
+    assert "Stage 'train' is cached" in printed
+    assert clean.text("metrics/history.csv") == trained
+
+
 def test_outputs_are_the_same_to_the_bit_when_run_again(clean):
     before = clean.text("dvc.lock")
     assert clean.stages_run("repro", "--force", "--no-run-cache") == ALL
