@@ -96,6 +96,13 @@ def main() -> None:
     weights = ledger.normalise(weighting.weigh(after, **weighting_options), after)
     loss = partial(loss_file.loss, classes=after, **loss_options)
     inverse = partial(loss_file.inverse, classes=after, **loss_options)
+    layers = {"weighting": settings["weighting"], "loss": settings["loss"]}
+    layers["loss_options"] = loss_options
+    book = ledger.entry(before, after, weights, layers)
+
+    def likely(outputs: np.ndarray) -> np.ndarray:
+        return ledger.probabilities(ledger.correct(inverse(outputs), book), before.multilabel)
+
     held_out = np.flatnonzero(parts == "validation")
     history = train(
         model,
@@ -105,15 +112,14 @@ def main() -> None:
         targets[rows],
         (held_out, targets[held_out]),
         before,
+        likely,
         seed,
         **training,
     )
 
     write_network(model, settings, model_options, inputs)
     write_history(history)
-    layers = {"weighting": settings["weighting"], "loss": settings["loss"]}
-    layers["loss_options"] = loss_options
-    storage.write_json(Path("models/ledger.json"), ledger.entry(before, after, weights, layers))
+    storage.write_json(Path("models/ledger.json"), book)
     storage.fresh_folder(SCORED)
     for part in ("validation", "test"):
         chosen = np.flatnonzero(parts == part)

@@ -74,6 +74,7 @@ def run(model, table, labels, seed: int = 3, multilabel: bool = False, **options
         labels[rows],
         (held_out, labels[held_out]),
         classes,
+        partial(probabilities, multilabel=multilabel),
         seed,
         **{"epochs": 3, "batch_size": 8, "learning_rate": 0.01} | options,
     )
@@ -220,6 +221,7 @@ def test_a_heavier_class_is_predicted_more(table, labels):
             labels,
             (rows, labels),
             classes,
+            partial(probabilities, multilabel=False),
             0,
             epochs=8,
             learning_rate=0.02,
@@ -244,6 +246,7 @@ def test_the_loss_of_the_first_step_is_the_mean_over_the_rows(table, labels):
         labels,
         (rows, labels),
         classes,
+        partial(probabilities, multilabel=False),
         0,
         epochs=1,
         batch_size=ROWS,
@@ -310,3 +313,28 @@ def test_the_best_epoch_is_kept_and_patience_counts_from_it(monitor, scores_and_
         assert model.stop_training == (epoch == last)
     callback.on_train_end()
     assert all((weight == best).all() for weight in model.get_weights())
+
+
+def test_the_best_epoch_is_judged_by_the_corrected_probabilities(table, labels):
+    """What turns each prediction round turns the scores of the epochs round."""
+    rows, classes, histories = np.arange(ROWS), classes_of(labels), []
+    for sign in (1, -1):
+        model = network("mlp")
+        keras.utils.set_random_seed(5)
+        histories.append(
+            train(
+                model,
+                plain(classes),
+                table,
+                rows,
+                labels,
+                (rows, labels),
+                classes,
+                lambda outputs, sign=sign: probabilities(sign * outputs, False),
+                0,
+                epochs=2,
+                monitor="roc_auc",
+            )
+        )
+    upright, inverted = (np.array([entry["val_roc_auc"] for entry in h]) for h in histories)
+    np.testing.assert_allclose(upright, 1 - inverted, atol=1e-6)

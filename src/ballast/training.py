@@ -11,7 +11,6 @@ from pydantic import Field
 from ballast.batches import Table, scoring_batches, training_batches
 from ballast.classes import Classes
 from ballast.errors import UserError
-from ballast.ledger import probabilities
 from ballast.progress import bars
 from ballast.rules import Rule
 from ballast.scores import LOWER_IS_BETTER, Headline, headline
@@ -27,6 +26,7 @@ def train(
     targets: np.ndarray,
     validation: tuple[np.ndarray, np.ndarray],
     classes: Classes,
+    likely: Callable[[np.ndarray], np.ndarray],
     seed: int,
     *,
     epochs: Annotated[int, Field(ge=1)] = 30,
@@ -37,8 +37,8 @@ def train(
 ) -> list[dict[str, float]]:
     """Train a network in place with Adam, and return the history, an entry for each epoch.
 
-    After each epoch the validation rows are scored with scikit-learn, by the network's own
-    probabilities and their argmax; training ends after `patience` epochs without a better score
+    After each epoch the validation rows are scored with scikit-learn, by the probabilities that
+    the evaluation will see and their argmax; training ends after `patience` epochs without a better score
     (of equal scores the lower log-loss is better), and the weights of the best epoch are put back.
 
     Args:
@@ -49,6 +49,8 @@ def train(
         targets: multi-hot labels of `rows`.
         validation: row numbers, and their multi-hot labels.
         classes: the classes as they stand in the training rows.
+        likely: from the network's outputs to probabilities, all corrections made; without them
+            an epoch that has only learnt the resampled prior could look like the best one.
         seed: seed of the order of the rows.
         epochs: at most so many passes over `rows`.
         batch_size: rows a step.
@@ -59,7 +61,7 @@ def train(
     table = table.only(model.input)
     # On processors XLA gains nothing here, and it compiles anew for every length of a batch.
     model.compile(keras.optimizers.Adam(learning_rate), loss=loss, jit_compile=False)
-    scoring = _Validation(table, *validation, classes, monitor)
+    scoring = _Validation(table, *validation, classes, likely, monitor)
     history = model.fit(
         training_batches(table, rows, targets, batch_size, seed),
         epochs=epochs,
@@ -109,11 +111,11 @@ def score(model: keras.Model, table: Table, rows: np.ndarray) -> np.ndarray:
 class _Validation(keras.callbacks.Callback):
     """Put the validation score of each epoch into Keras' logs, where early stopping looks."""
 
-    def __init__(self, table, rows, targets, classes, monitor):
+    def __init__(self, table, rows, targets, classes, likely, monitor):
         super().__init__()
         self.table, self.rows, self.targets = table, rows, targets
         self.classes, self.names = classes, dict.fromkeys([monitor, "f1_macro", "log_loss"])
-        self.rule = Rule(np.zeros(len(classes.names)), classes.multilabel)
+        self.likely, self.rule = likely, Rule(np.zeros(len(classes.names)), classes.multilabel)
 
     def on_epoch_end(self, epoch, logs):
         logits = score(self.model, self.table, self.rows)
@@ -122,7 +124,7 @@ class _Validation(keras.callbacks.Callback):
                 f"training diverged in epoch {epoch + 1}: the network's outputs are not finite. "
                 "Lower training.learning_rate in params.yaml, or check the numeric columns."
             )
-        likely = probabilities(logits, self.classes.multilabel)
+        likely = self.likely(logits)
         scores = headline(self.targets, self.rule.predict(likely), likely, self.classes)
         logs.update({f"val_{name}": scores[name] for name in self.names})
 
