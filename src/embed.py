@@ -19,18 +19,23 @@ DATA, MODEL = Path("data/embedded"), Path("models/embedding")
 
 def read_corpus(vectors: str) -> Corpus:
     """Read the prepared rows, then the sampler's new texts."""
-    rows = storage.read_table(Path("data/prepared/rows.parquet"), ["text", "features"])
+    rows = storage.read_table(Path("data/prepared/rows.parquet"), ["id", "text", "features"])
     parts = storage.read_table(Path("data/split/rows.parquet"), ["part"])["part"].to_pylist()
-    new = storage.read_table(Path("data/resampled/augmented.parquet"))["text"].to_pylist()
+    augmented = storage.read_table(Path("data/resampled/augmented.parquet"))
+    new = augmented["text"].to_pylist()
     texts = rows["text"].to_pylist()
     features = rows["features"].combine_chunks()
+    features = features.flatten().to_numpy().reshape(len(features), -1)
+    # A new text has the numeric columns of the row that it was made from.
+    position = {name: row for row, name in enumerate(rows["id"].to_pylist())}
+    sources = [position[name] for name in augmented["source"].to_pylist()]
     path = Path("data/vectors") / vectors
     if not path.is_file():
         found = sorted(file.name for file in path.parent.glob("*"))
         raise UserError(f"params.yaml: vectors: {path} does not exist; there are {found}.")
     return Corpus(
         texts=None if texts[0] is None else texts + new,
-        features=features.flatten().to_numpy().reshape(len(features), -1),
+        features=np.concatenate([features, features[sources]]) if new else features,
         training=np.array([part == "train" for part in parts] + [True] * len(new)),
         vectors=path,
     )
@@ -40,7 +45,7 @@ def write_features(corpus: Corpus) -> None:
     """Write the numeric columns with mean 0 and variance 1 over the training rows."""
     if corpus.features.shape[1] == 0:
         return
-    scaler = StandardScaler().fit(corpus.features[corpus.training[: len(corpus.features)]])
+    scaler = StandardScaler().fit(corpus.features[corpus.training])
     scaled = scaler.transform(corpus.features).astype(np.float32)
     if not (np.isfinite(scaled).all() and np.isfinite(scaler.scale_).all()):
         raise UserError(

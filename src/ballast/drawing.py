@@ -1,9 +1,36 @@
-"""What samplers that repeat or leave out whole rows have in common."""
+"""What samplers are given, and what those that pick whole rows have in common."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from imblearn.base import BaseSampler
 
 from ballast.errors import UserError
+from ballast.neighbours import space
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The training rows, as a sampler sees them.
+
+    Attributes:
+        targets: multi-hot labels, uint8, shape (rows, classes).
+        texts: a text a row, or None where the data set has none.
+        features: numeric columns, float64, shape (rows, columns); columns may be 0.
+        seed: seed of the space.
+    """
+
+    targets: np.ndarray
+    texts: Sequence[str] | None
+    features: np.ndarray
+    seed: int = 0
+
+    @cached_property
+    def space(self) -> np.ndarray:
+        """A cheap space to look for neighbours in, float64, shape (rows, dimensions)."""
+        return space(self.texts, self.features, self.seed)
 
 
 def labels_of_one(targets: np.ndarray, sampler: str) -> np.ndarray:
@@ -16,12 +43,19 @@ def labels_of_one(targets: np.ndarray, sampler: str) -> np.ndarray:
         raise UserError(
             f"params.yaml: sampler: {sampler} needs exactly one label a row, and this data set is "
             "multi-label: repeating a row for one of its labels repeats its other labels too. "
-            "Use sampler: none."
+            "Use sampler: none, or one made for label sets: ml_ros, mlsmote."
         )
     return targets.argmax(axis=1)
 
 
-def times(sampler: BaseSampler, labels: np.ndarray) -> np.ndarray:
-    """Return how often an imbalanced-learn sampler that picks rows takes each, shape (rows,)."""
-    sampler.fit_resample(np.arange(len(labels))[:, None], labels)
+def times(sampler: BaseSampler, labels: np.ndarray, space: np.ndarray | None = None) -> np.ndarray:
+    """Return how often an imbalanced-learn sampler that picks rows takes each, shape (rows,).
+
+    Args:
+        sampler: one with `sample_indices_`.
+        labels: label number of each row.
+        space: where it looks for neighbours; not given to samplers that draw at random.
+    """
+    rows = np.arange(len(labels))[:, None] if space is None else space
+    sampler.fit_resample(rows, labels)
     return np.bincount(sampler.sample_indices_, minlength=len(labels))

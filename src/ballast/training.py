@@ -38,8 +38,9 @@ def train(
     """Train a network in place with Adam, and return the history, an entry for each epoch.
 
     After each epoch the validation rows are scored with scikit-learn, by the probabilities that
-    the evaluation will see and their argmax; training ends after `patience` epochs without a better score
-    (of equal scores the lower log-loss is better), and the weights of the best epoch are put back.
+    the evaluation will see and their argmax. Training ends after `patience` epochs without a better
+    score (of equal scores the lower log-loss is better), and the weights of the best epoch are put
+    back.
 
     Args:
         model: from a row's inputs to logits.

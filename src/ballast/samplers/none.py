@@ -3,22 +3,25 @@
 import numpy as np
 
 from ballast.classes import Classes
+from ballast.drawing import Rows
+from ballast.plans import Plan, repeat
 
 
-def sample(targets: np.ndarray, classes: Classes, seed: int) -> np.ndarray:
+def sample(rows: Rows, classes: Classes, seed: int) -> Plan:
     """Return how often to use each row: once.
 
     Args:
-        targets: multi-hot labels of the training rows, shape (rows, classes).
+        rows: the training rows.
         classes: the classes as they stand in these rows.
         seed: not used.
 
     Returns:
-        Times for each row, int, shape (rows,).
+        How often to use each row.
 
     Example:
         >>> two = Classes(("no", "yes"), np.array([2, 1]), 3)
-        >>> sample(np.array([[1, 0], [1, 0], [0, 1]]), two, seed=0)
-        array([1, 1, 1])
+        >>> rows = Rows(np.array([[1, 0], [1, 0], [0, 1]]), ["a", "b", "c"], np.zeros((3, 0)))
+        >>> sample(rows, two, seed=0).times
+        array([1., 1., 1.])
     """
-    return np.ones(len(targets), dtype=np.int64)
+    return repeat(np.ones(len(rows.targets)))

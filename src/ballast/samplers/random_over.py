@@ -7,39 +7,41 @@ from imblearn.over_sampling import RandomOverSampler
 from pydantic import Field
 
 from ballast.classes import Classes
-from ballast.drawing import labels_of_one, times
+from ballast.drawing import Rows, labels_of_one, times
+from ballast.plans import Plan, repeat
 
 
 def sample(
-    targets: np.ndarray,
+    rows: Rows,
     classes: Classes,
     seed: int,
     *,
     ratio: Annotated[float, Field(gt=0, le=1)] = 1.0,
-) -> np.ndarray:
+) -> Plan:
     """Return how often to use each row: n'_c = max(n_c, ratio * max n), repeats at random.
 
     Every row is used at least once. Source: imbalanced-learn's RandomOverSampler; a safe baseline
     for networks (Buda, Maki and Mazurowski 2018).
 
     Args:
-        targets: multi-hot labels of the training rows, shape (rows, classes).
+        rows: the training rows.
         classes: the classes as they stand in these rows.
         seed: seed of the draw.
         ratio: size of each class after it, as a share of the largest; larger ones stay.
 
     Returns:
-        Times for each row, int, shape (rows,).
+        How often to use each row.
 
     Raises:
         UserError: the rows are multi-label.
 
     Example:
         >>> two = Classes(("no", "yes"), np.array([2, 1]), 3)
-        >>> sample(np.array([[1, 0], [1, 0], [0, 1]]), two, seed=0)
-        array([1, 1, 2])
+        >>> rows = Rows(np.array([[1, 0], [1, 0], [0, 1]]), ["a", "b", "c"], np.zeros((3, 0)))
+        >>> sample(rows, two, seed=0).times
+        array([1., 1., 2.])
     """
-    labels = labels_of_one(targets, "random_over")
+    labels = labels_of_one(rows.targets, "random_over")
     wanted = np.maximum(classes.counts, np.round(ratio * classes.counts.max()).astype(int))
     strategy = {code: int(wanted[code]) for code in np.unique(labels)}
-    return times(RandomOverSampler(sampling_strategy=strategy, random_state=seed), labels)
+    return repeat(times(RandomOverSampler(sampling_strategy=strategy, random_state=seed), labels))

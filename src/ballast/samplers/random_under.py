@@ -7,40 +7,42 @@ from imblearn.under_sampling import RandomUnderSampler
 from pydantic import Field
 
 from ballast.classes import Classes
-from ballast.drawing import labels_of_one, times
+from ballast.drawing import Rows, labels_of_one, times
+from ballast.plans import Plan, repeat
 
 
 def sample(
-    targets: np.ndarray,
+    rows: Rows,
     classes: Classes,
     seed: int,
     *,
     ratio: Annotated[float, Field(gt=0, le=1)] = 1.0,
-) -> np.ndarray:
+) -> Plan:
     """Return how often to use each row, 0 or 1: n'_c = min(n_c, min n / ratio), at random.
 
     Source: imbalanced-learn's RandomUnderSampler. It throws rows away: equal classes out of
     42,399 ... 2,585 keep 23,265 rows of 91,149.
 
     Args:
-        targets: multi-hot labels of the training rows, shape (rows, classes).
+        rows: the training rows.
         classes: the classes as they stand in these rows.
         seed: seed of the draw.
         ratio: size of the smallest class as a share of each class after it.
 
     Returns:
-        Times for each row, int, shape (rows,).
+        How often to use each row.
 
     Raises:
         UserError: the rows are multi-label.
 
     Example:
         >>> two = Classes(("no", "yes"), np.array([2, 1]), 3)
-        >>> sample(np.array([[1, 0], [1, 0], [0, 1]]), two, seed=0).sum()
-        np.int64(2)
+        >>> rows = Rows(np.array([[1, 0], [1, 0], [0, 1]]), ["a", "b", "c"], np.zeros((3, 0)))
+        >>> sample(rows, two, seed=0).size
+        2
     """
-    labels = labels_of_one(targets, "random_under")
+    labels = labels_of_one(rows.targets, "random_under")
     present = np.unique(labels)
     most = int(np.round(classes.counts[present].min() / ratio))
     strategy = {code: int(min(classes.counts[code], most)) for code in present}
-    return times(RandomUnderSampler(sampling_strategy=strategy, random_state=seed), labels)
+    return repeat(times(RandomUnderSampler(sampling_strategy=strategy, random_state=seed), labels))
