@@ -5,6 +5,7 @@ Run by `dvc repro resample`. Reads the training rows. Writes `data/resampled/`: 
 write none). Validation and test rows are never resampled.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from ballast import params, storage
 from ballast.classes import describe, multi_hot
 from ballast.drawing import Rows
 from ballast.errors import run
-from ballast.plans import Plan
+from ballast.plans import Plan, write_plan
 
 OUTPUT = Path("data/resampled")
 
@@ -33,35 +34,14 @@ def read_rows(training: np.ndarray, targets: np.ndarray, seed: int) -> Rows:
     )
 
 
-def write_plan(plan: Plan, ids: np.ndarray, targets: np.ndarray) -> None:
-    """Write the plan with ids instead of row numbers, and the new texts with ids of their own."""
-    sources = np.array([source for source, _ in plan.texts], dtype=np.int64)
-    new = [f"{ids[source]}+{number}" for number, source in enumerate(sources)]
-    names = np.concatenate([ids, np.array(new, dtype=object)])
-    columns = {"id": pa.array(names[plan.rows], pa.string()), "times": plan.times}
-    if plan.first is not None:
-        columns["first"] = plan.first
-    if plan.partners is not None:
-        columns["partner"] = pa.array(
-            [None if row < 0 else names[row] for row in plan.partners], pa.string()
-        )
-        columns["share"] = plan.shares
-    if plan.label_shares is not None:
-        columns["label_share"] = plan.label_shares
-    if plan.labels is not None:
-        labels = [np.flatnonzero(row).tolist() for row in plan.labels]
-        columns["labels"] = pa.array(labels, pa.list_(pa.int32()))
-    storage.fresh_folder(OUTPUT)
-    storage.write_table(OUTPUT / "plan.parquet", columns)
-    storage.write_json(OUTPUT / "plan.json", {"epochs": plan.epochs, "bends": plan.bends})
-    storage.write_table(
-        OUTPUT / "augmented.parquet",
-        {
-            "id": pa.array(new, pa.string()),
-            "source": pa.array(ids[sources], pa.string()),
-            "text": pa.array([text for _, text in plan.texts], pa.string()),
-        },
-    )
+def write_texts(plan: Plan, ids: list[str]) -> list[str]:
+    """Write the new texts, with the rows that they were made from; return their ids."""
+    sources = [ids[source] for source, _ in plan.texts]
+    new = [f"{source}+{number}" for number, source in enumerate(sources)]
+    columns = {"id": new, "source": sources, "text": [text for _, text in plan.texts]}
+    strings = {name: pa.array(values, pa.string()) for name, values in columns.items()}
+    storage.write_table(OUTPUT / "augmented.parquet", strings)
+    return new
 
 
 def main() -> None:
@@ -75,9 +55,11 @@ def main() -> None:
     rows = read_rows(training, targets, settings["seed"])
     before = describe(named, targets)
     plan = sampler.sample(rows, before, settings["seed"], **options)
+    plan = replace(plan, sampler=settings["sampler"])
 
-    ids = np.array(split["id"].to_pylist(), dtype=object)[training]
-    write_plan(plan, ids, targets)
+    ids = split["id"].filter(pa.array(training)).to_pylist()
+    storage.fresh_folder(OUTPUT)
+    write_plan(OUTPUT, plan, ids + write_texts(plan, ids))
     sources = [source for source, _ in plan.texts]
     after = plan.times @ plan.targets(np.concatenate([targets, targets[sources]]))
     for name, old, new in zip(before.names, before.counts, after, strict=True):

@@ -11,8 +11,10 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 # TensorFlow reads the two settings when it is imported.
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -22,11 +24,13 @@ import tensorflow as tf
 from ballast import ledger, params, storage
 from ballast.batches import Table, open_table
 from ballast.classes import Classes, describe, multi_hot
-from ballast.errors import run
+from ballast.errors import UserError, run
 from ballast.network import Inputs
-from ballast.training import score, train, weighted
+from ballast.plans import Plan, read_plan
+from ballast.training import score, train
 
-EMBEDDING, NETWORK, SCORED = Path("models/embedding"), Path("models/network"), Path("data/scored")
+EMBEDDING, NETWORK = Path("models/embedding"), Path("models/network")
+PLAN, SCORED = Path("data/resampled"), Path("data/scored")
 
 
 def network_inputs(table: Table, outputs: int) -> Inputs:
@@ -36,12 +40,64 @@ def network_inputs(table: Table, outputs: int) -> Inputs:
     return Inputs(vectors, features, outputs)
 
 
-def planned_rows(ids: list[str]) -> np.ndarray:
-    """Return the row numbers of the plan, each as often as it says."""
-    plan = storage.read_table(Path("data/resampled/plan.parquet"))
-    position = {name: row for row, name in enumerate(ids)}
-    rows = np.array([position[name] for name in plan["id"].to_pylist()])
-    return np.repeat(rows, plan["times"].to_numpy())
+def read_rows(names: dict) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Return ids, parts and multi-hot labels of all rows, and after them of the new texts."""
+    split = storage.read_table(Path("data/split/rows.parquet"))
+    new = storage.read_table(PLAN / "augmented.parquet", ["id", "source"])
+    ids = split["id"].to_pylist()
+    number = {name: row for row, name in enumerate(ids)}
+    sources = [number[name] for name in new["source"].to_pylist()]
+    targets = multi_hot(split["labels"], len(names["labels"]))
+    parts = np.array(split["part"].to_pylist() + ["new"] * len(sources))
+    return ids + new["id"].to_pylist(), parts, np.concatenate([targets, targets[sources]])
+
+
+def unchanged(logits: np.ndarray, **_: Any) -> np.ndarray:
+    """Stand in for the inverse of a loss that has none: a calibration map follows."""
+    return logits
+
+
+def layers(settings: dict, plan: Plan, before: Classes, after: Classes) -> dict[str, Any]:
+    """Return what the ledger says of sampler, weighting and loss.
+
+    Raises:
+        UserError: they don't go together.
+    """
+    weighting, weighting_options = params.select(settings, "weighting")
+    loss, loss_options = params.select(settings, "loss")
+    names = {"weighting": settings["weighting"], "loss": settings["loss"]}
+    shifts = {
+        f"sampler: {plan.sampler}": ledger.sampling_shift(before, after),
+        # By themselves: after a sampler, weights see its classes and correct what it left.
+        f"weighting: {names['weighting']}": ledger.weight_shift(
+            weighting.weigh(before, **weighting_options)
+        ),
+    }
+    one = np.eye(1, len(before.names))
+    loss.loss(one, 0 * one, before, **loss_options)
+    bends = [plan.bends] if plan.bends else []
+    if hasattr(loss, "inverse"):
+        shifts[f"loss: {names['loss']}"] = -loss.inverse(0 * one, before, **loss_options)[0]
+    else:
+        bends.append(f"loss {names['loss']}: no formula leads from its outputs to probabilities")
+    corrections = {name: ledger.correction(shift, before) for name, shift in shifts.items()}
+    ledger.refuse_twice(corrections, settings["allow_double_correction"])
+    if getattr(loss, "PER_BATCH", False):
+        refuse_parts_of_batches(names, plan)
+    return {**names, "loss_options": loss_options, "corrections": corrections, "bends": bends}
+
+
+def refuse_parts_of_batches(names: dict[str, str], plan: Plan) -> None:
+    """Refuse what weighs single rows where the loss is one of the whole batch."""
+    if names["weighting"] != "none" or plan.label_shares is not None:
+        other = (
+            "mixed labels" if plan.label_shares is not None else f"weighting: {names['weighting']}"
+        )
+        raise UserError(
+            f"params.yaml: loss: {names['loss']} is worked out on a whole batch, where rows have "
+            f"no weights of their own: {other} can't go with it. Use weighting: none and a sampler "
+            "that mixes no labels."
+        )
 
 
 def write_network(model: keras.Model, settings: dict, options: dict, inputs: Inputs) -> None:
@@ -53,7 +109,7 @@ def write_network(model: keras.Model, settings: dict, options: dict, inputs: Inp
     storage.write_json(NETWORK / "network.json", config)
 
 
-def write_scores(part: str, ids: pa.ChunkedArray, outputs: np.ndarray, logits: np.ndarray) -> None:
+def write_scores(part: str, ids: list[str], outputs: np.ndarray, logits: np.ndarray) -> None:
     """Write the network's outputs, and the logits that the loss's inverse makes of them."""
     columns = {
         name: pa.FixedSizeListArray.from_arrays(values.astype(np.float32).ravel(), values.shape[1])
@@ -82,39 +138,26 @@ def main() -> None:
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
 
-    split = storage.read_table(Path("data/split/rows.parquet"))
     named = storage.read_json(Path("data/prepared/classes.json"))
-    targets = multi_hot(split["labels"], len(named["labels"]))
-    parts = np.array(split["part"].to_pylist())
-    rows = planned_rows(split["id"].to_pylist())
-    before: Classes = describe(named, targets[parts == "train"])
-    after: Classes = describe(named, targets[rows])
+    ids, parts, targets = read_rows(named)
+    plan = read_plan(PLAN, ids, len(named["labels"]))
+    before = describe(named, targets[parts == "train"])
+    after = replace(before, counts=plan.times @ plan.targets(targets), rows=plan.times.sum())
 
     table = open_table(Path("data/embedded"))
     inputs = network_inputs(table, len(before.names))
     model = model_file.build(inputs, **model_options)
     weights = ledger.normalise(weighting.weigh(after, **weighting_options), after)
+    book = ledger.entry(before, after, weights, layers(settings, plan, before, after))
     loss = partial(loss_file.loss, classes=after, **loss_options)
-    inverse = partial(loss_file.inverse, classes=after, **loss_options)
-    layers = {"weighting": settings["weighting"], "loss": settings["loss"]}
-    layers["loss_options"] = loss_options
-    book = ledger.entry(before, after, weights, layers)
+    inverse = partial(getattr(loss_file, "inverse", unchanged), classes=after, **loss_options)
 
     def likely(outputs: np.ndarray) -> np.ndarray:
         return ledger.probabilities(ledger.correct(inverse(outputs), book), before.multilabel)
 
-    held_out = np.flatnonzero(parts == "validation")
+    validation = np.flatnonzero(parts == "validation")
     history = train(
-        model,
-        weighted(loss, weights, after),
-        table,
-        rows,
-        targets[rows],
-        (held_out, targets[held_out]),
-        before,
-        likely,
-        seed,
-        **training,
+        model, loss, weights, table, plan, targets, validation, before, likely, seed, **training
     )
 
     write_network(model, settings, model_options, inputs)
@@ -124,7 +167,7 @@ def main() -> None:
     for part in ("validation", "test"):
         chosen = np.flatnonzero(parts == part)
         outputs = score(model, table, chosen)
-        write_scores(part, split["id"].take(pa.array(chosen)), outputs, inverse(outputs))
+        write_scores(part, [ids[row] for row in chosen], outputs, inverse(outputs))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import pytest
 from problems import one_hot
 
 from ballast.batches import POOL, Table, chunks, open_table, scoring_batches, training_batches
+from ballast.plans import Plan, repeat
 
 LENGTHS = np.array([3, 0, 5, 1, 2, 7, 4])
 
@@ -16,6 +17,14 @@ def text_table(lengths: np.ndarray = LENGTHS) -> Table:
     tokens = np.repeat(np.arange(len(lengths)) + 1, lengths).astype(np.uint16)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     return Table(tokens, offsets, np.arange(len(lengths), dtype=np.float32)[:, None])
+
+
+def plan_of(rows: np.ndarray) -> Plan:
+    return repeat(np.bincount(rows))
+
+
+def labels_for(count: int) -> np.ndarray:
+    return one_hot(np.zeros(count, dtype=int), 2)
 
 
 def epoch(batches) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
@@ -72,8 +81,8 @@ def test_each_epoch_has_each_planned_row_as_often_as_planned(batch_size, kind):
     names = {"both": ("tokens", "features"), "text": ("tokens",), "features": ("features",)}[kind]
     table = text_table(lengths).only(names)
     rows = np.repeat(np.arange(60), rng.integers(0, 5, 60))
-    targets = one_hot(rows % 3, 3)
-    batches = training_batches(table, rows, targets, batch_size, seed=1)
+    targets = one_hot(np.arange(60) % 3, 3)
+    batches = training_batches(table, plan_of(rows), targets, batch_size, seed=1)
     for _ in range(3):
         seen = Counter()
         found = epoch(batches)
@@ -94,18 +103,18 @@ def test_each_epoch_has_each_planned_row_as_often_as_planned(batch_size, kind):
 
 
 def test_epochs_differ_and_a_seed_repeats_them():
-    rows, targets = np.arange(50) % 7, one_hot(np.zeros(50, dtype=int), 2)
-    both = [training_batches(text_table(), rows, targets, 4, seed=3) for _ in range(2)]
+    plan, targets = plan_of(np.arange(50) % 7), labels_for(7)
+    both = [training_batches(text_table(), plan, targets, 4, seed=3) for _ in range(2)]
     first = [order(both[0]) for _ in range(3)]
     assert first == [order(both[1]) for _ in range(3)]
     assert len(set(map(tuple, first))) == 3
-    assert first[0] != order(training_batches(text_table(), rows, targets, 4, seed=4))
+    assert first[0] != order(training_batches(text_table(), plan, targets, 4, seed=4))
 
 
 def test_a_row_meets_other_rows_in_each_epoch():
     lengths = np.random.default_rng(0).integers(1, 9, 60)
     batches = training_batches(
-        text_table(lengths), np.arange(60), one_hot(np.zeros(60, dtype=int), 2), 3, seed=0
+        text_table(lengths), plan_of(np.arange(60)), labels_for(60), 3, seed=0
     )
     company = [
         {frozenset(inputs["features"][:, 0].tolist()) for inputs, _ in epoch(batches)}
@@ -117,7 +126,7 @@ def test_a_row_meets_other_rows_in_each_epoch():
 def test_rows_of_like_length_share_a_batch():
     lengths = np.random.default_rng(0).integers(1, 200, 4 * POOL)
     batches = training_batches(
-        text_table(lengths), np.arange(len(lengths)), one_hot(lengths % 2, 2), 4, seed=0
+        text_table(lengths), plan_of(np.arange(len(lengths))), labels_for(len(lengths)), 4, seed=0
     )
     sizes = [inputs["tokens"].size for inputs, _ in epoch(batches)]
     assert sum(sizes) < 1.2 * lengths.sum()
@@ -137,3 +146,44 @@ def test_scoring_keeps_the_order_of_the_rows(batch_size):
 def test_chunks_are_the_array_in_pieces():
     pieces = chunks(np.arange(7), 3)
     assert [piece.tolist() for piece in pieces] == [[0, 1, 2], [3, 4, 5], [6]]
+
+
+def test_partners_stand_beside_their_rows_equally_long():
+    rows, partners = np.array([0, 3, 5]), np.array([2, -1, 3])
+    inputs = text_table().between(rows, partners, np.array([0.5, 0.5, 1.0]))
+    assert inputs["tokens"].shape == inputs["partner"].shape == (3, 7)
+    np.testing.assert_array_equal(inputs["tokens"].max(axis=1), [1, 4, 6])
+    np.testing.assert_array_equal(inputs["partner"].max(axis=1), [3, 4, 4])
+    np.testing.assert_array_equal(inputs["features"][:, 0], [1.0, 3.0, 3.0])
+    assert inputs["features"].dtype == inputs["share"].dtype == np.float32
+
+
+def test_a_plan_with_partners_and_labels_gives_what_it_says():
+    labels = one_hot([1, 0, 1], 2)
+    plan = Plan(
+        np.array([0, 2, 2]),
+        np.array([1.0, 2.0, 0.0]),
+        partners=np.array([4, -1, 0]),
+        shares=np.array([0.25, 0.0, 0.0]),
+        labels=labels,
+    )
+    batches = training_batches(text_table(), plan, labels_for(7), 2, seed=0)
+    found = epoch(batches)
+    features = np.concatenate([inputs["features"][:, 0] for inputs, _ in found])
+    given = np.concatenate([labels for _, labels in found])
+    order = np.argsort(features)
+    np.testing.assert_allclose(features[order], [1.0, 2.0, 2.0])
+    np.testing.assert_array_equal(given[order], labels[[0, 1, 1]])
+
+
+def test_mixed_labels_come_with_both_rows_labels_and_the_share():
+    targets = one_hot(np.arange(7) % 2, 2)
+    plan = Plan(
+        np.array([0]),
+        np.ones(1),
+        partners=np.array([3]),
+        shares=np.array([0.5]),
+        label_shares=np.array([0.25]),
+    )
+    ((_, given),) = epoch(training_batches(text_table(), plan, targets, 2, seed=0))
+    np.testing.assert_allclose(given, [[1, 0, 0, 1, 0.25]])

@@ -13,6 +13,7 @@ from scipy.optimize import brentq
 
 from ballast import ledger
 from ballast.classes import Classes
+from ballast.errors import UserError
 from ballast.losses import cross_entropy, focal
 from ballast.weightings import balanced, none
 
@@ -209,3 +210,53 @@ def test_the_entry_says_what_was_done():
     assert book["prior_before_sampling"] == [0.9, 0.1]
     assert book["prior_after_sampling"] == [0.5, 0.5]
     assert layers.items() <= book.items()
+
+
+# How far a layer takes the prior towards balance, and what is refused.
+
+LONG_TAIL = np.array([0.7, 0.2, 0.07, 0.03])
+EVEN = np.full(4, 0.25)
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0, 2.0])
+def test_a_power_of_the_prior_corrects_that_much(power):
+    classes = described(LONG_TAIL, False)
+    assert ledger.correction(3 - power * np.log(LONG_TAIL), classes) == pytest.approx(power)
+    odds = np.log(LONG_TAIL / (1 - LONG_TAIL))
+    assert ledger.correction(-power * odds, described(LONG_TAIL, True)) == pytest.approx(power)
+
+
+def test_balanced_weights_and_equal_classes_each_correct_the_whole_prior():
+    before, after = (described(prior, False) for prior in (LONG_TAIL, EVEN))
+    assert ledger.correction(ledger.sampling_shift(before, after), before) == pytest.approx(1)
+    shift = ledger.weight_shift(balanced.weigh(before))
+    assert ledger.correction(shift, before) == pytest.approx(1)
+    labels = described(LONG_TAIL, True)
+    shift = ledger.weight_shift(balanced.weigh(labels))
+    assert ledger.correction(shift, labels) == pytest.approx(1)
+
+
+def test_equal_classes_have_no_prior_to_correct():
+    assert ledger.correction(np.array([5.0, 0, 0, 0]), described(EVEN, False)) == 0
+
+
+@pytest.mark.parametrize(
+    ("strengths", "refused"),
+    [
+        ([1.0, 1.0], True),
+        ([0.5, 0.5], False),
+        ([0.5, 0.7], True),
+        ([1.0, 0.0], False),
+        # One layer by itself may go as far as it is told.
+        ([2.0, 0.0], False),
+        ([1.0, -0.5], False),
+        ([0.4, 0.4, 0.4], True),
+    ],
+)
+def test_what_corrects_the_prior_beyond_balance_is_refused(strengths, refused):
+    corrections = {f"layer{number}": value for number, value in enumerate(strengths)}
+    ledger.refuse_twice(corrections, allowed=True)
+    if not refused:
+        return ledger.refuse_twice(corrections, allowed=False)
+    with pytest.raises(UserError, match=r"layer0.* and layer1.*allow_double_correction: true"):
+        ledger.refuse_twice(corrections, allowed=False)

@@ -16,6 +16,7 @@ WHOLE = {
     **dict.fromkeys(("dataset", "vectors", *params.FAMILIES), "none"),
     **{name: {} for name in ("datasets", *params.BLOCKS, *FOLDERS)},
     "seed": 0,
+    "allow_double_correction": False,
 }
 
 

@@ -155,6 +155,15 @@ def test_an_unknown_member_is_named_with_the_list(clean):
     assert "Traceback" not in printed
 
 
+def test_the_same_prior_corrected_twice_is_refused(clean):
+    options = ["-S", "weighting=balanced", "-S", "sampler=random_over"]
+    printed = clean.run("dvc", "exp", "run", *options, check=False)
+    assert "sampler: random_over (1.00) and weighting: balanced (1.00)" in printed
+    assert "Traceback (most recent call last)" not in printed
+    options += ["-S", "allow_double_correction=true"]
+    assert clean.stages_run("exp", "run", *options) == ["train", "evaluate"]
+
+
 def test_dag_shows_the_order_of_the_stages(project):
     edges = project.run("dvc", "dag", "--mermaid")
     assert all(f'"{name}"' in edges for name in ALL)

@@ -16,8 +16,16 @@ from ballast.ledger import probabilities
 from ballast.losses import cross_entropy, focal
 from ballast.models import cnn, mlp
 from ballast.network import Inputs
+from ballast.plans import Plan, repeat
 from ballast.rules import Rule
-from ballast.training import SCORING_BATCH, _BestEpoch, score, train, weighted
+from ballast.training import (
+    SCORING_BATCH,
+    _BestEpoch,
+    of_mixed_labels,
+    score,
+    train,
+    weighted,
+)
 
 # Keras turns its variables into arrays in the way of NumPy 1.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:keras")
@@ -56,9 +64,12 @@ def network(kind: str = "cnn", trainable: bool = True) -> keras.Model:
     return cnn.build(given, filters=4, width=3, dropout=0.2, trainable=trainable)
 
 
-def plain(classes, loss=cross_entropy, **options):
-    weights = np.ones((2, 2) if classes.multilabel else 2)
-    return weighted(partial(loss.loss, classes=classes, **options), weights, classes)
+def ones(classes) -> np.ndarray:
+    return np.ones((2, 2) if classes.multilabel else 2)
+
+
+def once(rows) -> Plan:
+    return repeat(np.bincount(rows, minlength=ROWS))
 
 
 def run(model, table, labels, seed: int = 3, multilabel: bool = False, **options):
@@ -68,11 +79,12 @@ def run(model, table, labels, seed: int = 3, multilabel: bool = False, **options
     classes = classes_of(labels[:36], multilabel)
     return train(
         model,
-        plain(classes),
+        partial(cross_entropy.loss, classes=classes),
+        ones(classes),
         table,
-        rows,
-        labels[rows],
-        (held_out, labels[held_out]),
+        once(rows),
+        labels,
+        held_out,
         classes,
         partial(probabilities, multilabel=multilabel),
         seed,
@@ -145,8 +157,9 @@ def test_the_history_tells_each_epoch_and_stops_when_nothing_gets_better(monitor
     assert all(
         set(e) == {"loss", f"val_{monitor}", "val_f1_macro", "val_log_loss"} for e in history
     )
-    values = np.array([entry[f"val_{monitor}"] for entry in history])
-    best = values.argmin() if monitor == "log_loss" else values.argmax()
+    sign = -1 if monitor == "log_loss" else 1
+    values = [(sign * entry[f"val_{monitor}"], -entry["val_log_loss"]) for entry in history]
+    best = values.index(max(values))
     assert len(history) == best + 1 + 2
     assert len(history) < 60
 
@@ -181,7 +194,7 @@ def test_class_weights_multiply_the_loss_of_their_rows(loss, options):
     logits = np.random.default_rng(0).normal(size=(4, 2))
     function = partial(loss.loss, classes=classes, **options)
     values = np.asarray(function(targets.astype(float), logits))
-    found = weighted(function, np.array([0.5, 4.0]), classes)(targets.astype(float), logits)
+    found = weighted(function, np.array([0.5, 4.0]), classes, True)(targets.astype(float), logits)
     np.testing.assert_allclose(np.asarray(found), values * [0.5, 4, 4, 0.5], rtol=1e-12)
 
 
@@ -192,7 +205,7 @@ def test_multi_label_weights_multiply_presence_and_absence():
     function = partial(cross_entropy.loss, classes=classes)
     values = np.asarray(function(targets.astype(float), logits))
     weights = np.array([[0.5, 2.0], [3.0, 7.0]])
-    found = weighted(function, weights, classes)(targets.astype(float), logits)
+    found = weighted(function, weights, classes, True)(targets.astype(float), logits)
     factors = np.array([[0.5, 7], [3, 7], [0.5, 2]])
     np.testing.assert_allclose(np.asarray(found), (values * factors).mean(axis=1), rtol=1e-12)
 
@@ -203,7 +216,8 @@ def test_weights_of_1_are_no_weights(multilabel):
     classes = classes_of(targets, multilabel)
     logits = np.random.default_rng(0).normal(size=(4, 2))
     values = np.asarray(cross_entropy.loss(targets, logits, classes))
-    found = np.asarray(plain(classes)(targets, logits))
+    loss = partial(cross_entropy.loss, classes=classes)
+    found = np.asarray(weighted(loss, ones(classes), classes, True)(targets, logits))
     np.testing.assert_allclose(found, values.mean(axis=1) if multilabel else values, rtol=1e-12)
 
 
@@ -212,14 +226,14 @@ def test_a_heavier_class_is_predicted_more(table, labels):
     shares = []
     for weights in ([1.0, 1.0], [0.2, 5.0]):
         model = network("mlp")
-        loss = weighted(partial(cross_entropy.loss, classes=classes), np.array(weights), classes)
         train(
             model,
-            loss,
+            partial(cross_entropy.loss, classes=classes),
+            np.array(weights),
             table,
-            rows,
+            once(rows),
             labels,
-            (rows, labels),
+            rows,
             classes,
             partial(probabilities, multilabel=False),
             0,
@@ -240,11 +254,12 @@ def test_the_loss_of_the_first_step_is_the_mean_over_the_rows(table, labels):
     function = partial(cross_entropy.loss, classes=classes)
     history = train(
         model,
-        weighted(function, weights, classes),
+        function,
+        weights,
         table,
-        rows,
+        once(rows),
         labels,
-        (rows, labels),
+        rows,
         classes,
         partial(probabilities, multilabel=False),
         0,
@@ -305,7 +320,7 @@ def test_a_diverging_training_is_told(table, labels):
 def test_the_best_epoch_is_kept_and_patience_counts_from_it(monitor, scores_and_losses, best, last):
     model = network("mlp")
     model.stop_training = False
-    callback = _BestEpoch(monitor, patience=2)
+    callback = _BestEpoch(monitor, patience=2, start=0)
     callback.set_model(model)
     for epoch, (value, loss) in enumerate(scores_and_losses):
         model.set_weights([np.full_like(weight, epoch) for weight in model.get_weights()])
@@ -324,11 +339,12 @@ def test_the_best_epoch_is_judged_by_the_corrected_probabilities(table, labels):
         histories.append(
             train(
                 model,
-                plain(classes),
+                partial(cross_entropy.loss, classes=classes),
+                ones(classes),
                 table,
-                rows,
+                once(rows),
                 labels,
-                (rows, labels),
+                rows,
                 classes,
                 lambda outputs, sign=sign: probabilities(sign * outputs, False),
                 0,
@@ -338,3 +354,92 @@ def test_the_best_epoch_is_judged_by_the_corrected_probabilities(table, labels):
         )
     upright, inverted = (np.array([entry["val_roc_auc"] for entry in h]) for h in histories)
     np.testing.assert_allclose(upright, 1 - inverted, atol=1e-6)
+
+
+def learn(table, labels, plan, kind="mlp", **options):
+    """Train on a plan; return the network and its history."""
+    classes, model = classes_of(labels), network(kind)
+    weights = np.array(options.pop("weights", [1.0, 1.0]))
+    keras.utils.set_random_seed(5)
+    history = train(
+        model,
+        partial(cross_entropy.loss, classes=classes),
+        weights,
+        table,
+        plan,
+        labels,
+        np.arange(ROWS),
+        classes,
+        partial(probabilities, multilabel=False),
+        0,
+        **{"epochs": 2, "batch_size": 8} | options,
+    )
+    return model, history
+
+
+def test_deferred_weights_do_not_count_before_their_epoch(table, labels):
+    every = once(np.arange(ROWS))
+    _, deferred = learn(table, labels, every, epochs=4, weights=[0.2, 5.0], defer_weights=0.5)
+    _, whole = learn(table, labels, every, epochs=4)
+    assert deferred[:2] == whole[:2]
+    assert deferred[2] != whole[2]
+
+
+def test_the_best_epoch_is_none_before_the_weights_count():
+    callback = _BestEpoch("f1_macro", patience=1, start=2)
+    model = network("mlp")
+    model.stop_training = False
+    callback.set_model(model)
+    for epoch, value in enumerate([0.9, 0.8, 0.3, 0.4, 0.35]):
+        model.set_weights([np.full_like(weight, epoch) for weight in model.get_weights()])
+        callback.on_epoch_end(epoch, {"val_f1_macro": value, "val_log_loss": 1.0})
+        assert model.stop_training == (epoch == 4)
+    callback.on_train_end()
+    assert all((weight == 3).all() for weight in model.get_weights())
+
+
+@pytest.mark.parametrize("kind", ["cnn", "mlp"])
+def test_a_partner_with_a_share_of_0_is_no_partner(kind, table, labels):
+    rows = np.arange(ROWS)
+    alone = Plan(rows, np.ones(ROWS))
+    beside = Plan(rows, np.ones(ROWS), partners=rows[::-1].copy(), shares=np.zeros(ROWS))
+    first, _ = learn(table, labels, alone, kind, epochs=1)
+    second, _ = learn(table, labels, beside, kind, epochs=1)
+    np.testing.assert_allclose(
+        score(first, table, rows), score(second, table, rows), atol=1e-4, rtol=1e-3
+    )
+
+
+@pytest.mark.parametrize("kind", ["cnn", "mlp"])
+def test_a_partner_with_a_share_of_1_takes_the_row_s_place(kind, table, labels):
+    rows = np.arange(ROWS)
+    swapped = Plan(rows, np.ones(ROWS), labels=labels, partners=rows, shares=np.ones(ROWS))
+    first, _ = learn(table, labels, Plan(rows, np.ones(ROWS)), kind, epochs=1)
+    second, _ = learn(table, labels, swapped, kind, epochs=1)
+    np.testing.assert_allclose(
+        score(first, table, rows), score(second, table, rows), atol=1e-4, rtol=1e-3
+    )
+
+
+def test_the_loss_of_mixed_labels_is_the_mixed_loss(labels):
+    classes, rng = classes_of(labels), np.random.default_rng(0)
+    loss = partial(cross_entropy.loss, classes=classes)
+    own, partner = one_hot([0, 1, 1], 2).astype(float), one_hot([1, 1, 0], 2).astype(float)
+    share, logits = np.array([0.25, 0.5, 1.0]), rng.normal(size=(3, 2))
+    found = of_mixed_labels(loss)(tf.constant(np.column_stack([own, partner, share])), logits)
+    soft = (1 - share)[:, None] * own + share[:, None] * partner
+    expected = -(soft * np.log(probabilities(logits, False))).sum(axis=1)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_a_plan_with_mixed_labels_trains(table, labels):
+    rows = np.arange(ROWS)
+    mixed = Plan(
+        rows,
+        np.ones(ROWS),
+        partners=rows[::-1].copy(),
+        shares=np.full(ROWS, 0.3),
+        label_shares=np.full(ROWS, 0.3),
+    )
+    _, history = learn(table, labels, mixed, "cnn")
+    assert np.isfinite(history[-1]["loss"])

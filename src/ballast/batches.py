@@ -2,10 +2,13 @@
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+
+from ballast.plans import Plan
 
 # Rows are ordered by length within so many batches: less padding, and still a random order.
 POOL = 16
@@ -44,16 +47,39 @@ class Table:
         """Return the network's inputs for some rows; texts are padded to the longest of them."""
         inputs = {}
         if self.tokens is not None:
-            lengths = self.lengths(rows)
-            filled = np.arange(max(1, lengths.max())) < lengths[:, None]
-            padded = np.zeros(filled.shape, dtype=np.int32)
-            padded[filled] = np.concatenate(
-                [self.tokens[self.offsets[row] : self.offsets[row + 1]] for row in rows]
-            )
-            inputs["tokens"] = padded
+            inputs["tokens"] = self._padded(rows, self.lengths(rows).max())
         if self.features is not None:
             inputs["features"] = self.features[rows]
         return inputs
+
+    def between(
+        self, rows: np.ndarray, partners: np.ndarray, shares: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Return the inputs of a network that mixes texts: x + share * (x_partner - x).
+
+        Numeric columns are mixed here; of texts both stand side by side, equally long. A row
+        without a partner (-1) is its own.
+        """
+        partners = np.where(partners < 0, rows, partners)
+        shares = shares.astype(np.float32)
+        inputs = {}
+        if self.tokens is not None:
+            longest = max(self.lengths(rows).max(), self.lengths(partners).max())
+            inputs["tokens"] = self._padded(rows, longest)
+            inputs["partner"] = self._padded(partners, longest)
+            inputs["share"] = shares
+        if self.features is not None:
+            own = self.features[rows]
+            inputs["features"] = own + shares[:, None] * (self.features[partners] - own)
+        return inputs
+
+    def _padded(self, rows: np.ndarray, longest: int) -> np.ndarray:
+        filled = np.arange(max(1, longest)) < self.lengths(rows)[:, None]
+        padded = np.zeros(filled.shape, dtype=np.int32)
+        padded[filled] = np.concatenate(
+            [self.tokens[self.offsets[row] : self.offsets[row + 1]] for row in rows]
+        )
+        return padded
 
 
 def open_table(folder: Path) -> Table:
@@ -67,36 +93,47 @@ def open_table(folder: Path) -> Table:
 
 
 def training_batches(
-    table: Table, rows: np.ndarray, targets: np.ndarray, batch_size: int, seed: int
+    table: Table, plan: Plan, targets: np.ndarray, batch_size: int, seed: int
 ) -> tf.data.Dataset:
-    """Return the rows in a new order each epoch, with their targets.
+    """Return the plan's examples in a new order each epoch, with their targets.
+
+    Where the plan mixes labels, a target is (own labels, the partner's labels, the partner's
+    share), shape (2 * classes + 1,).
 
     Args:
         table: all rows.
-        rows: row numbers, repeated as often as the plan says.
-        targets: multi-hot labels of `rows`, shape (len(rows), classes).
+        plan: of row numbers of the table.
+        targets: multi-hot labels of all rows, shape (rows, classes).
         batch_size: rows a batch; the last one may be smaller.
         seed: seed of the orders.
     """
-    rng = np.random.default_rng(seed)
-    lengths = table.lengths(rows)
+    rng, numbers = np.random.default_rng(seed), count()
+    lengths = table.lengths(plan.rows)
+    labels = (targets[plan.rows] if plan.labels is None else plan.labels).astype(np.float32)
+    if plan.label_shares is not None:
+        labels = np.column_stack([labels, targets[plan.partners], plan.label_shares])
 
     def epoch() -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
-        order = rng.permutation(len(rows))
-        pools = np.array_split(order, max(1, len(rows) // (batch_size * POOL)))
+        order = rng.permutation(plan.draw(next(numbers), rng))
         batches = [
             chunk
-            for pool in pools
+            for pool in _pools(order, batch_size)
             for chunk in chunks(pool[np.argsort(lengths[pool], kind="stable")], batch_size)
         ]
         for number in rng.permutation(len(batches)):
             chosen = batches[number]
-            yield table.take(rows[chosen]), targets[chosen].astype(np.float32)
+            rows = plan.rows[chosen]
+            if plan.partners is None:
+                inputs = table.take(rows)
+            else:
+                inputs = table.between(rows, plan.partners[chosen], plan.shares[chosen])
+            yield inputs, labels[chosen].astype(np.float32)
 
-    pools = np.array_split(rows, max(1, len(rows) // (batch_size * POOL)))
-    count = sum(len(chunks(pool, batch_size)) for pool in pools)
-    signature = (_signature(table), tf.TensorSpec((None, targets.shape[1]), tf.float32))
-    return _dataset(epoch, signature, count)
+    steps = sum(len(chunks(pool, batch_size)) for pool in _pools(np.arange(plan.size), batch_size))
+    signature = _signature(table)
+    if plan.partners is not None and table.tokens is not None:
+        signature |= {"partner": signature["tokens"], "share": tf.TensorSpec((None,), tf.float32)}
+    return _dataset(epoch, (signature, tf.TensorSpec((None, labels.shape[1]), tf.float32)), steps)
 
 
 def scoring_batches(table: Table, rows: np.ndarray, batch_size: int) -> tf.data.Dataset:
@@ -108,6 +145,10 @@ def scoring_batches(table: Table, rows: np.ndarray, batch_size: int) -> tf.data.
             yield (table.take(part),)
 
     return _dataset(once, (_signature(table),), len(parts))
+
+
+def _pools(order: np.ndarray, batch_size: int) -> list[np.ndarray]:
+    return np.array_split(order, max(1, len(order) // (batch_size * POOL)))
 
 
 def chunks(rows: np.ndarray, size: int) -> list[np.ndarray]:

@@ -12,8 +12,10 @@ class Classes:
 
     Attributes:
         names: class names, in the order of every array's class axis.
-        counts: training rows with each class, shape (classes,).
-        rows: number of training rows (less than the sum of `counts` where rows have many labels).
+        counts: training rows with each class, shape (classes,); after resampling, the examples
+            expected in an epoch, which may be fractions.
+        rows: number of these rows or examples (less than the sum of `counts` where rows have many
+            labels).
         multilabel: whether a row may have several labels; else exactly one.
         positive: index of the class that a binary task is about; None for other tasks.
     """

@@ -5,10 +5,17 @@ from typing import Any
 import numpy as np
 
 from ballast.classes import Classes
+from ballast.errors import UserError
+
+# A layer that corrects less than this corrects nothing: rounding, or odd priors.
+SLIGHT = 0.05
 
 
 def entry(
-    before: Classes, after: Classes, weights: np.ndarray, layers: dict[str, Any]
+    before: Classes,
+    after: Classes,
+    weights: np.ndarray,
+    layers: dict[str, Any],
 ) -> dict[str, Any]:
     """Return the ledger as it goes to `models/ledger.json`.
 
@@ -16,16 +23,78 @@ def entry(
         before: the classes as they stand in the training rows.
         after: the same after resampling.
         weights: as a weighting returns them, normalised.
-        layers: the names and options of weighting and loss.
+        layers: the names and options of the layers; how far each takes the prior towards balance
+            (`corrections`); what no closed inverse undoes, in words (`bends`).
     """
     return {
         "task": "multilabel" if before.multilabel else "single-label",
         "labels": list(before.names),
         "prior_before_sampling": before.prior.tolist(),
         "prior_after_sampling": after.prior.tolist(),
+        "sampling_shift": sampling_shift(before, after).tolist(),
         "weights": weights.tolist(),
         **layers,
     }
+
+
+def correction(shift: np.ndarray, classes: Classes) -> float:
+    """Return how far a shift of the classes' log odds takes their prior towards balance.
+
+    0 leaves the prior as it is, 1 makes all classes alike, 2 is twice too much: the slope of
+    the least-squares line of `shift` over -log prior (multi-label: over minus the log odds).
+
+    Args:
+        shift: what a layer adds to the logits, shape (classes,).
+        classes: the classes as they stand in the training rows.
+    """
+    told = (classes.counts > 0) & (classes.counts < classes.rows)
+    prior, shift = classes.prior[told], shift[told]
+    rarity = -_log_odds(prior) if classes.multilabel else -np.log(prior)
+    if not classes.multilabel:
+        # A constant added to all logits changes nothing.
+        rarity, shift = rarity - rarity.mean(), shift - shift.mean()
+    spread = rarity @ rarity
+    return float(shift @ rarity / spread) if spread > 1e-12 else 0.0
+
+
+def refuse_twice(corrections: dict[str, float], allowed: bool) -> None:
+    """Refuse layers that together correct the prior beyond balance.
+
+    Args:
+        corrections: strength (`correction`) of each layer by its place in params.yaml.
+        allowed: `allow_double_correction`.
+
+    Raises:
+        UserError: two or more layers correct the prior, by more than 1 in total.
+    """
+    active = {name: strength for name, strength in corrections.items() if strength > SLIGHT}
+    if allowed or len(active) < 2 or sum(active.values()) <= 1 + SLIGHT:
+        return
+    listed = " and ".join(f"{name} ({strength:.2f})" for name, strength in active.items())
+    raise UserError(
+        f"params.yaml: {listed} correct the same class prior: together "
+        f"{sum(active.values()):.2f} of what makes the classes alike. Keep one of them, or set "
+        "allow_double_correction: true."
+    )
+
+
+def sampling_shift(before: Classes, after: Classes) -> np.ndarray:
+    """Return what resampling adds to the logits: log of the prior's ratio, or of its odds' ratio.
+
+    A class that has no row, before or after, has 0; multi-label also one that all rows have.
+    """
+    earlier, later = before.prior, after.prior
+    if before.multilabel:
+        told = (earlier > 0) & (earlier < 1) & (later > 0) & (later < 1)
+        earlier, later = (np.where(told, share, 0.5) for share in (earlier, later))
+        return _log_odds(later) - _log_odds(earlier)
+    told = (earlier > 0) & (later > 0)
+    return np.log(np.divide(later, earlier, out=np.ones_like(earlier), where=told))
+
+
+def weight_shift(weights: np.ndarray) -> np.ndarray:
+    """Return what weights add to the logits, shape (classes,)."""
+    return np.log(weights) if weights.ndim == 1 else np.log(weights[1] / weights[0])
 
 
 def normalise(weights: np.ndarray, classes: Classes) -> np.ndarray:
@@ -54,20 +123,11 @@ def correct(logits: np.ndarray, ledger: dict[str, Any]) -> np.ndarray:
     Returns:
         Corrected logits, float64, shape (rows, classes).
     """
-    weights = np.array(ledger["weights"])
-    before = np.array(ledger["prior_before_sampling"])
-    after = np.array(ledger["prior_after_sampling"])
-    if ledger["task"] == "multilabel":
-        # A label that no row or every row has keeps its logit, as far as sampling goes.
-        told = (before > 0) & (before < 1) & (after > 0) & (after < 1)
-        odds = [_log_odds(np.where(told, share, 0.5)) for share in (before, after)]
-        shift = odds[0] - odds[1] - np.log(weights[1] / weights[0])
-    else:
-        # A class that has no training row keeps its logit.
-        present = (before > 0) & (after > 0)
-        ratio = np.divide(before, after, out=np.ones_like(before), where=present)
-        shift = np.log(ratio) - np.log(weights)
-    return logits.astype(np.float64) + shift
+    return (
+        logits.astype(np.float64)
+        - np.array(ledger["sampling_shift"])
+        - weight_shift(np.array(ledger["weights"]))
+    )
 
 
 def probabilities(logits: np.ndarray, multilabel: bool) -> np.ndarray:

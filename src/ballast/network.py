@@ -35,23 +35,64 @@ class FrozenVectors(layers.Embedding):
         """Load nothing: the vectors were set when the network was built."""
 
 
+@keras.saving.register_keras_serializable("ballast")
+class TextVectors(layers.Layer):
+    """The vectors of a text's tokens, those of padding set to zero.
+
+    Without the mask, training would move the vector of padding too, and a row's result would
+    depend on how long the other texts of its batch are.
+    """
+
+    def call(self, vectors: keras.KerasTensor, tokens: keras.KerasTensor) -> keras.KerasTensor:
+        """Return `vectors`, shape (batch, tokens, dimensions), where `tokens` is not 0."""
+        return vectors * ops.cast(ops.expand_dims(ops.not_equal(tokens, 0), -1), vectors.dtype)
+
+
 def token_input() -> keras.KerasTensor:
     """Return the input of token numbers, int32, shape (batch, tokens); 0 is padding."""
     return keras.Input((None,), dtype="int32", name="tokens")
 
 
 def look_up(tokens: keras.KerasTensor, inputs: Inputs, trainable: bool) -> keras.KerasTensor:
-    """Return the tokens' vectors, shape (batch, tokens, dimensions); padding's are zero.
-
-    Without the mask, training would move the vector of padding too, and a row's result would
-    depend on how long the other texts of its batch are.
-    """
+    """Return the tokens' vectors, shape (batch, tokens, dimensions); padding's are zero."""
     kind = layers.Embedding if trainable else FrozenVectors
     layer = kind(*inputs.vectors.shape, trainable=trainable)
     layer.build()
     layer.embeddings.assign(inputs.vectors)
-    real = ops.expand_dims(ops.not_equal(tokens, 0), axis=-1)
-    return layer(tokens) * ops.cast(real, "float32")
+    return TextVectors()(layer(tokens), tokens)
+
+
+def between(model: keras.Model) -> keras.Model:
+    """Return a network that sees x + share * (x_partner - x) of two texts' vectors.
+
+    It shares all layers with `model`, so training the one trains the other.
+
+    Args:
+        model: reads texts.
+
+    Returns:
+        A model that takes "partner" (batch, tokens), as long as "tokens", and "share" (batch,) too.
+    """
+    texts = [layer.output for layer in model.layers if isinstance(layer, TextVectors)]
+    others = {name: tensor for name, tensor in model.input.items() if name != "tokens"}
+    look_up = keras.Model(model.input["tokens"], texts)
+    rest = keras.Model([*texts, *others.values()], model.output)
+    sources = {
+        "tokens": token_input(),
+        "partner": keras.Input((None,), dtype="int32", name="partner"),
+        "share": keras.Input((), name="share"),
+        **{name: keras.Input(tensor.shape[1:], name=name) for name, tensor in others.items()},
+    }
+    share = layers.Reshape((1, 1))(sources["share"])
+    pairs = zip(
+        _listed(look_up(sources["tokens"])), _listed(look_up(sources["partner"])), strict=True
+    )
+    mixed = [own + share * (partner - own) for own, partner in pairs]
+    return keras.Model(sources, rest([*mixed, *(sources[name] for name in others)]))
+
+
+def _listed(tensors) -> list:
+    return tensors if isinstance(tensors, list) else [tensors]
 
 
 def largest_windows(

@@ -31,7 +31,7 @@ FAMILIES = {
 }
 BLOCKS = ("split", "training", "evaluation")
 NAMES = (
-    ["seed", "dataset", "datasets", "vectors", *BLOCKS]
+    ["seed", "dataset", "datasets", "vectors", "allow_double_correction", *BLOCKS]
     + list(FAMILIES)
     + [folder for folder, _ in FAMILIES.values()]
 )
@@ -60,6 +60,11 @@ def load(path: Path = Path("params.yaml")) -> dict[str, Any]:
     if type(seed) is not int or not 0 <= seed < 2**32:
         raise UserError(
             f"{path}: seed must be a whole number from 0 to 4294967295; found {seed!r}."
+        )
+    allowed = params["allow_double_correction"]
+    if not isinstance(allowed, bool):
+        raise UserError(
+            f"{path}: allow_double_correction must be true or false; found {allowed!r}."
         )
     for name in ("dataset", "vectors", *FAMILIES):
         if not isinstance(params[name], str):

@@ -2,8 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+
+from ballast import storage
+from ballast.classes import multi_hot
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Plan:
         label_shares: how much of the loss is that of the partner's labels; or None for 0.
         labels: multi-hot labels of the entries, where they aren't those of `rows`; or None.
         texts: new texts, each with the number of the row that it was made from.
+        sampler: name of the sampler.
         bends: what the sampler does to p(x|y), in words; no closed inverse undoes it.
     """
 
@@ -36,6 +41,7 @@ class Plan:
     label_shares: np.ndarray | None = None
     labels: np.ndarray | None = None
     texts: Sequence[tuple[int, str]] = ()
+    sampler: str = ""
     bends: str = ""
 
     @property
@@ -80,3 +86,53 @@ def repeat(times: np.ndarray, bends: str = "") -> Plan:
     """Return the plan that uses row i `times[i]` times; rows with 0 are left out."""
     rows = np.flatnonzero(times)
     return Plan(rows, times[rows].astype(np.float64), bends=bends)
+
+
+def write_plan(folder: Path, plan: Plan, ids: Sequence[str]) -> None:
+    """Write `plan.parquet`, an entry a line with ids instead of row numbers, and `plan.json`.
+
+    Args:
+        folder: where to.
+        plan: the plan.
+        ids: of the rows that the plan numbers, new texts included.
+    """
+    columns = {"id": [ids[row] for row in plan.rows], "times": plan.times}
+    if plan.first is not None:
+        columns["first"] = plan.first
+    if plan.partners is not None:
+        columns["partner"] = [None if row < 0 else ids[row] for row in plan.partners]
+        columns["share"] = plan.shares
+    if plan.label_shares is not None:
+        columns["label_share"] = plan.label_shares
+    if plan.labels is not None:
+        columns["labels"] = [np.flatnonzero(row).tolist() for row in plan.labels]
+    storage.write_table(folder / "plan.parquet", columns)
+    about = {"sampler": plan.sampler, "epochs": plan.epochs, "bends": plan.bends}
+    storage.write_json(folder / "plan.json", about)
+
+
+def read_plan(folder: Path, ids: Sequence[str], classes: int) -> Plan:
+    """Read what `write_plan` wrote; the texts themselves are left out.
+
+    Args:
+        folder: where from.
+        ids: row i of the plan is the one with id `ids[i]`.
+        classes: number of classes.
+    """
+    table = storage.read_table(folder / "plan.parquet")
+    found = {name: table[name] for name in table.column_names}
+    number = {name: row for row, name in enumerate(ids)} | {None: -1}
+
+    def rows(column: str) -> np.ndarray:
+        return np.array([number[name] for name in found[column].to_pylist()])
+
+    return Plan(
+        rows=rows("id"),
+        times=found["times"].to_numpy(),
+        first=found["first"].to_numpy() if "first" in found else None,
+        partners=rows("partner") if "partner" in found else None,
+        shares=found["share"].to_numpy() if "share" in found else None,
+        label_shares=found["label_share"].to_numpy() if "label_share" in found else None,
+        labels=multi_hot(found["labels"], classes) if "labels" in found else None,
+        **storage.read_json(folder / "plan.json"),
+    )

@@ -11,6 +11,8 @@ from pydantic import Field
 from ballast.batches import Table, scoring_batches, training_batches
 from ballast.classes import Classes
 from ballast.errors import UserError
+from ballast.network import between
+from ballast.plans import Plan
 from ballast.progress import bars
 from ballast.rules import Rule
 from ballast.scores import LOWER_IS_BETTER, Headline, headline
@@ -21,10 +23,11 @@ SCORING_BATCH = 256
 def train(
     model: keras.Model,
     loss: Callable,
+    weights: np.ndarray,
     table: Table,
-    rows: np.ndarray,
+    plan: Plan,
     targets: np.ndarray,
-    validation: tuple[np.ndarray, np.ndarray],
+    validation: np.ndarray,
     classes: Classes,
     likely: Callable[[np.ndarray], np.ndarray],
     seed: int,
@@ -34,6 +37,7 @@ def train(
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3,
     patience: Annotated[int, Field(ge=1)] = 4,
     monitor: Headline = "f1_macro",
+    defer_weights: Annotated[float, Field(ge=0, lt=1)] = 0.0,
 ) -> list[dict[str, float]]:
     """Train a network in place with Adam, and return the history, an entry for each epoch.
 
@@ -44,11 +48,12 @@ def train(
 
     Args:
         model: from a row's inputs to logits.
-        loss: from (targets, logits) to a loss a row, weights included.
+        loss: from (labels, logits) to a loss a row, or multi-label a label.
+        weights: of the classes, as a weighting returns them.
         table: all rows.
-        rows: numbers of the rows to train on, repeated as often as the plan says.
-        targets: multi-hot labels of `rows`.
-        validation: row numbers, and their multi-hot labels.
+        plan: the examples to train on, of row numbers of the table.
+        targets: multi-hot labels of all rows.
+        validation: row numbers.
         classes: the classes as they stand in the training rows.
         likely: from the network's outputs to probabilities, all corrections made; without them
             an epoch that has only learnt the resampled prior could look like the best one.
@@ -58,26 +63,43 @@ def train(
         learning_rate: Adam's.
         patience: epochs to wait for a better score.
         monitor: the score that tells the best epoch.
+        defer_weights: share of the epochs before the weights count (deferred reweighting, Cao et
+            al. 2019); the best epoch is one of those after it.
     """
     table = table.only(model.input)
+    learner = model
+    if plan.partners is not None and "tokens" in model.input:
+        learner = between(model)
+    deferred, counting = int(defer_weights * epochs), keras.Variable(True, trainable=False)
+    loss = weighted(loss, weights, classes, counting)
+    if plan.label_shares is not None:
+        loss = of_mixed_labels(loss)
     # On processors XLA gains nothing here, and it compiles anew for every length of a batch.
-    model.compile(keras.optimizers.Adam(learning_rate), loss=loss, jit_compile=False)
-    scoring = _Validation(table, *validation, classes, likely, monitor)
-    history = model.fit(
-        training_batches(table, rows, targets, batch_size, seed),
+    learner.compile(keras.optimizers.Adam(learning_rate), loss=loss, jit_compile=False)
+    model.jit_compile = False
+    scoring = _Validation(model, table, validation, targets[validation], classes, likely, monitor)
+    history = learner.fit(
+        training_batches(table, plan, targets, batch_size, seed),
         epochs=epochs,
         shuffle=False,
         verbose=0,
-        callbacks=[scoring, _BestEpoch(monitor, patience), _Bar()],
+        callbacks=[
+            _Deferral(counting, deferred),
+            scoring,
+            _BestEpoch(monitor, patience, deferred),
+            _Bar(),
+        ],
     ).history
     # Saving would put Adam's moments, twice the network's size, next to the weights.
-    model.optimizer = None
+    learner.optimizer = None
     return [
         dict(zip(history, values, strict=True)) for values in zip(*history.values(), strict=True)
     ]
 
 
-def weighted(loss: Callable, weights: np.ndarray, classes: Classes) -> Callable:
+def weighted(
+    loss: Callable, weights: np.ndarray, classes: Classes, counting: keras.Variable
+) -> Callable:
     """Return (labels, logits) -> loss a row, times the weight of the row's class.
 
     Multi-label: the mean over the labels of loss times weight, by presence or absence.
@@ -86,14 +108,32 @@ def weighted(loss: Callable, weights: np.ndarray, classes: Classes) -> Callable:
         loss: from (labels, logits) to a loss a row, or multi-label a label.
         weights: shape (classes,), or multi-label (2, classes).
         classes: for the task.
+        counting: false as long as all weights are 1, whatever `weights` says.
     """
 
     def total(labels, logits):
         values = loss(labels, logits)
-        factors = ops.convert_to_tensor(weights, dtype=values.dtype)
+        factors = ops.cast(ops.where(counting, weights, np.ones_like(weights)), values.dtype)
         if classes.multilabel:
             return ops.mean(values * (labels * factors[1] + (1 - labels) * factors[0]), axis=-1)
         return values * ops.sum(labels * factors, axis=-1)
+
+    return total
+
+
+def of_mixed_labels(loss: Callable) -> Callable:
+    """Return (targets, logits) -> (1 - share) loss of the own labels + share of the partner's.
+
+    Source: Zhang, Cisse, Dauphin and Lopez-Paz, mixup: Beyond Empirical Risk Minimization, 2018.
+
+    Args:
+        loss: from (labels, logits) to a loss a row.
+    """
+
+    def total(targets, logits):
+        own, partner, share = ops.split(targets, [logits.shape[-1], 2 * logits.shape[-1]], axis=-1)
+        share = share[:, 0]
+        return (1 - share) * loss(own, logits) + share * loss(partner, logits)
 
     return total
 
@@ -112,14 +152,14 @@ def score(model: keras.Model, table: Table, rows: np.ndarray) -> np.ndarray:
 class _Validation(keras.callbacks.Callback):
     """Put the validation score of each epoch into Keras' logs, where early stopping looks."""
 
-    def __init__(self, table, rows, targets, classes, likely, monitor):
+    def __init__(self, network, table, rows, targets, classes, likely, monitor):
         super().__init__()
-        self.table, self.rows, self.targets = table, rows, targets
+        self.network, self.table, self.rows, self.targets = network, table, rows, targets
         self.classes, self.names = classes, dict.fromkeys([monitor, "f1_macro", "log_loss"])
         self.likely, self.rule = likely, Rule(np.zeros(len(classes.names)), classes.multilabel)
 
     def on_epoch_end(self, epoch, logs):
-        logits = score(self.model, self.table, self.rows)
+        logits = score(self.network, self.table, self.rows)
         if not np.isfinite(logits).all():
             raise UserError(
                 f"training diverged in epoch {epoch + 1}: the network's outputs are not finite. "
@@ -133,17 +173,19 @@ class _Validation(keras.callbacks.Callback):
 class _BestEpoch(keras.callbacks.Callback):
     """Stop after `patience` epochs without a better one, and put the best one's weights back.
 
-    Equal scores are told apart by log-loss: as long as a network predicts the majority alone,
-    macro-F1 stands still while it learns.
+    Epochs before `start` don't count. Equal scores are told apart by log-loss: as long as a network
+    predicts the majority alone, macro-F1 stands still while it learns.
     """
 
-    def __init__(self, monitor, patience):
+    def __init__(self, monitor, patience, start):
         super().__init__()
-        self.monitor, self.patience = monitor, patience
+        self.monitor, self.patience, self.start = monitor, patience, start
         self.sign = -1 if monitor in LOWER_IS_BETTER else 1
         self.best, self.waited = (-np.inf, -np.inf), 0
 
     def on_epoch_end(self, epoch, logs):
+        if epoch < self.start:
+            return
         found = (self.sign * logs[f"val_{self.monitor}"], -logs["val_log_loss"])
         if found > self.best:
             self.best, self.waited, self.weights = found, 0, self.model.get_weights()
@@ -153,6 +195,17 @@ class _BestEpoch(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self.model.set_weights(self.weights)
+
+
+class _Deferral(keras.callbacks.Callback):
+    """Let the weights count from epoch `start` on."""
+
+    def __init__(self, counting, start):
+        super().__init__()
+        self.counting, self.start = counting, start
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.counting.assign(epoch >= self.start)
 
 
 class _Bar(keras.callbacks.Callback):
