@@ -1,6 +1,10 @@
-"""Decisions: what every member promises; max_f1 is exact, and never worse than no rule at all."""
+"""Decisions: what every member promises; max_f1 is exact, and never worse than no rule at all.
+
+`exact` is max_f1 that trusts the labels alone: only that is the best on validation rows.
+"""
 
 import json
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -15,7 +19,7 @@ from problems import (
     some_probabilities,
     some_targets,
 )
-from sklearn.metrics import f1_score
+from sklearn.metrics import f1_score, fbeta_score
 
 from ballast import params
 from ballast.decisions import argmax, max_f1
@@ -25,6 +29,7 @@ from ballast.rules import Rule
 MEMBERS = params.members("decisions")
 EACH_TASK = pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
 macro = partial(f1_score, average="macro", zero_division=0)
+exact = partial(max_f1.fit, shrink=0.0)
 
 
 def some_problem(seed: int, multilabel: bool, rows: int = 60, count: int = 4):
@@ -48,56 +53,70 @@ def test_every_member_has_its_block_of_options():
     check_blocks("decision")
 
 
+def fitted(name: str, targets, probabilities, multilabel: bool, names=None) -> Rule:
+    """Fit a member with its default options, which it must keep as they are."""
+    module, options = check_contract("decision", name)
+    if "label" in options and not multilabel:
+        options["label"] = "a"  # without a positive class there is no default
+    classes = classes_of(targets, multilabel)
+    classes = replace(classes, names=names or classes.names)
+    kept = targets.copy(), probabilities.copy()
+    rule = module.fit(targets, probabilities, classes, **options)
+    np.testing.assert_array_equal(targets, kept[0])
+    np.testing.assert_array_equal(probabilities, kept[1])
+    assert isinstance(rule, Rule)
+    assert rule.multilabel == multilabel
+    assert rule.offsets.shape == (targets.shape[1],)
+    assert np.isfinite(rule.offsets).all()
+    assert isinstance(rule.note, str)
+    return rule
+
+
 @EACH_TASK
 @pytest.mark.parametrize("name", MEMBERS)
 def test_contract(name, multilabel):
-    module, options = check_contract("decision", name)
     targets, probabilities = some_problem(0, multilabel)
-    kept = probabilities.copy()
-    rule = module.fit(targets, probabilities, classes_of(targets, multilabel), **options)
-    assert isinstance(rule, Rule)
-    assert rule.multilabel == multilabel
-    assert np.isfinite(rule.offsets).all()
-    np.testing.assert_array_equal(probabilities, kept)
-
+    rule = fitted(name, targets, probabilities, multilabel)
     _, others = some_problem(1, multilabel, rows=30)
+    kept = others.copy()
     predicted = rule.predict(others)
+    np.testing.assert_array_equal(others, kept)
     assert predicted.shape == others.shape
     assert predicted.dtype == np.uint8
     assert set(np.unique(predicted)) <= {0, 1}
     if not multilabel:
         assert (predicted.sum(axis=1) == 1).all()
+    order = np.random.default_rng(0).permutation(len(others))
+    np.testing.assert_array_equal(rule.predict(others[order]), predicted[order])
+    assert rule.predict(others[:0]).shape == (0, 4)
 
-    again = module.fit(targets, probabilities, classes_of(targets, multilabel), **options)
-    np.testing.assert_array_equal(again.offsets, rule.offsets)
+    again = fitted(name, targets, probabilities, multilabel)
+    assert again.to_json() == rule.to_json()
 
 
 @EACH_TASK
 @pytest.mark.parametrize("name", MEMBERS)
 def test_a_rule_comes_back_from_json_as_it_was(name, multilabel):
-    module, options = check_contract("decision", name)
     targets, probabilities = some_problem(2, multilabel)
-    rule = module.fit(targets, probabilities, classes_of(targets, multilabel), **options)
-    told = json.loads(json.dumps(rule.to_json(), allow_nan=False))
-    back = Rule(np.array(told["offsets"]), told["multilabel"])
-    np.testing.assert_array_equal(back.offsets, rule.offsets)
-    np.testing.assert_array_equal(back.predict(probabilities), rule.predict(probabilities))
+    rule = fitted(name, targets, probabilities, multilabel)
+    told = {"calibration": None, **rule.to_json()}
+    back = Rule.from_json(json.loads(json.dumps(told, allow_nan=False)))
+    assert back.to_json() == rule.to_json()
+    _, others = some_problem(3, multilabel)
+    np.testing.assert_array_equal(back.predict(others), rule.predict(others))
 
 
 @EACH_TASK
 @pytest.mark.parametrize("name", MEMBERS)
 @pytest.mark.parametrize("seed", range(4))
 def test_classes_in_another_order_make_no_difference(name, multilabel, seed):
-    module, options = check_contract("decision", name)
     targets, probabilities = some_problem(seed, multilabel, rows=80)
     assert multilabel or len(set(targets.sum(axis=0))) == 4  # the order of the search is by size
     order = [3, 1, 0, 2]
-    rules = [
-        module.fit(y, p, classes_of(y, multilabel), **options)
-        for y, p in ((targets, probabilities), (targets[:, order], probabilities[:, order]))
-    ]
+    here = fitted(name, targets, probabilities, multilabel, tuple("abcd"))
+    there = fitted(name, targets[:, order], probabilities[:, order], multilabel, tuple("dbac"))
     np.testing.assert_array_equal(
-        rules[1].predict(probabilities[:, order]), rules[0].predict(probabilities)[:, order]
+        there.predict(probabilities[:, order]), here.predict(probabilities)[:, order]
     )
 
 
@@ -105,21 +124,18 @@ def test_classes_in_another_order_make_no_difference(name, multilabel, seed):
 @pytest.mark.parametrize("name", MEMBERS)
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
 def test_rows_that_all_look_alike_are_decided_alike(name, multilabel, value):
-    module, options = check_contract("decision", name)
     targets = some_targets(np.random.default_rng(0), 20, 2, multilabel)
     probabilities = np.tile([value, value if multilabel else 1 - value], (20, 1))
-    rule = module.fit(targets, probabilities, classes_of(targets, multilabel), **options)
-    assert np.isfinite(rule.offsets).all()
+    rule = fitted(name, targets, probabilities, multilabel)
     assert len(np.unique(rule.predict(probabilities), axis=0)) == 1
 
 
 @EACH_TASK
 @pytest.mark.parametrize("name", MEMBERS)
 def test_one_validation_row_and_classes_without_any_are_no_hindrance(name, multilabel):
-    module, options = check_contract("decision", name)
     targets, probabilities = one_hot([1], 3), np.array([[0.5, 0.2, 0.3]])
-    rule = module.fit(targets, probabilities, classes_of(targets, multilabel), **options)
-    assert np.isfinite(rule.offsets).all()
+    predicted = fitted(name, targets, probabilities, multilabel).predict(probabilities)
+    assert multilabel or predicted.sum() == 1
 
 
 def test_argmax_takes_the_likeliest_class_and_the_likely_labels():
@@ -147,7 +163,7 @@ def test_binary_rule_is_the_best_of_all_cuts(seed, coarse, average, positive):
     else:
         targets, p = some_problem(seed, False, rows=12, count=2)
     classes = classes_of(targets, positive=positive)
-    rule = max_f1.fit(targets, p, classes, average=average)
+    rule = exact(targets, p, classes, average=average)
 
     def value(predicted: np.ndarray) -> float:
         if average == "macro":
@@ -166,7 +182,7 @@ def test_multi_label_rule_is_the_best_cut_of_each_label(seed, coarse):
         targets, p = coarse_problem(seed, True, 3)
     else:
         targets, p = some_problem(seed, True, rows=12, count=3)
-    predicted = max_f1.fit(targets, p, classes_of(targets, True)).predict(p)
+    predicted = exact(targets, p, classes_of(targets, True)).predict(p)
     for c in range(3):
         best = max(
             f1_score(targets[:, c], p[:, c] >= cut, zero_division=0) for cut in [*p[:, c], 2.0]
@@ -183,9 +199,7 @@ def test_on_validation_rows_it_is_never_worse_than_argmax(multilabel, seed, coun
     problem = coarse_problem if coarse else partial(some_problem, rows=15)
     targets, p = problem(seed, multilabel, count=count)
     classes = classes_of(targets, multilabel)
-    values = [
-        macro(targets, member.fit(targets, p, classes).predict(p)) for member in (argmax, max_f1)
-    ]
+    values = [macro(targets, fit(targets, p, classes).predict(p)) for fit in (argmax.fit, exact)]
     assert values[1] >= values[0] - 1e-9
 
 
@@ -197,8 +211,8 @@ def test_probabilities_that_differ_by_their_last_bit_are_no_trap(seed):
     rare = 0.3 * (1 + rng.integers(-2, 3, 8) * 2.0**-52)
     targets, p = one_hot(rng.integers(0, 2, 8), 2), np.stack([1 - rare, rare], axis=1)
     values = [
-        macro(targets, member.fit(targets, p, classes_of(targets)).predict(p))
-        for member in (argmax, max_f1)
+        macro(targets, fit(targets, p, classes_of(targets)).predict(p))
+        for fit in (argmax.fit, exact)
     ]
     assert values[1] >= values[0] - 1e-9
 
@@ -206,7 +220,7 @@ def test_probabilities_that_differ_by_their_last_bit_are_no_trap(seed):
 def test_labels_that_argmax_tells_by_a_hair_are_no_trap():
     p = 0.5 + 1e-11 * np.array([[-1.0], [-1.0], [1.0], [1.0]])
     targets = (p > 0.5).astype(np.uint8)
-    predicted = max_f1.fit(targets, p, classes_of(targets, True)).predict(p)
+    predicted = exact(targets, p, classes_of(targets, True)).predict(p)
     np.testing.assert_array_equal(predicted, targets)
 
 
@@ -216,7 +230,7 @@ def test_it_helps_where_argmax_never_finds_the_rare_class():
     targets = one_hot((rng.random(3000) < p).astype(int), 2)
     pair = np.stack([1 - p, p], axis=1)
     classes = classes_of(targets, positive=1)
-    plain, rule = (member.fit(targets, pair, classes) for member in (argmax, max_f1))
+    plain, rule = (fit(targets, pair, classes) for fit in (argmax.fit, max_f1.fit))
     assert macro(targets, rule.predict(pair)) > macro(targets, plain.predict(pair)) + 0.1
 
 
@@ -228,12 +242,12 @@ def test_calibrated_probabilities_are_cut_at_half_the_best_f1(multilabel, seed):
     positive = (rng.random(len(p)) < p).astype(np.uint8)
     if multilabel:
         targets, given_as = positive[:, None], p[:, None]
-        rule = max_f1.fit(targets, given_as, classes_of(targets, True))
+        rule = exact(targets, given_as, classes_of(targets, True))
         cut = 1 / (1 + np.exp(rule.offsets[0]))
     else:
         targets, given_as = one_hot(positive, 2), np.stack([1 - p, p], axis=1)
         classes = classes_of(targets, positive=1)
-        rule = max_f1.fit(targets, given_as, classes, average="positive")
+        rule = exact(targets, given_as, classes, average="positive")
         cut = 1 / (1 + np.exp(rule.offsets[1] - rule.offsets[0]))
     best = f1_score(positive, rule.predict(given_as)[:, -1])
     assert cut == pytest.approx(best / 2, abs=0.02)
@@ -244,7 +258,7 @@ def test_multi_class_offsets_are_relative_and_find_more_than_argmax():
     for seed in range(10):
         targets, p = some_problem(seed, False, rows=200, count=5)
         classes = classes_of(targets)
-        rule = max_f1.fit(targets, p, classes)
+        rule = exact(targets, p, classes)
         assert rule.offsets.mean() == pytest.approx(0, abs=1e-12)
         plain = argmax.fit(targets, p, classes)
         gains.append(macro(targets, rule.predict(p)) - macro(targets, plain.predict(p)))
@@ -255,7 +269,7 @@ def test_multi_class_offsets_are_relative_and_find_more_than_argmax():
 @pytest.mark.parametrize("step", [-0.3, 0.3])
 def test_no_single_multi_class_offset_can_be_bettered(step):
     targets, p = some_problem(11, False, rows=60, count=4)
-    rule = max_f1.fit(targets, p, classes_of(targets))
+    rule = exact(targets, p, classes_of(targets))
     best = macro(targets, rule.predict(p))
     for c in range(4):
         for distance in range(1, 12):
@@ -267,16 +281,16 @@ def test_no_single_multi_class_offset_can_be_bettered(step):
 def test_where_argmax_is_right_about_everything_nothing_moves(multilabel):
     targets = some_targets(np.random.default_rng(0), 30, 3, multilabel)
     p = 0.9 * targets + (1 - targets) * 0.05
-    rule = max_f1.fit(targets, p, classes_of(targets, multilabel))
+    rule = exact(targets, p, classes_of(targets, multilabel))
     np.testing.assert_array_equal(rule.offsets, np.zeros(3))
-    certain = max_f1.fit(targets, targets.astype(float), classes_of(targets, multilabel))
+    certain = exact(targets, targets.astype(float), classes_of(targets, multilabel))
     np.testing.assert_array_equal(certain.predict(targets.astype(float)), targets)
 
 
 def test_a_label_without_a_row_keeps_its_cut():
     targets, p = some_problem(3, True)
     targets[:, 2] = 0
-    rule = max_f1.fit(targets, p, classes_of(targets, True))
+    rule = exact(targets, p, classes_of(targets, True))
     assert rule.offsets[2] == 0
 
 
@@ -284,9 +298,71 @@ def test_a_label_without_a_row_keeps_its_cut():
 def test_f1_of_the_positive_class_needs_a_binary_task(multilabel):
     targets, p = some_problem(0, multilabel)
     with pytest.raises(UserError, match=r"max_f1\.average.*binary"):
-        max_f1.fit(targets, p, classes_of(targets, multilabel), average="positive")
+        exact(targets, p, classes_of(targets, multilabel), average="positive")
 
 
 def test_an_unknown_average_is_refused():
     with pytest.raises(UserError, match=r"max_f1\.average"):
         params.options(max_f1.fit, {"average": "micro"}, "decisions.max_f1")
+
+
+@EACH_TASK
+@pytest.mark.parametrize("beta", [0.5, 2.0])
+def test_f_beta_is_the_best_of_all_cuts(multilabel, beta):
+    for seed in range(20):
+        targets, p = some_problem(seed, multilabel, rows=15, count=2)
+        classes = classes_of(targets, multilabel, positive=None if multilabel else 1)
+        average = "macro" if multilabel else "positive"
+        found = exact(targets, p, classes, average=average, beta=beta).predict(p)[:, 1]
+        score = partial(fbeta_score, targets[:, 1], beta=beta, zero_division=0)
+        best = max(score(p[:, 1] >= cut) for cut in [*p[:, 1], 2.0])
+        assert score(found) == pytest.approx(best, abs=1e-9)
+
+
+@EACH_TASK
+def test_more_recall_is_asked_for_with_a_greater_beta(multilabel):
+    targets, p = some_problem(0, multilabel, rows=400, count=2)
+    classes = classes_of(targets, multilabel, positive=None if multilabel else 1)
+    average = "macro" if multilabel else "positive"
+    given = [
+        max_f1.fit(targets, p, classes, average=average, beta=beta).predict(p)[:, 1].sum()
+        for beta in (0.25, 1.0, 4.0)
+    ]
+    assert given == sorted(given)
+    assert given[0] < given[2]
+
+
+@EACH_TASK
+def test_offsets_are_shrunk_by_the_number_of_validation_rows(multilabel):
+    """Labels alone, probabilities alone, and n / (n + shrink) of the way between them."""
+    targets, p = some_problem(4, multilabel, rows=200)
+    classes = classes_of(targets, multilabel)
+    labels, some, most = (
+        max_f1.fit(targets, p, classes, shrink=shrink).offsets for shrink in (0.0, 30.0, 1e12)
+    )
+    rows = targets.sum(axis=0)
+    np.testing.assert_allclose(some, most + rows / (rows + 30) * (labels - most), atol=1e-9)
+    others = targets[np.random.default_rng(0).permutation(len(targets))]
+    again = max_f1.fit(others, p, classes, shrink=1e12).offsets
+    np.testing.assert_allclose(again, most, atol=1e-6)
+
+
+def test_shrinking_helps_where_validation_has_few_rows_of_a_class():
+    gains = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        prior = 0.35 ** np.arange(5)
+        prior /= prior.sum()
+
+        def draw(rows, rng=rng, prior=prior):
+            targets = one_hot(rng.choice(5, rows, p=prior), 5)
+            weights = prior * np.exp(1.8 * (rng.normal(size=(rows, 5)) + 1.8 * targets))
+            return targets, weights / weights.sum(axis=1, keepdims=True)
+
+        (few, p), (many, others) = draw(200), draw(3000)
+        plain, shrunk = (
+            macro(many, max_f1.fit(few, p, classes_of(few), shrink=shrink).predict(others))
+            for shrink in (0.0, 20.0)
+        )
+        gains.append(shrunk - plain)
+    assert np.mean(gains) > 0.01

@@ -1,9 +1,12 @@
 """Decision rules: the part of a decision that is kept for prediction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+
+STEPS = 1000
+SETTLED = 1e-8
 
 
 @dataclass(frozen=True)
@@ -16,21 +19,81 @@ class Rule:
     Attributes:
         offsets: shape (classes,).
         multilabel: which of the two it is.
+        costs: if given, the label is argmin_j sum_i p_i costs[i, j] instead, i the true class;
+            shape (classes, classes), single-label only.
+        prior: if given, the probabilities are first adapted from these class shares to those of the
+            rows to predict, see `adapt`; shape (classes,).
+        prior_rows: rows that `prior` counts as, beside those to predict.
+        note: what people should know of the rule, one sentence or nothing.
     """
 
     offsets: np.ndarray
     multilabel: bool
+    costs: np.ndarray | None = None
+    prior: np.ndarray | None = None
+    prior_rows: float = 0.0
+    note: str = ""
 
     def predict(self, probabilities: np.ndarray) -> np.ndarray:
         """Return multi-hot labels, uint8, for probabilities; both of shape (rows, classes)."""
-        scores = log_scores(probabilities, self.multilabel) + self.offsets
+        if self.prior is not None:
+            probabilities = adapt(probabilities, self.prior, self.multilabel, self.prior_rows)
+        if self.costs is not None:
+            scores = -(probabilities @ self.costs)
+        else:
+            scores = log_scores(probabilities, self.multilabel) + self.offsets
         if self.multilabel:
             return (scores > 0).astype(np.uint8)
         return np.eye(len(self.offsets), dtype=np.uint8)[scores.argmax(axis=1)]
 
     def to_json(self) -> dict[str, Any]:
         """Return the rule as it goes to `models/decision.json`."""
-        return {"offsets": self.offsets.tolist(), "multilabel": self.multilabel}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            name: value.tolist() if isinstance(value, np.ndarray) else value
+            for name, value in values.items()
+        }
+
+    @classmethod
+    def from_json(cls, told: dict[str, Any]) -> "Rule":
+        """Return the rule that `to_json` told; other entries are left alone."""
+        values = {field.name: told[field.name] for field in fields(cls)}
+        arrays = {name: np.array(value) for name, value in values.items() if type(value) is list}
+        return cls(**(values | arrays))
+
+
+def adapt(
+    probabilities: np.ndarray, prior: np.ndarray, multilabel: bool, prior_rows: float = 0.0
+) -> np.ndarray:
+    """Return probabilities under the class shares of these very rows, found by EM.
+
+    E-step: p'_c is proportional to p_c prior'_c / prior_c; M-step: prior' is the mean of p', with
+    `prior` counted as `prior_rows` rows more. Multi-label: each label and its absence are a
+    problem of their own. Needs no labels. Source: Saerens, Latinne and Decaestecker, Adjusting the
+    Outputs of a Classifier to New a Priori Probabilities, 2002.
+
+    Args:
+        probabilities: of the rows to predict, shape (rows, classes).
+        prior: the class shares for which they hold, shape (classes,). The probabilities of a class
+            of share 0, or a label of share 0 or 1, are only rescaled with the others.
+        multilabel: whether each label is a problem of its own.
+        prior_rows: more than 0 keeps the shares of few rows near to `prior`.
+    """
+    pairs = probabilities[None]
+    if multilabel:
+        pairs = np.stack([1 - probabilities, probabilities], axis=-1).transpose(1, 0, 2)
+        prior = np.stack([1 - prior, prior], axis=-1)[:, None]
+    told = (prior > 0) & (prior < 1)
+    share, adapted = prior, pairs
+    for _ in range(STEPS if len(probabilities) else 0):
+        ratio = np.divide(share, prior, out=np.ones_like(share), where=told)
+        adapted = pairs * ratio
+        adapted = adapted / np.maximum(adapted.sum(axis=-1, keepdims=True), np.finfo(float).tiny)
+        total = adapted.sum(axis=1, keepdims=True) + prior_rows * prior
+        before, share = share, total / (len(probabilities) + prior_rows)
+        if np.abs(share - before).max() < SETTLED:
+            break
+    return adapted[..., 1].T if multilabel else adapted[0]
 
 
 def log_scores(probabilities: np.ndarray, multilabel: bool) -> np.ndarray:
