@@ -1,7 +1,7 @@
 """Stage 6, evaluate: choose the decision rule on validation rows, judge it on test rows.
 
-Run by `dvc repro evaluate`. Works from the scores, without the network. Writes the rule to
-`models/decision.json` and to `metrics/`: the headline (`metrics.json`), the scores by class
+Run by `dvc repro evaluate`. Works from the scores, without the network. Writes calibration and
+rule to `models/decision.json` and to `metrics/`: the headline (`metrics.json`), the scores by class
 (`per_class.json`), the predictions by row id, and what the plots draw.
 """
 
@@ -76,7 +76,9 @@ def main() -> None:
         settings["seed"],
         **options,
     )
-    storage.write_json(Path("models/decision.json"), found.rule.to_json())
+    calibration = found.calibration.to_json() if found.calibration else None
+    kept = {"calibration": calibration, **found.rule.to_json()}
+    storage.write_json(Path("models/decision.json"), kept)
     storage.write_json(METRICS / "metrics.json", found.headline)
     storage.write_json(METRICS / "per_class.json", found.per_class)
     write_plots(found, test, classes)
@@ -87,6 +89,8 @@ def main() -> None:
     never = [classes.names[c] for c in np.flatnonzero(~found.predicted.any(axis=0))]
     if never:
         print(f"  never predicted: {', '.join(never)}")
+    if found.rule.note:
+        print(f"  {found.rule.note}")
 
 
 if __name__ == "__main__":

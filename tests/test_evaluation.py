@@ -1,11 +1,16 @@
 """The rule is chosen on validation rows; what is undone is undone only when asked for."""
 
-import numpy as np
-from problems import classes_of, one_hot
+import json
+from dataclasses import replace
 
-from ballast import ledger
+import numpy as np
+import pytest
+from problems import ROOT, classes_of, one_hot
+
+from ballast import calibration, ledger, params
 from ballast.decisions import argmax, max_f1
 from ballast.evaluation import Scored, evaluate
+from ballast.rules import Rule
 
 CLASSES = classes_of(one_hot([0] * 90 + [1] * 10, 2))
 OVERSAMPLED = classes_of(one_hot([0] * 90 + [1] * 90, 2))
@@ -19,9 +24,9 @@ def scored(seed: int) -> Scored:
     return Scored(one_hot(np.arange(60) % 2, 2), outputs, outputs[:, ::-1].copy())
 
 
-def run(decision=argmax, validation=None, **options):
+def run(decision=argmax, validation=None, book=BOOK, **options):
     rows = validation or scored(0)
-    return evaluate(rows, scored(1), CLASSES, BOOK, decision, {}, 0, replicates=100, **options)
+    return evaluate(rows, scored(1), CLASSES, book, decision, {}, 0, replicates=100, **options)
 
 
 def test_without_correction_the_network_is_taken_at_its_word():
@@ -49,3 +54,58 @@ def test_bounds_stand_around_the_point():
     found = run().headline
     assert found["f1_macro_low"] <= found["f1_macro"] <= found["f1_macro_high"]
     assert list(found)[:3] == ["f1_macro", "f1_macro_low", "f1_macro_high"]
+
+
+@pytest.mark.parametrize("name", params.members("decisions"))
+def test_the_labels_of_the_test_rows_decide_nothing(name):
+    settings = params.load(ROOT / "params.yaml")
+    decision, options = params.member(settings, "decision", name)
+    if "label" in options:
+        options["label"] = "b"
+    test = scored(1)
+    other = replace(test, targets=test.targets[:, ::-1])
+    here, there = (
+        evaluate(scored(0), rows, CLASSES, BOOK, decision, options, 0, calibration="sigmoid")
+        for rows in (test, other)
+    )
+    np.testing.assert_array_equal(here.predicted, there.predicted)
+    np.testing.assert_array_equal(here.probabilities, there.probabilities)
+    assert here.rule.to_json() == there.rule.to_json()
+    assert here.calibration == there.calibration
+    assert here.headline != there.headline
+
+
+def test_what_is_undone_exactly_is_not_calibrated():
+    for book in (BOOK, BOOK | {"bends": []}):
+        assert run(book=book).calibration is None
+
+
+def test_what_no_inverse_undoes_is_calibrated_unless_nothing_is_to_be_undone():
+    bent = BOOK | {"bends": ["The hinge loss knows no probabilities."]}
+    assert run(book=bent).calibration.method == "sigmoid"
+    assert run(book=bent, calibration="none").calibration is None
+    assert run(book=bent, correct=False).calibration is None
+
+
+@pytest.mark.parametrize("method", ["temperature", "sigmoid", "isotonic"])
+def test_the_map_comes_after_the_correction_and_before_the_decision(method):
+    for correct in (True, False):
+        found = run(max_f1, correct=correct, calibration=method)
+        rows = [scored(0), scored(1)]
+        logits = [ledger.correct(r.logits, BOOK) if correct else r.outputs for r in rows]
+        again = calibration.fit(method, rows[0].targets, logits[0], False)
+        assert found.calibration == again
+        p = [ledger.probabilities(again.apply(z), False) for z in logits]
+        np.testing.assert_array_equal(found.probabilities, p[1])
+        rule = max_f1.fit(rows[0].targets, p[0], CLASSES)
+        np.testing.assert_array_equal(found.rule.offsets, rule.offsets)
+
+
+def test_calibration_and_rule_from_json_are_all_that_prediction_needs():
+    found = run(max_f1, calibration="isotonic")
+    kept = {"calibration": found.calibration.to_json(), **found.rule.to_json()}
+    told = json.loads(json.dumps(kept))
+    logits = ledger.correct(scored(1).logits, BOOK)
+    mapped = calibration.Calibration.from_json(told["calibration"]).apply(logits)
+    predicted = Rule.from_json(told).predict(ledger.probabilities(mapped, False))
+    np.testing.assert_array_equal(predicted, found.predicted)

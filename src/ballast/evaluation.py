@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
+from ballast import calibration as maps
 from ballast import intervals, ledger, scores
+from ballast.calibration import Calibration
 from ballast.classes import Classes
 from ballast.rules import Rule
 
@@ -29,8 +31,12 @@ class Scored:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What is known of the test rows; their arrays have shape (rows, classes)."""
+    """What is known of the test rows; their arrays have shape (rows, classes).
 
+    `calibration` and `rule`, one after the other, are what prediction needs.
+    """
+
+    calibration: Calibration | None
     rule: Rule
     headline: dict[str, float]
     per_class: dict[str, dict[str, float]]
@@ -48,6 +54,7 @@ def evaluate(
     seed: int,
     *,
     correct: bool = True,
+    calibration: Literal["auto", "none", "temperature", "sigmoid", "isotonic"] = "auto",
     replicates: Annotated[int, Field(ge=100)] = 2000,
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95,
 ) -> Evaluation:
@@ -63,12 +70,25 @@ def evaluate(
         seed: seed of the bootstrap.
         correct: undo what sampling, weights and loss did to the probabilities, before the
             decision. Without it, the network is taken at its word, as in plain Keras code.
+        calibration: map, fitted on the validation rows, that makes probabilities of what is left
+            after that; `auto` is `sigmoid` where `correct` cannot undo all by itself, as the ledger
+            says under `bends`, else none.
         replicates: bootstrap draws for the interval of macro-F1.
         level: share of them inside the interval.
     """
 
+    if calibration == "auto":
+        calibration = "sigmoid" if correct and book.get("bends") else "none"
+
+    def known(scored: Scored) -> np.ndarray:
+        return ledger.correct(scored.logits, book) if correct else scored.outputs
+
+    fitted = None
+    if calibration != "none":
+        fitted = maps.fit(calibration, validation.targets, known(validation), classes.multilabel)
+
     def likely(scored: Scored) -> np.ndarray:
-        logits = ledger.correct(scored.logits, book) if correct else scored.outputs
+        logits = fitted.apply(known(scored)) if fitted else known(scored)
         return ledger.probabilities(logits, classes.multilabel)
 
     rule = decision.fit(validation.targets, likely(validation), classes, **decision_options)
@@ -78,6 +98,7 @@ def evaluate(
     low, high = intervals.f1_macro(test.targets, predicted, classes, seed, replicates, level)
     headline = {"f1_macro": found.pop("f1_macro"), "f1_macro_low": low, "f1_macro_high": high}
     return Evaluation(
+        fitted,
         rule,
         headline | found,
         scores.per_class(test.targets, predicted, classes),
