@@ -1,0 +1,60 @@
+"""Class-balanced draws: classes by a power of their size, then rows at random; anew each epoch."""
+
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from ballast.classes import Classes
+from ballast.drawing import Rows, labels_of_one
+from ballast.plans import Plan
+
+MOVES = "the class frequencies move from epoch to epoch, and the network learns a mixture of them"
+
+
+def sample(
+    rows: Rows,
+    classes: Classes,
+    seed: int,
+    *,
+    q: Annotated[float, Field(ge=0, le=1)] = 0.0,
+    progressive: bool = False,
+    epochs: Annotated[int, Field(ge=1)] = 10,
+) -> Plan:
+    """Return how often to use each row: P(c) = n_c^q / sum_j n_j^q, each row of c alike.
+
+    With N rows, a row of class c is used N P(c) / n_c times an epoch. A fraction is a chance, so
+    each epoch sees other rows of the large classes, and as many rows in all as there are. q = 0
+    gives equal classes, .5 square-root sampling, 1 the classes as they are. Progressive:
+    P_t(c) = (1 - t/T) n_c / N + (t/T) P(c) in epoch t, from 0, with T = `epochs`; P(c) from then
+    on. Source: Kang, Xie, Rohrbach, Yan, Gordo, Feng and Kalantidis, Decoupling Representation and
+    Classifier for Long-Tailed Recognition, 2020.
+
+    Args:
+        rows: the training rows.
+        classes: the classes as they stand in these rows.
+        seed: not used: the draws of an epoch are the training's.
+        q: power of the class sizes.
+        progressive: whether the first epoch sees the classes as they are.
+        epochs: after so many epochs the progress is complete.
+
+    Returns:
+        How often to use each row.
+
+    Raises:
+        UserError: the rows are multi-label.
+
+    Example:
+        >>> two = Classes(("no", "yes"), np.array([2, 1]), 3)
+        >>> rows = Rows(np.array([[1, 0], [1, 0], [0, 1]]), ["a", "b", "c"], np.zeros((3, 0)))
+        >>> sample(rows, two, seed=0).times
+        array([0.75, 0.75, 1.5 ])
+    """
+    labels = labels_of_one(rows.targets, "class_balanced")
+    sizes = classes.counts.astype(np.float64)
+    total = (sizes[np.unique(labels)] ** q).sum()
+    every = np.arange(len(labels))
+    times = len(labels) * sizes[labels] ** (q - 1) / total
+    if not progressive:
+        return Plan(every, times)
+    return Plan(every, times, first=np.ones(len(labels)), epochs=epochs, bends=MOVES)
