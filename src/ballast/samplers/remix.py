@@ -1,0 +1,77 @@
+"""Remix: mixup whose label goes to the much smaller class where the two are mixed enough."""
+
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from ballast.classes import Classes
+from ballast.drawing import Rows, labels_of_one
+from ballast.mixing import pairs
+from ballast.plans import Plan
+
+TOWARDS = (
+    "inputs lie between two rows, also of two classes, and those between a large and a small class "
+    "carry the label of the small one"
+)
+
+
+def sample(
+    rows: Rows,
+    classes: Classes,
+    seed: int,
+    *,
+    alpha: Annotated[float, Field(gt=0)] = 0.2,
+    kappa: Annotated[float, Field(gt=1)] = 3.0,
+    tau: Annotated[float, Field(ge=0, le=1)] = 0.5,
+) -> Plan:
+    """Return each row once, mixed with a partner: x = l x_i + (1 - l) x_j, y = m y_i + (1 - m) y_j.
+
+    l is drawn from Beta(alpha, alpha), and with n_i and n_j rows in the two classes
+
+        m = 0   where n_i / n_j >= kappa and l < tau,
+        m = 1   where n_i / n_j <= 1 / kappa and 1 - l < tau,
+        m = l   elsewhere:
+
+    the much smaller class takes the whole label as soon as the other one has less than tau of the
+    input; with tau = 0 it is mixup. So small classes gain in frequency. Of texts the word vectors
+    are mixed, never the words. Source: Chou, Chang, Pan, Wei and Juan, Remix: Rebalanced Mixup,
+    2020.
+
+    Args:
+        rows: the training rows.
+        classes: the classes as they stand in these rows.
+        seed: seed of the pairs and shares.
+        alpha: 1 makes every share as likely, 0.2 prefers those next to 0 and 1.
+        kappa: so many times larger must the larger class be.
+        tau: below this share of the input the larger class has no share of the label.
+
+    Returns:
+        Each row with its partner.
+
+    Raises:
+        UserError: the rows are multi-label.
+
+    Example:
+        >>> two = Classes(("no", "yes"), np.array([3, 1]), 4)
+        >>> targets = np.array([[1, 0], [1, 0], [1, 0], [0, 1]])
+        >>> rows = Rows(targets, ["a", "b", "c", "d"], np.zeros((4, 0)))
+        >>> plan = sample(rows, two, seed=0, alpha=1.0, tau=1.0)
+        >>> plan.targets(targets)[plan.partners == 3]
+        array([[0., 1.]])
+    """
+    sizes = classes.counts[labels_of_one(rows.targets, "remix")]
+    partners, shares = pairs(len(sizes), alpha, seed)
+    # Whole numbers times kappa, not quotients: 3 to 1 must be kappa = 3 to the last bit.
+    larger = sizes >= kappa * sizes[partners]
+    smaller = sizes[partners] >= kappa * sizes
+    label_shares = np.where(larger & (1 - shares < tau), 1.0, shares)
+    label_shares = np.where(smaller & (shares < tau), 0.0, label_shares)
+    return Plan(
+        rows=np.arange(len(partners)),
+        times=np.ones(len(partners)),
+        partners=partners,
+        shares=shares,
+        label_shares=label_shares,
+        bends=TOWARDS,
+    )
