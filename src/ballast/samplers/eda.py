@@ -1,0 +1,77 @@
+"""EDA: small classes get new texts, their own with words replaced, inserted, swapped or deleted."""
+
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from ballast.classes import Classes
+from ballast.drawing import Rows, labels_of_one
+from ballast.errors import UserError
+from ballast.plans import Plan
+from ballast.progress import track
+from ballast.rewording import NearWords, Rewording
+
+REWORDED = "new texts of the smaller classes are rows with some words changed, as nobody wrote them"
+
+
+def sample(
+    rows: Rows,
+    classes: Classes,
+    seed: int,
+    *,
+    ratio: Annotated[float, Field(gt=0, le=1)] = 1.0,
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.1,
+    neighbours: Annotated[int, Field(ge=1)] = 5,
+) -> Plan:
+    """Return each row once, and new texts: n'_c = max(n_c, ratio * max n).
+
+    A class's rows take turns in being the source. Each new text comes about by one of four
+    operations, drawn at random, on max(1, alpha * words) words: replace a word by a synonym, insert
+    a synonym of one, swap two words, or delete each with the chance alpha. In place of a thesaurus,
+    a word's synonyms are its nearest words in word2vec vectors trained on these rows with a window
+    of 2; words seen less than 5 times, or in more than a tenth of the texts, have none. Words stand
+    between spaces, so a text in a script without spaces is repeated as it is. Source: Wei and Zou,
+    EDA: Easy Data Augmentation Techniques for Boosting Performance on Text Classification Tasks,
+    2019.
+
+    Args:
+        rows: the training rows.
+        classes: the classes as they stand in these rows.
+        seed: seed of the vectors and the changes.
+        ratio: size of each class after it, as a share of the largest; larger ones stay.
+        alpha: share of the words to change.
+        neighbours: a synonym is one of so many nearest words.
+
+    Returns:
+        The rows, then the new texts.
+
+    Raises:
+        UserError: the rows are multi-label, or have no text.
+
+    Example:
+        >>> two = Classes(("no", "yes"), np.array([2, 1]), 3)
+        >>> texts = ["Rien de neuf.", "Rien du tout.", "Bonne nouvelle."]
+        >>> rows = Rows(np.array([[1, 0], [1, 0], [0, 1]]), texts, np.zeros((3, 0)))
+        >>> plan = sample(rows, two, seed=4)
+        >>> plan.rows, plan.texts
+        (array([0, 1, 2, 3]), [(2, 'nouvelle. Bonne')])
+    """
+    if rows.texts is None:
+        raise UserError(
+            "params.yaml: sampler: eda changes words, and the dataset's block names no `text` "
+            "column. Use smote for numeric rows."
+        )
+    labels = labels_of_one(rows.targets, "eda")
+    wanted = int(np.round(ratio * classes.counts.max()))
+    sources: list[int] = []
+    for code in np.unique(labels):
+        own = np.flatnonzero(labels == code)
+        sources.extend(np.resize(own, max(0, wanted - len(own))).tolist())
+    texts = []
+    if sources:
+        words = NearWords(rows.texts, neighbours, seed)
+        rewording = Rewording(words, alpha, np.random.default_rng(seed))
+        texts = [(row, rewording.vary(rows.texts[row])) for row in track(sources, "rewording")]
+    count = len(labels) + len(texts)
+    return Plan(np.arange(count), np.ones(count), texts=texts, bends=REWORDED if texts else "")
