@@ -35,16 +35,20 @@ def fetch(name: Annotated[str, typer.Argument(help="sms_spam, goemotions, reuter
 
 @app.command()
 def demo(
-    rows: Annotated[int, typer.Option(min=9, help="number of texts")] = 9115,
+    rows: Annotated[
+        int | None, typer.Option(min=9, help="number of texts  [default: 9115; multi-label: 3000]")
+    ] = None,
     seed: Annotated[int, typer.Option(help="another seed gives other texts")] = 0,
-    output: Annotated[Path, typer.Option(help="CSV file to write")] = Path(
-        "data/raw/demo/demo.csv"
-    ),
+    multilabel: Annotated[bool, typer.Option("--multilabel", help="one to three labels")] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="CSV file to write  [default: the one in data/raw]")
+    ] = None,
 ) -> None:
     """Generate the demo corpus: French corporate news in nine classes (91149 is the full size)."""
     from ballast.demo import write
 
-    run(lambda: write(output, rows, seed))
+    name = "demo_multilabel" if multilabel else "demo"
+    run(lambda: write(output or Path(f"data/raw/{name}/{name}.csv"), rows, seed, multilabel))
 
 
 @app.command()

@@ -10,7 +10,9 @@ Command::
 
     ballast demo --rows 91149 --output FILE
 
-Without ``--rows`` it writes 9,115 texts, the corpus committed as ``data/raw/demo/demo.csv``.
+Without ``--rows`` it writes 9,115 texts, the corpus committed as ``data/raw/demo/demo.csv``. With
+``--multilabel`` it writes 3,000 texts that report one to three events, each a label of the text, as
+in ``data/raw/demo_multilabel/demo_multilabel.csv``; events that are only touched on are none.
 """
 
 import csv
@@ -24,6 +26,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 DEFAULT_ROWS = 9115
+DEFAULT_MULTILABEL_ROWS = 3000
+SEPARATOR = "|"
 # Share of texts written for a neighbouring class while keeping their label, as annotators do err.
 LABEL_NOISE = 0.02
 # Chances of a number of sentences beside the one that carries the news.
@@ -35,6 +39,12 @@ LEADS = {
     "crossed": {"behind": 0.25, "ahead": 0.25, "joint": 0.5},
     "order": {"order": 1.0},
 }
+# Multi-label: chances of a number of labels; of a noun phrase that tells one; of another event that
+# a sentence touches on; of a sentence more for a label.
+TOPICS = {1: 0.5, 2: 0.35, 3: 0.15}
+NOUN_PHRASE = 0.5
+ASIDE = 0.6
+DETAIL = 0.4
 # Slots that keep their first value throughout a text, so that its sentences agree.
 _STICKY = frozenset({"client", "court", "job", "product", "union"})
 
@@ -93,18 +103,44 @@ def generate(rows: int = DEFAULT_ROWS, seed: int = 0) -> list[tuple[str, str]]:
     return [(_Text(rng).compose(label), label) for label in order]
 
 
-def write(path: str | Path, rows: int = DEFAULT_ROWS, seed: int = 0) -> None:
-    """Write the corpus as CSV: columns text and label, UTF-8, header line, line feeds only.
+def generate_multilabel(
+    rows: int = DEFAULT_MULTILABEL_ROWS, seed: int = 0
+) -> list[tuple[str, str]]:
+    """Compose the multi-label corpus.
+
+    Returns ``rows`` pairs (text, labels joined by ``|``, the largest class first). The labels of a
+    text are drawn without replacement, by the sizes of the classes. Raises ``ValueError`` if
+    ``rows`` is smaller than the number of classes.
+    """
+    if rows < len(labels()):
+        raise ValueError(f"rows must be at least {len(labels())}, got {rows}")
+    rng = random.Random(seed)
+    pairs = []
+    for _ in range(rows):
+        text = _Text(rng)
+        topics = text.topics()
+        joined = SEPARATOR.join(sorted(topics, key=labels().index))
+        pairs.append((text.report(topics), joined))
+    return pairs
+
+
+def write(
+    path: str | Path, rows: int | None = None, seed: int = 0, multilabel: bool = False
+) -> None:
+    """Write a corpus as CSV: columns text and label (or labels), UTF-8, header, line feeds only.
 
     Missing parent folders are made and an existing file is replaced. Raises ``ValueError`` as
     :func:`generate` does, ``OSError`` if the file cannot be written.
     """
-    pairs = generate(rows, seed)
+    if multilabel:
+        pairs = generate_multilabel(DEFAULT_MULTILABEL_ROWS if rows is None else rows, seed)
+    else:
+        pairs = generate(DEFAULT_ROWS if rows is None else rows, seed)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(("text", "label"))
+        writer.writerow(("text", "labels" if multilabel else "label"))
         writer.writerows(pairs)
 
 
@@ -140,6 +176,44 @@ class _Text:
                 used.add(phrase)
                 sentences.append(_polish(self.expand(phrase), self.feminine))
         return " ".join(sentences)
+
+    def topics(self) -> list[str]:
+        """Draw the labels of a multi-label text."""
+        sizes = {name: entry["size"] for name, entry in self.material["classes"].items()}
+        drawn = []
+        for _ in range(self.weighted(TOPICS)):
+            total = sum(sizes.values())
+            drawn.append(self.weighted({name: size / total for name, size in sizes.items()}))
+            del sizes[drawn[-1]]
+        return drawn
+
+    def report(self, topics: list[str]) -> str:
+        """Compose a text that reports an event of each class, and may touch on others."""
+        classes, links = self.material["classes"], self.material["links"]
+        sentences = []
+        for label in topics:
+            if self.rng.random() < LABEL_NOISE:
+                label = self.pick(classes[label]["near"])
+            way = "event" if self.rng.random() < NOUN_PHRASE else "act"
+            sentence = self.pick(links["further"][way])
+            if not sentences:
+                opening = self.pick(self.material["openings"]) + "{subject} {act}"
+                sentence = self.pick(links["event"]) if way == "event" else opening
+            if self.rng.random() < ASIDE:
+                sentence += self.pick(links["behind"])
+            touched = classes[self.pick(classes[label]["near"])]
+            for slot, phrases in (
+                ("{act}", classes[label]["acts"]),
+                ("{main}", classes[label]["events"]),
+                ("{event}", touched["events"]),
+            ):
+                sentence = sentence.replace(slot, self.pick(phrases))
+            sentences.append(sentence)
+            if self.rng.random() < DETAIL:
+                filler = self.rng.random() < 0.6
+                source = self.material["fillers"] if filler else classes[label]["details"]
+                sentences.append(self.pick(source))
+        return " ".join(_polish(self.expand(sentence), self.feminine) for sentence in sentences)
 
     def lead(self, main: dict, second: dict) -> tuple[str, bool]:
         """Return the sentence that decides the class, and whether it mentions a second event."""
