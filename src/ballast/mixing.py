@@ -3,19 +3,22 @@
 import numpy as np
 
 
-def pairs(rows: int, alpha: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return a partner for each row, and how far to go towards it.
+def pairs(rows: int, partners: int, alpha: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return partners for each row, and how far to go towards each.
 
-    The partners are a random order of the rows, so each row is the partner of one; a row may meet
-    itself.
+    The partners are random orders of the rows, so each row is a partner as often as it has some; a
+    row may meet itself.
 
     Args:
         rows: number of rows.
+        partners: partners of each row.
         alpha: the shares are drawn from Beta(alpha, alpha).
         seed: seed of both draws.
 
     Returns:
-        partners, shape (rows,); shares, 0 to 1, shape (rows,).
+        All rows' first partners, then all second ones, and so on, shape (partners * rows,);
+        shares, 0 to 1, likewise.
     """
     rng = np.random.default_rng(seed)
-    return rng.permutation(rows), rng.beta(alpha, alpha, rows)
+    orders = [rng.permutation(rows) for _ in range(partners)]
+    return np.concatenate(orders), rng.beta(alpha, alpha, partners * rows)

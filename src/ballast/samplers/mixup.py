@@ -19,12 +19,13 @@ def sample(
     seed: int,
     *,
     alpha: Annotated[float, Field(gt=0)] = 0.2,
+    partners: Annotated[int, Field(ge=1)] = 8,
 ) -> Plan:
-    """Return each row once, mixed with a partner: x = (1 - s) x_i + s x_j, y likewise.
+    """Return each row mixed with partners: x = (1 - s) x_i + s x_j, y likewise.
 
     s is drawn from Beta(alpha, alpha): with a small alpha most rows stay nearly what they are. Of
     texts the word vectors are mixed, never the words. The paper draws pairs anew for each batch;
-    here a row keeps its partner. The class frequencies stay those of the rows, but for chance.
+    here each epoch draws from the same `partners` ones. The class frequencies stay those of the rows, but for chance.
     Source: Zhang, Cisse, Dauphin and Lopez-Paz, mixup: Beyond Empirical Risk Minimization, 2018;
     on word vectors: Guo, Mao and Zhang, Augmenting Data with Mixup for Sentence Classification: An
     Empirical Study, 2019.
@@ -34,24 +35,26 @@ def sample(
         classes: the classes as they stand in these rows.
         seed: seed of the pairs and shares.
         alpha: 1 makes every share as likely, 0.2 prefers those next to 0 and 1.
+        partners: of each row; every epoch draws about one of them.
 
     Returns:
-        Each row with its partner.
+        Each row with its partners.
 
     Example:
         >>> two = Classes(("no", "yes"), np.array([2, 1]), 3)
         >>> rows = Rows(np.array([[1, 0], [1, 0], [0, 1]]), ["a", "b", "c"], np.zeros((3, 0)))
-        >>> plan = sample(rows, two, seed=0)
+        >>> plan = sample(rows, two, seed=0, partners=1)
         >>> plan.partners
         array([2, 0, 1])
         >>> plan.targets(rows.targets).sum(axis=1)
         array([1., 1., 1.])
     """
-    partners, shares = pairs(len(rows.targets), alpha, seed)
+    count = len(rows.targets)
+    others, shares = pairs(count, partners, alpha, seed)
     return Plan(
-        rows=np.arange(len(partners)),
-        times=np.ones(len(partners)),
-        partners=partners,
+        rows=np.tile(np.arange(count), partners),
+        times=np.full(len(others), 1 / partners),
+        partners=others,
         shares=shares,
         label_shares=shares,
         bends=BETWEEN,

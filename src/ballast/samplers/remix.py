@@ -22,10 +22,11 @@ def sample(
     seed: int,
     *,
     alpha: Annotated[float, Field(gt=0)] = 0.2,
+    partners: Annotated[int, Field(ge=1)] = 8,
     kappa: Annotated[float, Field(gt=1)] = 3.0,
     tau: Annotated[float, Field(ge=0, le=1)] = 0.5,
 ) -> Plan:
-    """Return each row once, mixed with a partner: x = l x_i + (1 - l) x_j, y = m y_i + (1 - m) y_j.
+    """Return each row mixed with partners: x = l x_i + (1 - l) x_j, y = m y_i + (1 - m) y_j.
 
     l is drawn from Beta(alpha, alpha), and with n_i and n_j rows in the two classes
 
@@ -43,11 +44,12 @@ def sample(
         classes: the classes as they stand in these rows.
         seed: seed of the pairs and shares.
         alpha: 1 makes every share as likely, 0.2 prefers those next to 0 and 1.
+        partners: of each row; every epoch draws about one of them.
         kappa: so many times larger must the larger class be.
         tau: below this share of the input the larger class has no share of the label.
 
     Returns:
-        Each row with its partner.
+        Each row with its partners.
 
     Raises:
         UserError: the rows are multi-label.
@@ -56,21 +58,22 @@ def sample(
         >>> two = Classes(("no", "yes"), np.array([3, 1]), 4)
         >>> targets = np.array([[1, 0], [1, 0], [1, 0], [0, 1]])
         >>> rows = Rows(targets, ["a", "b", "c", "d"], np.zeros((4, 0)))
-        >>> plan = sample(rows, two, seed=0, alpha=1.0, tau=1.0)
+        >>> plan = sample(rows, two, seed=0, alpha=1.0, tau=1.0, partners=1)
         >>> plan.targets(targets)[plan.partners == 3]
         array([[0., 1.]])
     """
-    sizes = classes.counts[labels_of_one(rows.targets, "remix")]
-    partners, shares = pairs(len(sizes), alpha, seed)
+    each = classes.counts[labels_of_one(rows.targets, "remix")]
+    others, shares = pairs(len(each), partners, alpha, seed)
+    sizes = np.tile(each, partners)
     # Whole numbers times kappa, not quotients: 3 to 1 must be kappa = 3 to the last bit.
-    larger = sizes >= kappa * sizes[partners]
-    smaller = sizes[partners] >= kappa * sizes
+    larger = sizes >= kappa * each[others]
+    smaller = each[others] >= kappa * sizes
     label_shares = np.where(larger & (1 - shares < tau), 1.0, shares)
     label_shares = np.where(smaller & (shares < tau), 0.0, label_shares)
     return Plan(
-        rows=np.arange(len(partners)),
-        times=np.ones(len(partners)),
-        partners=partners,
+        rows=np.tile(np.arange(len(each)), partners),
+        times=np.full(len(others), 1 / partners),
+        partners=others,
         shares=shares,
         label_shares=label_shares,
         bends=TOWARDS,
