@@ -48,14 +48,36 @@ def labels_of_one(targets: np.ndarray, sampler: str) -> np.ndarray:
     return targets.argmax(axis=1)
 
 
-def times(sampler: BaseSampler, labels: np.ndarray, space: np.ndarray | None = None) -> np.ndarray:
-    """Return how often an imbalanced-learn sampler that picks rows takes each, shape (rows,).
+def fewer(labels: np.ndarray, ratio: float) -> dict[int, int]:
+    """Return {label number: rows to keep} of the classes with more than min n / ratio rows."""
+    numbers, counts = np.unique(labels, return_counts=True)
+    most = int(np.round(counts.min() / ratio))
+    return {int(number): most for number in numbers[counts > most]}
+
+
+def larger(labels: np.ndarray) -> list[int]:
+    """Return the label numbers of the classes that have more rows than the smallest."""
+    numbers, counts = np.unique(labels, return_counts=True)
+    return numbers[counts > counts.min()].tolist()
+
+
+def pick(sampler: BaseSampler, labels: np.ndarray, space: np.ndarray | None = None) -> np.ndarray:
+    """Return the row numbers that an imbalanced-learn sampler picks, in its order.
+
+    All rows of a class that it would leave nothing of are put back, at the end.
 
     Args:
         sampler: one with `sample_indices_`.
         labels: label number of each row.
         space: where it looks for neighbours; not given to samplers that draw at random.
     """
-    rows = np.arange(len(labels))[:, None] if space is None else space
-    sampler.fit_resample(rows, labels)
-    return np.bincount(sampler.sample_indices_, minlength=len(labels))
+    if len(np.unique(labels)) == 1:
+        return np.arange(len(labels))
+    sampler.fit_resample(np.arange(len(labels))[:, None] if space is None else space, labels)
+    picked = sampler.sample_indices_
+    return np.concatenate([picked, np.flatnonzero(~np.isin(labels, labels[picked]))])
+
+
+def times(sampler: BaseSampler, labels: np.ndarray, space: np.ndarray | None = None) -> np.ndarray:
+    """Return how often `pick` takes each row, shape (rows,)."""
+    return np.bincount(pick(sampler, labels, space), minlength=len(labels))

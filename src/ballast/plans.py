@@ -24,7 +24,7 @@ class Plan:
             number. Or None.
         epochs: after so many epochs the change is complete.
         partners: row number of each entry's partner, -1 for none; or None.
-        shares: how far towards the partner, 0 to 1; or None.
+        shares: how far towards the partner, 0 to 1, or down to -1 away from it; or None.
         label_shares: how much of the loss is that of the partner's labels; or None for 0.
         labels: multi-hot labels of the entries, where they aren't those of `rows`; or None.
         texts: new texts, each with the number of the row that it was made from.
