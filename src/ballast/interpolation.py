@@ -1,0 +1,136 @@
+"""New rows on the line between a row and one near it: recipes, not copies.
+
+Every number is drawn as imbalanced-learn draws it. Followed in the space in which neighbours were
+looked for, a recipe gives the very row that imbalanced-learn makes on the same seed.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from imblearn.base import BaseSampler
+from sklearn.neighbors import NearestNeighbors
+
+from ballast.drawing import pick
+from ballast.plans import Plan
+
+
+class Recipes(NamedTuple):
+    """New rows x + share * (x_partner - x): row numbers, partners' row numbers (-1: none)."""
+
+    rows: np.ndarray
+    partners: np.ndarray
+    shares: np.ndarray
+
+
+def nearest(space: np.ndarray, among: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
+    """Return the `count` nearest of each row, fewer where there aren't so many.
+
+    Args:
+        space: a vector for each row.
+        among: numbers of the rows to look at, two at least; they include `rows`.
+        rows: numbers of the rows whose neighbours are wanted.
+        count: how many, the row itself not counted.
+
+    Returns:
+        Row numbers, the nearest first, shape (len(rows), count).
+    """
+    index = NearestNeighbors(n_neighbors=min(count + 1, len(among))).fit(space[among])
+    return among[index.kneighbors(space[rows], return_distance=False)[:, 1:]]
+
+
+def strangers(space: np.ndarray, labels: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
+    """Return the share of other classes among the `count` rows nearest to each of `rows`."""
+    near = nearest(space, np.arange(len(labels)), rows, count)
+    return (labels[near] != labels[rows, None]).mean(axis=1)
+
+
+def between(
+    space: np.ndarray,
+    rows: np.ndarray,
+    among: np.ndarray,
+    neighbours: int,
+    count: int,
+    seed: int,
+    step: float = 1.0,
+) -> Recipes:
+    """Draw `count` recipes: a row, one of its neighbours, a share from 0 to `step`; all uniform.
+
+    Args:
+        space: a vector for each row.
+        rows: the rows to start from; without any there are no recipes.
+        among: the rows to look for neighbours in.
+        neighbours: how many of the nearest may be the partner.
+        count: how many recipes.
+        seed: seed of the draw.
+        step: the largest share; below 0 leads away from the partner.
+    """
+    if not len(rows):
+        return Recipes(rows, rows, np.zeros(0))
+    near = nearest(space, among, rows, neighbours)
+    random = np.random.RandomState(seed)
+    start, partner = np.divmod(random.randint(near.size, size=count), near.shape[1])
+    return Recipes(rows[start], near[start, partner], step * random.uniform(size=count))
+
+
+def grow(
+    labels: np.ndarray, ratio: float, recipes: Callable[[np.ndarray, int], Recipes], bends: str
+) -> Plan:
+    """Return the plan of every row once and new ones for each class below ratio * max n.
+
+    Args:
+        labels: label number of each row.
+        ratio: size of each class after it, as a share of the largest.
+        recipes: given a class's row numbers and how many are missing, draws them. A class of a
+            single row has no neighbour, so that row is repeated.
+        bends: as in `Plan`.
+    """
+    wanted = int(np.round(ratio * np.bincount(labels).max()))
+    parts = [_repeated(np.arange(len(labels)))]
+    for number in np.unique(labels):
+        own = np.flatnonzero(labels == number)
+        missing = wanted - len(own)
+        if missing <= 0:
+            continue
+        if len(own) > 1:
+            parts.append(recipes(own, missing))
+        else:
+            parts.append(_repeated(np.repeat(own, missing)))
+    rows, partners, shares = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return Plan(rows, np.ones(len(rows)), partners=partners, shares=shares, bends=bends)
+
+
+def smote(
+    space: np.ndarray, labels: np.ndarray, ratio: float, neighbours: int, seed: int, bends: str
+) -> Plan:
+    """Return SMOTE's plan: recipes between any row of a class and its neighbours in the class."""
+    return grow(
+        labels,
+        ratio,
+        lambda own, count: between(space, own, own, neighbours, count, seed),
+        bends,
+    )
+
+
+def follow(plan: Plan, space: np.ndarray) -> np.ndarray:
+    """Return the vectors of a plan's entries, shape (entries, dimensions)."""
+    start = space[plan.rows]
+    # Partner -1 is the last row, of which a share of 0 takes nothing.
+    return start + plan.shares[:, None] * (space[plan.partners] - start)
+
+
+def clean(plan: Plan, sampler: BaseSampler, labels: np.ndarray, space: np.ndarray) -> Plan:
+    """Return the entries that a cleaning sampler picks among old and new rows."""
+    picked = pick(sampler, labels[plan.rows], follow(plan, space))
+    return replace(
+        plan,
+        rows=plan.rows[picked],
+        times=plan.times[picked],
+        partners=plan.partners[picked],
+        shares=plan.shares[picked],
+    )
+
+
+def _repeated(rows: np.ndarray) -> Recipes:
+    return Recipes(rows, np.full(len(rows), -1), np.zeros(len(rows)))

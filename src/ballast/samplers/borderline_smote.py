@@ -1,0 +1,76 @@
+"""Borderline-SMOTE: small classes grow from those of their rows that stand near the border."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from ballast.classes import Classes
+from ballast.drawing import Rows, labels_of_one
+from ballast.interpolation import Recipes, between, grow, strangers
+from ballast.plans import Plan
+
+BENDS = (
+    "New rows crowd the border: p(class | x) of the small classes grows there, far more than "
+    "elsewhere."
+)
+
+
+def sample(
+    rows: Rows,
+    classes: Classes,
+    seed: int,
+    *,
+    ratio: Annotated[float, Field(gt=0, le=1)] = 1.0,
+    neighbours: Annotated[int, Field(ge=1)] = 5,
+    around: Annotated[int, Field(ge=1)] = 10,
+    kind: Literal[1, 2] = 1,
+) -> Plan:
+    """Return each row once, and new ones x + u * (x_near - x) up to n'_c; x is a row in danger.
+
+    n'_c = max(n_c, ratio * max n). In danger are rows with half or more, but not all, of their
+    `around` nearest rows in other classes. Kind 1: x_near is one of the nearest in the class, u is
+    uniform in 0 ... 1. Kind 2: x_near is one of the nearest of all rows; where it is of another
+    class, u is multiplied by one more number, uniform in 0 ... 0.5. The label is that of x.
+    Neighbours are looked for in `rows.space`.
+    A class without a row in danger stays as it is; a class of a single row has it repeated.
+
+    Source: Han, Wang and Mao, Borderline-SMOTE: A New Over-Sampling Method in Imbalanced Data Sets
+    Learning, 2005; drawn as imbalanced-learn's BorderlineSMOTE.
+
+    Args:
+        rows: the training rows.
+        classes: the classes as they stand in these rows.
+        seed: seed of the draw.
+        ratio: size of each class after it, as a share of the largest; larger ones stay.
+        neighbours: how many of the nearest rows may be the partner; fewer where there are fewer.
+        around: how many of the nearest rows of all classes tell where a row stands.
+        kind: 1 for partners of the same class, 2 for partners of any.
+
+    Returns:
+        Every row once, and the recipes of the new ones.
+
+    Raises:
+        UserError: the rows are multi-label.
+
+    Example:
+        >>> two = Classes(("no", "yes"), np.array([4, 2]), 6)
+        >>> targets = np.eye(2)[[0, 0, 0, 0, 1, 1]]
+        >>> rows = Rows(targets, None, np.array([[0.0], [1], [2], [3], [4], [5]]))
+        >>> sample(rows, two, seed=0, around=2).rows
+        array([0, 1, 2, 3, 4, 5, 4, 5])
+    """
+    labels = labels_of_one(rows.targets, "borderline_smote")
+    space = rows.space
+
+    def recipes(own: np.ndarray, count: int) -> Recipes:
+        share = strangers(space, labels, own, around)
+        danger = own[(share >= 0.5) & (share < 1)]
+        among = own if kind == 1 else np.arange(len(labels))
+        drawn = between(space, danger, among, neighbours, count, seed)
+        foreign = labels[drawn.partners] != labels[own[0]]
+        # imbalanced-learn starts the same stream once more here.
+        drawn.shares[foreign] *= np.random.RandomState(seed).uniform(0, 0.5, foreign.sum())
+        return drawn
+
+    return grow(labels, ratio, recipes, BENDS)

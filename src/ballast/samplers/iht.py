@@ -1,0 +1,73 @@
+"""Instance hardness threshold: large classes lose the rows that a classifier finds hardest."""
+
+from typing import Annotated
+
+import numpy as np
+from imblearn.under_sampling import InstanceHardnessThreshold
+from pydantic import Field
+from sklearn.linear_model import LogisticRegression
+
+from ballast.classes import Classes
+from ballast.drawing import Rows, fewer, labels_of_one, times
+from ballast.errors import UserError
+from ballast.plans import Plan, repeat
+
+BENDS = (
+    "Hard rows of larger classes are left out: p(class | x) of the smaller grows at the border, "
+    "and probabilities move towards 0 and 1."
+)
+
+
+def sample(
+    rows: Rows,
+    classes: Classes,
+    seed: int,
+    *,
+    ratio: Annotated[float, Field(gt=0, le=1)] = 1.0,
+    folds: Annotated[int, Field(ge=2)] = 5,
+) -> Plan:
+    """Return how often to use each row, 0 or 1: n'_c = min(n_c, min n / ratio), easiest first.
+
+    Kept are the rows whose own label has the greatest probability, by a logistic regression on
+    `rows.space` that has not seen them: cross-validation. The threshold is a percentile, so
+    n'_c may be missed by a row, and rows as probable as the last one stay too.
+
+    Source: Smith, Martinez and Giraud-Carrier, An Instance Level Analysis of Data Complexity, 2014;
+    imbalanced-learn's InstanceHardnessThreshold.
+
+    Args:
+        rows: the training rows.
+        classes: the classes as they stand in these rows.
+        seed: seed of the folds.
+        ratio: size of the smallest class as a share of each class after it.
+        folds: of the cross-validation; fewer where a class has fewer rows.
+
+    Returns:
+        How often to use each row, 0 or 1.
+
+    Raises:
+        UserError: the rows are multi-label, or a class has a single row.
+
+    Example:
+        >>> two = Classes(("no", "yes"), np.array([4, 2]), 6)
+        >>> targets = np.eye(2)[[0, 0, 0, 0, 1, 1]]
+        >>> rows = Rows(targets, None, np.array([[0.0], [1], [2], [3], [4], [5]]))
+        >>> sample(rows, two, seed=0).rows
+        array([0, 1, 4, 5])
+    """
+    labels = labels_of_one(rows.targets, "iht")
+    # imbalanced-learn takes label numbers for columns of the classifier's probabilities.
+    numbers, labels, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    if counts.min() < 2:
+        raise UserError(
+            "params.yaml: sampler: iht needs two training rows of each class, one to learn "
+            f"from and one to judge; {classes.names[numbers[counts.argmin()]]!r} has one. "
+            "Use another sampler, or leave the class out."
+        )
+    sampler = InstanceHardnessThreshold(
+        estimator=LogisticRegression(max_iter=1000),
+        sampling_strategy=fewer(labels, ratio),
+        random_state=seed,
+        cv=min(folds, int(counts.min())),
+    )
+    return repeat(times(sampler, labels, rows.space), BENDS)

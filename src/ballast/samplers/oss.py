@@ -1,0 +1,62 @@
+"""One-sided selection: of large classes, rows far from the border and rows on it are left out."""
+
+from typing import Annotated
+
+import numpy as np
+from imblearn.under_sampling import OneSidedSelection
+from pydantic import Field
+
+from ballast.classes import Classes
+from ballast.drawing import Rows, labels_of_one, larger, times
+from ballast.plans import Plan, repeat
+
+BENDS = (
+    "Rows of the larger classes are left out far from the smallest class and right beside other "
+    "classes: p(class | x) changes at both places, by how much nobody knows."
+)
+
+
+def sample(
+    rows: Rows,
+    classes: Classes,
+    seed: int,
+    *,
+    neighbours: Annotated[int, Field(ge=1)] = 1,
+) -> Plan:
+    """Return how often to use each row, 0 or 1.
+
+    Each class larger than the smallest keeps one row drawn at random, and those rows that the
+    `neighbours` nearest among that one and the smallest class would misclassify; then it loses its
+    rows in Tomek links. Neighbours are looked for in `rows.space`.
+    A class that would lose every row keeps all.
+
+    Source: Kubat and Matwin, Addressing the Curse of Imbalanced Training Sets: One-Sided Selection,
+    1997; imbalanced-learn's OneSidedSelection.
+
+    Args:
+        rows: the training rows.
+        classes: the classes as they stand in these rows.
+        seed: seed of the draw.
+        neighbours: how many of the nearest rows classify; fewer where there are fewer.
+
+    Returns:
+        How often to use each row, 0 or 1.
+
+    Raises:
+        UserError: the rows are multi-label.
+
+    Example:
+        >>> two = Classes(("no", "yes"), np.array([4, 2]), 6)
+        >>> targets = np.eye(2)[[0, 0, 0, 0, 1, 1]]
+        >>> rows = Rows(targets, None, np.array([[0.0], [1], [2], [3], [4], [5]]))
+        >>> sample(rows, two, seed=0).rows
+        array([0, 2, 3, 4, 5])
+    """
+    labels = labels_of_one(rows.targets, "oss")
+    smallest = np.unique(labels, return_counts=True)[1].min()
+    sampler = OneSidedSelection(
+        sampling_strategy=larger(labels),
+        n_neighbors=min(neighbours, int(smallest) + 1),
+        random_state=seed,
+    )
+    return repeat(times(sampler, labels, rows.space), BENDS)

@@ -1,0 +1,58 @@
+"""SMOTE: small classes grow by rows between a row and a near one of the same class."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ballast.classes import Classes
+from ballast.drawing import Rows, labels_of_one
+from ballast.interpolation import smote
+from ballast.plans import Plan
+
+BENDS = (
+    "New rows fill the space between rows of a class: p(class | x) grows there, also where rows of "
+    "other classes lie in between."
+)
+
+
+def sample(
+    rows: Rows,
+    classes: Classes,
+    seed: int,
+    *,
+    ratio: Annotated[float, Field(gt=0, le=1)] = 1.0,
+    neighbours: Annotated[int, Field(ge=1)] = 5,
+) -> Plan:
+    """Return each row once, and new ones x + u * (x_near - x) up to n'_c = max(n_c, ratio * max n).
+
+    x is any row of the class, x_near one of its nearest in the class, u uniform in 0 ... 1.
+    Neighbours are looked for in `rows.space`.
+    A class of a single row has it repeated.
+
+    Source: Chawla, Bowyer, Hall and Kegelmeyer, SMOTE: Synthetic Minority Over-sampling Technique,
+    2002; drawn as imbalanced-learn's SMOTE.
+
+    Args:
+        rows: the training rows.
+        classes: the classes as they stand in these rows.
+        seed: seed of the draw.
+        ratio: size of each class after it, as a share of the largest; larger ones stay.
+        neighbours: how many of the nearest rows of the class may be the partner; fewer where the
+            class has fewer.
+
+    Returns:
+        Every row once, and the recipes of the new ones.
+
+    Raises:
+        UserError: the rows are multi-label.
+
+    Example:
+        >>> import numpy as np
+        >>> two = Classes(("no", "yes"), np.array([4, 2]), 6)
+        >>> targets = np.eye(2)[[0, 0, 0, 0, 1, 1]]
+        >>> rows = Rows(targets, None, np.array([[0.0], [1], [2], [3], [4], [5]]))
+        >>> sample(rows, two, seed=0).partners
+        array([-1, -1, -1, -1, -1, -1,  5,  4])
+    """
+    labels = labels_of_one(rows.targets, "smote")
+    return smote(rows.space, labels, ratio, neighbours, seed, BENDS)

@@ -1,0 +1,61 @@
+"""SMOTE, then Tomek links: small classes grow, rows on the border are left out."""
+
+from typing import Annotated
+
+from imblearn.under_sampling import TomekLinks
+from pydantic import Field
+
+from ballast.classes import Classes
+from ballast.drawing import Rows, labels_of_one
+from ballast.interpolation import clean, smote
+from ballast.plans import Plan
+
+BENDS = (
+    "New rows fill the space between rows of a class, and rows that touch another class are left "
+    "out: p(class | x) grows for small classes, and moves towards 0 and 1 at the border."
+)
+
+
+def sample(
+    rows: Rows,
+    classes: Classes,
+    seed: int,
+    *,
+    ratio: Annotated[float, Field(gt=0, le=1)] = 1.0,
+    neighbours: Annotated[int, Field(ge=1)] = 5,
+) -> Plan:
+    """Return each row once and SMOTE's new ones, without those in Tomek links.
+
+    New rows are x + u * (x_near - x) as in SMOTE. Then, of rows of unlike classes that are
+    each other's nearest, both are left out, old or new.
+    Neighbours are looked for in `rows.space`.
+    A class that would lose every row keeps all.
+
+    Source: Batista, Bazzan and Monard, Balancing Training Data for Automated Annotation of
+    Keywords: a Case Study, 2003; drawn as imbalanced-learn's SMOTETomek.
+
+    Args:
+        rows: the training rows.
+        classes: the classes as they stand in these rows.
+        seed: seed of the draw.
+        ratio: size of each class after it, as a share of the largest; larger ones stay.
+        neighbours: how many of the nearest rows of the class may be the partner; fewer where the
+            class has fewer.
+
+    Returns:
+        What is left of the rows and of the recipes of the new ones.
+
+    Raises:
+        UserError: the rows are multi-label.
+
+    Example:
+        >>> import numpy as np
+        >>> two = Classes(("no", "yes"), np.array([4, 2]), 6)
+        >>> targets = np.eye(2)[[0, 0, 0, 0, 1, 1]]
+        >>> rows = Rows(targets, None, np.array([[0.0], [1], [2], [3], [4], [5]]))
+        >>> sample(rows, two, seed=0).rows
+        array([0, 1, 2, 3, 4, 5, 4, 5])
+    """
+    labels = labels_of_one(rows.targets, "smote_tomek")
+    grown = smote(rows.space, labels, ratio, neighbours, seed, BENDS)
+    return clean(grown, TomekLinks(sampling_strategy="all"), labels, rows.space)
