@@ -10,8 +10,8 @@ from ballast.drawing import Rows, labels_of_one, larger, times
 from ballast.plans import Plan, repeat
 
 BENDS = (
-    "Rows of the larger classes near other classes are left out: p(class | x) of the smaller grows "
-    "at the border, and probabilities move towards 0 and 1."
+    "Rows near other classes are left out: p(class | x) moves towards 0 and 1, and at the "
+    "border towards the classes that lose fewer there, the smallest above all."
 )
 
 
@@ -27,7 +27,8 @@ def sample(
     """Return how often to use each row: 1 where its nearest rows are of its class, else 0.
 
     Neighbours are looked for in `rows.space`.
-    A class that would lose every row keeps all.
+    A class that would lose every row keeps all. Middle classes may lose most: of the demo corpus,
+    one keeps 95 of 445 rows, the largest 2,861 of 4,240.
 
     Source: Wilson, Asymptotic Properties of Nearest Neighbor Rules Using Edited Data, 1972;
     imbalanced-learn's EditedNearestNeighbours.

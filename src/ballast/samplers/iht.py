@@ -13,8 +13,8 @@ from ballast.errors import UserError
 from ballast.plans import Plan, repeat
 
 BENDS = (
-    "Hard rows of larger classes are left out: p(class | x) of the smaller grows at the border, "
-    "and probabilities move towards 0 and 1."
+    "Hard rows are left out of all classes but the smallest: p(class | x) moves towards 0 and "
+    "1, and at the border towards the smallest."
 )
 
 

@@ -10,8 +10,8 @@ from ballast.drawing import Rows, labels_of_one, larger, times
 from ballast.plans import Plan, repeat
 
 BENDS = (
-    "Rows of the larger classes near other classes are left out: p(class | x) of the smaller grows "
-    "at the border, and probabilities move towards 0 and 1."
+    "Rows near other classes are left out: p(class | x) moves towards 0 and 1, and at the "
+    "border towards the classes that lose fewer there, the smallest above all."
 )
 
 

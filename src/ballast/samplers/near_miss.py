@@ -12,8 +12,8 @@ from ballast.drawing import Rows, fewer, labels_of_one, times
 from ballast.plans import Plan, repeat
 
 BENDS = (
-    "Rows of the larger classes far from the smallest are left out: away from the border nothing "
-    "holds p(class | x) of the larger classes up."
+    "Rows far from the smallest class are left out: there, nothing holds p(class | x) of the "
+    "classes that lost them up."
 )
 
 

@@ -11,8 +11,8 @@ from ballast.drawing import Rows, labels_of_one, larger, times
 from ballast.plans import Plan, repeat
 
 BENDS = (
-    "Rows of the larger classes are left out far from the smallest class and right beside other "
-    "classes: p(class | x) changes at both places, by how much nobody knows."
+    "Rows far from the smallest class and rows that touch another class are left out: p(class "
+    "| x) changes at both places, by no known factor."
 )
 
 

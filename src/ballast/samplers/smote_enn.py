@@ -34,6 +34,7 @@ def sample(
 
     Source: Batista, Prati and Monard, A Study of the Behavior of Several Methods for Balancing
     Machine Learning Training Data, 2004; drawn as imbalanced-learn's SMOTEENN.
+    It takes time with the square of the rows, the new ones included.
 
     Args:
         rows: the training rows.

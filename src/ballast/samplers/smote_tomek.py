@@ -33,6 +33,7 @@ def sample(
 
     Source: Batista, Bazzan and Monard, Balancing Training Data for Automated Annotation of
     Keywords: a Case Study, 2003; drawn as imbalanced-learn's SMOTETomek.
+    It takes time with the square of the rows, the new ones included.
 
     Args:
         rows: the training rows.

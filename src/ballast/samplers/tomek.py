@@ -9,8 +9,8 @@ from ballast.drawing import Rows, labels_of_one, larger, times
 from ballast.plans import Plan, repeat
 
 BENDS = (
-    "Rows of the larger classes that touch another class are left out: p(class | x) of the smaller "
-    "grows at the border."
+    "Rows that touch another class are left out: at the border p(class | x) moves towards the "
+    "classes that lose fewer there, the smallest above all."
 )
 
 
