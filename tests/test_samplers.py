@@ -2,6 +2,7 @@
 
 import importlib
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ MEMBERS = params.members("samplers")
 ROWS_ONCE = ["random_over", "random_under"]
 # These take rows with several labels, and no others.
 LABEL_SETS = ["ml_ros", "mlsmote"]
+NEEDS_TEXT = ["eda"]
 # Member, its options, imbalanced-learn's class, its options.
 GROWING = [
     ("smote", {}, over_sampling.SMOTE, {}),
@@ -102,7 +104,8 @@ def on_a_line(labels: list[int], places: list[float]) -> Rows:
 def plan_of(name: str, rows: Rows, seed: int = 0, **options) -> Plan:
     """Return a member's plan; options not given stay at their defaults."""
     module = importlib.import_module(f"ballast.samplers.{name}")
-    return module.sample(rows, classes_of(rows.targets), seed, **options)
+    classes = classes_of(rows.targets, name in LABEL_SETS)
+    return module.sample(rows, classes, seed, **options)
 
 
 def check_plan(plan: Plan, targets: np.ndarray) -> None:
@@ -155,11 +158,11 @@ def test_every_member_has_its_block_of_options():
 
 @pytest.mark.parametrize("name", MEMBERS)
 def test_contract(name, targets):
-    module, options = check_contract("sampler", name)
+    _, options = check_contract("sampler", name)
     kept = targets.copy()
     for numeric in [False, True]:
-        rows = rows_of(targets, numeric)
-        check_plan(module.sample(rows, classes_of(targets), 5, **options), targets)
+        if not (numeric and name in NEEDS_TEXT):
+            check_plan(plan_of(name, rows_of(targets, numeric), 5, **options), targets)
     np.testing.assert_array_equal(targets, kept)
 
 
@@ -179,9 +182,12 @@ def test_another_seed_draws_other_rows(name, targets):
 
 @pytest.mark.parametrize("name", MEMBERS)
 def test_a_class_without_a_row_is_no_hindrance(name, targets):
-    narrow = rows_of(targets, True)
-    wider = Rows(np.insert(targets, 2, 0, axis=1), None, narrow.features)
-    assert equal(plan_of(name, wider, 5), plan_of(name, narrow, 5))
+    narrow = rows_of(targets, name not in NEEDS_TEXT)
+    wider = replace(narrow, targets=np.insert(targets, 2, 0, axis=1))
+    found, expected = plan_of(name, wider, 5), plan_of(name, narrow, 5)
+    if expected.labels is not None:
+        expected = replace(expected, labels=np.insert(expected.labels, 2, 0, axis=1))
+    assert equal(found, expected)
 
 
 @pytest.mark.parametrize("numeric", [False, True])

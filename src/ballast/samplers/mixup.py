@@ -25,10 +25,10 @@ def sample(
 
     s is drawn from Beta(alpha, alpha): with a small alpha most rows stay nearly what they are. Of
     texts the word vectors are mixed, never the words. The paper draws pairs anew for each batch;
-    here each epoch draws from the same `partners` ones. The class frequencies stay those of the rows, but for chance.
-    Source: Zhang, Cisse, Dauphin and Lopez-Paz, mixup: Beyond Empirical Risk Minimization, 2018;
-    on word vectors: Guo, Mao and Zhang, Augmenting Data with Mixup for Sentence Classification: An
-    Empirical Study, 2019.
+    here each epoch draws from the same `partners` ones. The class frequencies stay those of the
+    rows, but for chance. Source: Zhang, Cisse, Dauphin and Lopez-Paz, mixup: Beyond Empirical Risk
+    Minimization, 2018; on word vectors: Guo, Mao and Zhang, Augmenting Data with Mixup for Sentence
+    Classification: An Empirical Study, 2019.
 
     Args:
         rows: the training rows.
