@@ -25,6 +25,7 @@ from ballast import ledger, params, storage
 from ballast.batches import Table, open_table
 from ballast.classes import Classes, describe, multi_hot
 from ballast.errors import UserError, run
+from ballast.examples import Examples, mean_vectors
 from ballast.network import Inputs
 from ballast.plans import Plan, read_plan
 from ballast.training import score, train
@@ -40,8 +41,11 @@ def network_inputs(table: Table, outputs: int) -> Inputs:
     return Inputs(vectors, features, outputs)
 
 
-def read_rows(names: dict) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Return ids, parts and multi-hot labels of all rows, and after them of the new texts."""
+def read_rows(names: dict) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
+    """Return ids, parts and multi-hot labels of all rows, and after them of the new texts.
+
+    The last array has the number of the row that each was made from: for most, their own.
+    """
     split = storage.read_table(Path("data/split/rows.parquet"))
     new = storage.read_table(PLAN / "augmented.parquet", ["id", "source"])
     ids = split["id"].to_pylist()
@@ -49,7 +53,8 @@ def read_rows(names: dict) -> tuple[list[str], np.ndarray, np.ndarray]:
     sources = [number[name] for name in new["source"].to_pylist()]
     targets = multi_hot(split["labels"], len(names["labels"]))
     parts = np.array(split["part"].to_pylist() + ["new"] * len(sources))
-    return ids + new["id"].to_pylist(), parts, np.concatenate([targets, targets[sources]])
+    origins = np.array([*range(len(ids)), *sources])
+    return ids + new["id"].to_pylist(), parts, targets[origins], origins
 
 
 def unchanged(logits: np.ndarray, **_: Any) -> np.ndarray:
@@ -57,21 +62,26 @@ def unchanged(logits: np.ndarray, **_: Any) -> np.ndarray:
     return logits
 
 
-def layers(settings: dict, plan: Plan, before: Classes, after: Classes) -> dict[str, Any]:
+def layers(
+    settings: dict, plan: Plan, before: Classes, after: Classes, weights: np.ndarray
+) -> dict[str, Any]:
     """Return what the ledger says of sampler, weighting and loss.
+
+    Args:
+        settings: all parameters.
+        plan: the sampler's.
+        before: the classes as they stand in the training rows.
+        after: the same after resampling.
+        weights: as the weighting would have them without the sampler.
 
     Raises:
         UserError: they don't go together.
     """
-    weighting, weighting_options = params.select(settings, "weighting")
     loss, loss_options = params.select(settings, "loss")
     names = {"weighting": settings["weighting"], "loss": settings["loss"]}
     shifts = {
         f"sampler: {plan.sampler}": ledger.sampling_shift(before, after),
-        # By themselves: after a sampler, weights see its classes and correct what it left.
-        f"weighting: {names['weighting']}": ledger.weight_shift(
-            weighting.weigh(before, **weighting_options)
-        ),
+        f"weighting: {names['weighting']}": ledger.weight_shift(weights),
     }
     one = np.eye(1, len(before.names))
     loss.loss(one, 0 * one, before, **loss_options)
@@ -139,7 +149,7 @@ def main() -> None:
     tf.config.experimental.enable_op_determinism()
 
     named = storage.read_json(Path("data/prepared/classes.json"))
-    ids, parts, targets = read_rows(named)
+    ids, parts, targets, origins = read_rows(named)
     plan = read_plan(PLAN, ids, len(named["labels"]))
     before = describe(named, targets[parts == "train"])
     after = replace(before, counts=plan.times @ plan.targets(targets), rows=plan.times.sum())
@@ -147,8 +157,22 @@ def main() -> None:
     table = open_table(Path("data/embedded"))
     inputs = network_inputs(table, len(before.names))
     model = model_file.build(inputs, **model_options)
-    weights = ledger.normalise(weighting.weigh(after, **weighting_options), after)
-    book = ledger.entry(before, after, weights, layers(settings, plan, before, after))
+    examples = Examples(
+        plan.rows,
+        origins[plan.rows],
+        plan.targets(targets),
+        plan.times,
+        partial(mean_vectors, table, inputs.vectors),
+        seed,
+    )
+    weights = weighting.weigh(after, examples, **weighting_options)
+    # By itself: after a sampler, a weighting sees its classes and corrects what it left.
+    alone = weights
+    if plan.sampler != "none":
+        alone = weighting.weigh(before, examples, **weighting_options)
+    weights = ledger.normalise(weights, after)
+    about = layers(settings, plan, before, after, alone)
+    book = ledger.entry(before, after, weights, about)
     loss = partial(loss_file.loss, classes=after, **loss_options)
     inverse = partial(getattr(loss_file, "inverse", unchanged), classes=after, **loss_options)
 

@@ -103,7 +103,7 @@ def test_single_label_probabilities_come_back(loss, options, weighting, rates):
     prior = PX @ SINGLE
     drawn = PX[:, None] * SINGLE * rates
     before, after = described(prior, False), described(drawn.sum(axis=0) / drawn.sum(), False)
-    weights = ledger.normalise(weighting.weigh(after), after)
+    weights = ledger.normalise(weighting.weigh(after, None), after)
     outputs = optimum(drawn * weights, options, False)
 
     book = json.loads(json.dumps(ledger.entry(before, after, weights, {"loss": "any"})))
@@ -119,7 +119,7 @@ def test_single_label_probabilities_come_back(loss, options, weighting, rates):
 def test_multi_label_probabilities_come_back(loss, options, weighting):
     prior = PX @ MULTI
     classes = described(prior, True)
-    weights = ledger.normalise(weighting.weigh(classes), classes)
+    weights = ledger.normalise(weighting.weigh(classes, None), classes)
     mass = np.stack([PX[:, None] * (1 - MULTI), PX[:, None] * MULTI]) * weights[:, None, :]
     outputs = optimum(mass, options, True)
 
@@ -139,7 +139,7 @@ def test_multi_label_probabilities_come_back_from_rows_drawn_for_their_labels(
     labels = np.array([[0.9, 0.05, 0.3]] * len(PX))
     drawn = labels * rates / (1 + labels * (rates - 1))
     before, after = described(PX @ labels, True), described(PX @ drawn, True)
-    weights = ledger.normalise(weighting.weigh(after), after)
+    weights = ledger.normalise(weighting.weigh(after, None), after)
     mass = np.stack([PX[:, None] * (1 - drawn), PX[:, None] * drawn]) * weights[:, None, :]
     book = ledger.entry(before, after, weights, {})
     logits = ledger.correct(loss.inverse(optimum(mass, options, True), after, **options), book)
@@ -166,7 +166,7 @@ def test_normalised_weights_have_mean_1_over_the_rows_and_keep_their_ratios(mult
 def test_nothing_done_is_nothing_undone(multilabel):
     classes = described(np.array([0.5, 0.3, 0.2]), multilabel)
     logits = np.random.default_rng(0).normal(size=(9, 3)).astype(np.float32)
-    book = ledger.entry(classes, classes, none.weigh(classes), {})
+    book = ledger.entry(classes, classes, none.weigh(classes, None), {})
     found = ledger.correct(logits, book)
     assert found.dtype == np.float64
     np.testing.assert_allclose(found, logits, rtol=1e-12)
@@ -178,7 +178,7 @@ def test_a_class_without_rows_keeps_its_logit(multilabel, old, new):
     before = described(np.array([0.5, 0.3, old]), multilabel)
     after = described(np.array([0.5, 0.3, new]), multilabel)
     logits = np.random.default_rng(0).normal(size=(9, 3))
-    book = ledger.entry(before, after, none.weigh(after), {})
+    book = ledger.entry(before, after, none.weigh(after, None), {})
     np.testing.assert_allclose(ledger.correct(logits, book), logits, rtol=1e-12)
 
 
@@ -186,7 +186,7 @@ def test_a_class_without_rows_keeps_its_logit(multilabel, old, new):
 def test_a_label_of_every_row_keeps_its_logit(old, new):
     before, after = (described(np.array([share, 0.5]), True) for share in (old, new))
     logits = np.random.default_rng(0).normal(size=(9, 2))
-    book = ledger.entry(before, after, none.weigh(after), {})
+    book = ledger.entry(before, after, none.weigh(after, None), {})
     np.testing.assert_allclose(ledger.correct(logits, book), logits, rtol=1e-12)
 
 

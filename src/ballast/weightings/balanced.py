@@ -2,10 +2,12 @@
 
 import numpy as np
 
+from ballast.balancing import balanced_weights
 from ballast.classes import Classes
+from ballast.examples import Examples
 
 
-def weigh(classes: Classes) -> np.ndarray:
+def weigh(classes: Classes, examples: Examples | None) -> np.ndarray:
     """Return w_c = N / (C n_c), whose mean over the rows is 1.
 
     Multi-label: for each label N / (2 n) for its presence and for its absence. A class without a
@@ -14,16 +16,13 @@ def weigh(classes: Classes) -> np.ndarray:
 
     Args:
         classes: the classes as they stand in the rows to train on, after resampling.
+        examples: not used.
 
     Returns:
         Weights, shape (classes,), or multi-label (2, classes): row 0 for absent, 1 for present.
 
     Example:
-        >>> weigh(Classes(("no", "yes"), np.array([3, 1]), 4))
+        >>> weigh(Classes(("no", "yes"), np.array([3, 1]), 4), None)
         array([0.66666667, 2.        ])
     """
-    counts = np.stack([classes.rows - classes.counts, classes.counts])
-    groups = 2
-    if not classes.multilabel:
-        counts, groups = classes.counts, np.count_nonzero(classes.counts)
-    return np.where(counts > 0, classes.rows / (groups * np.maximum(counts, 1)), 1.0)
+    return balanced_weights(classes)

@@ -1,0 +1,54 @@
+"""What is trained on, as a weighting sees it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.sparse import csr_array
+
+if TYPE_CHECKING:  # It imports TensorFlow, which no weighting needs.
+    from ballast.batches import Table
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The examples of the plan; a weighting that needs more than class sizes reads them.
+
+    Attributes:
+        rows: row number of each example, shape (examples,).
+        sources: number of the row that each example is made from: itself, or where the row is a
+            new text, the row it is a variant of. What has one source can't judge each other.
+        targets: labels trained on, 0 to 1, shape (examples, classes).
+        times: how often each example is used an epoch; a fraction is a chance.
+        read: from row numbers to vectors, float, shape (rows, dimensions).
+        seed: seed of folds and samples.
+    """
+
+    rows: np.ndarray
+    sources: np.ndarray
+    targets: np.ndarray
+    times: np.ndarray
+    read: Callable[[np.ndarray], np.ndarray]
+    seed: int
+
+
+def mean_vectors(table: "Table", words: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
+    """Return each row's mean word vector, then its numeric columns; float64, a line a row.
+
+    Args:
+        table: all rows.
+        words: a vector for each token number, or None where there is no text.
+        rows: row numbers.
+    """
+    columns = []
+    if table.tokens is not None:
+        lengths = table.lengths(rows)
+        tokens = [table.tokens[table.offsets[row] : table.offsets[row + 1]] for row in rows]
+        bounds = np.concatenate([[0], np.cumsum(lengths)])
+        shares = np.repeat(1 / np.maximum(lengths, 1), lengths)
+        uses = csr_array((shares, np.concatenate(tokens), bounds), (len(rows), len(words)))
+        columns.append(uses @ words.astype(np.float64))
+    if table.features is not None:
+        columns.append(table.features[rows].astype(np.float64))
+    return np.concatenate(columns, axis=1)

@@ -1,0 +1,49 @@
+"""Weights by class name, written down by hand."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from ballast.classes import Classes
+from ballast.errors import UserError
+from ballast.examples import Examples
+
+
+def weigh(
+    classes: Classes,
+    examples: Examples | None,
+    *,
+    weights: Mapping[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {},
+) -> np.ndarray:
+    """Return the given weight of each named class, 1 for the others.
+
+    Only their ratios matter: all are scaled to a mean of 1 over the rows. Source: Elkan, The
+    Foundations of Cost-Sensitive Learning, 2001: a weight is what a mistake on the class costs.
+
+    Args:
+        classes: the classes as they stand in the rows to train on, after resampling.
+        examples: not used.
+        weights: by class name; multi-label, of the label's presence.
+
+    Returns:
+        Weights, shape (classes,), or multi-label (2, classes): row 0 for absent, 1 for present.
+        A class without a row has weight 1.
+
+    Raises:
+        UserError: a name is no class.
+
+    Example:
+        >>> weigh(Classes(("no", "yes"), np.array([3, 1]), 4), None, weights={"yes": 3.0})
+        array([1., 3.])
+    """
+    unknown = sorted(set(weights) - set(classes.names))
+    if unknown:
+        raise UserError(
+            f"params.yaml: weightings.by_class.weights: {unknown[0]!r} is no class of this data "
+            f"set: there are {', '.join(classes.names)}."
+        )
+    given = np.array([weights.get(name, 1.0) for name in classes.names])
+    given = np.where(classes.counts > 0, given, 1.0)
+    return np.stack([np.ones_like(given), given]) if classes.multilabel else given

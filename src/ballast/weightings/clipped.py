@@ -1,0 +1,48 @@
+"""Balanced weights within limits: no class counts more than so many times."""
+
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from ballast.balancing import clipped_weights, sizes
+from ballast.classes import Classes
+from ballast.examples import Examples
+
+
+def weigh(
+    classes: Classes,
+    examples: Examples | None,
+    *,
+    most: Annotated[float, Field(ge=0.5, lt=1)] = 0.9,
+) -> np.ndarray:
+    """Return the balanced weights of priors that are clipped first.
+
+    Multi-label: with b = clip(prior, 1 - most, most) a label's presence weighs 1 / (2 b), its
+    absence 1 / (2 (1 - b)). Single-label, with C classes: 1 / (C b) with b = clip(prior, least,
+    1 - (C - 1) least) and least = 2 (1 - most) / C, for two classes the same. Both ways a weight is
+    at most 1 / (2 (1 - most)): 5 for most = .9. Source: King and Zeng, Logistic Regression in Rare
+    Events Data, 2001, for the weights; the limits are a rule of thumb against a few rows leading
+    the training.
+
+    Args:
+        classes: the classes as they stand in the rows to train on, after resampling.
+        examples: not used.
+        most: .5 gives weight 1 everywhere, towards 1 the weights become the balanced ones.
+
+    Returns:
+        Weights, shape (classes,), or multi-label (2, classes): row 0 for absent, 1 for present.
+        A class without a row has weight 1.
+
+    Example:
+        >>> weigh(Classes(("no", "yes"), np.array([99, 1]), 100), None, most=0.75)
+        array([0.66666667, 2.        ])
+    """
+    counts = sizes(classes)
+    if classes.multilabel:
+        weights = clipped_weights(classes.prior, most)
+    else:
+        groups = np.count_nonzero(counts)
+        least = 2 * (1 - most) / groups
+        weights = 1 / (groups * np.clip(classes.prior, least, 1 - (groups - 1) * least))
+    return np.where(counts > 0, weights, 1.0)
