@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from problems import check_blocks, check_contract, classes_of, some_targets
+from problems import check_blocks, check_contract, classes_of, one_hot, some_targets
 from sklearn.utils.class_weight import compute_class_weight
 
 from ballast import params
@@ -21,6 +21,7 @@ from ballast.weightings import (
     effective_number,
     none,
     square_root,
+    tuned,
 )
 
 MEMBERS = params.members("weightings")
@@ -224,11 +225,120 @@ def test_by_class_lists_the_classes_for_an_unknown_name():
         (by_class, {"weights": {"a": 0.0}}),
         (by_class, {"weights": {"a": float("inf")}}),
         (by_class, {"weights": [1.0]}),
+        (tuned, {"folds": 1}),
+        (tuned, {"rounds": 0}),
+        (tuned, {"rows": 0}),
     ],
 )
 def test_values_out_of_range_are_refused(module, block):
     with pytest.raises(UserError, match=f"member.{next(iter(block))}"):
         params.options(module.weigh, block, "member")
+
+
+def overlapping(multilabel: bool, shares=(0.8, 0.15, 0.05), rows=3000):
+    """Return labels of unlike shares and the noisy vectors that they are seen by."""
+    rng = np.random.default_rng(0)
+    if multilabel:
+        targets = (rng.random((rows, len(shares))) < shares).astype(np.uint8)
+    else:
+        targets = one_hot(rng.choice(len(shares), rows, p=shares), len(shares))
+    return targets, rng.normal(size=targets.shape) + 1.2 * targets
+
+
+def gaps(targets: np.ndarray, vectors: np.ndarray, weights: np.ndarray, multilabel: bool):
+    """|given / true - 1| of each class, by the stand-in fitted with weights."""
+
+    def relative(labels, weights):
+        count = len(weights)
+        stand_in = tuned._StandIn(vectors, labels, examples_of(targets, vectors), count, 3)
+        given, true = (
+            np.bincount(found, minlength=count)
+            for found in (stand_in.log_p(weights).argmax(axis=1), labels)
+        )
+        return np.abs(given / true - 1)
+
+    if multilabel:
+        return np.array([relative(t, w)[1] for t, w in zip(targets.T, weights.T, strict=True)])
+    return relative(targets.argmax(axis=1), weights)
+
+
+@EACH_TASK
+def test_tuned_weights_make_precision_and_recall_meet(multilabel):
+    targets, vectors = overlapping(multilabel)
+    classes, examples = classes_of(targets, multilabel), examples_of(targets, vectors)
+    weights = tuned.weigh(classes, examples)
+    plain = none.weigh(classes, None)
+    before, after = (gaps(targets, vectors, w, multilabel) for w in (plain, weights))
+    assert before.max() > 0.3
+    assert after.max() < 0.1
+    assert (after <= before).all()
+    # The rarest is predicted too seldom without weights, so it has the largest.
+    shown = weights[1] / weights[0] if multilabel else weights
+    assert shown.argmax() == classes.counts.argmin()
+    assert 1.2 < shown.max() < classes.rows / classes.counts.min()
+
+
+def test_tuned_leaves_balanced_classes_about_equal(capsys):
+    targets, vectors = overlapping(False, shares=(1 / 3, 1 / 3, 1 / 3))
+    weights = tuned.weigh(classes_of(targets), examples_of(targets, vectors))
+    np.testing.assert_allclose(weights, 1, atol=0.1)
+    assert "weighting: none with decision: argmax does as well" in capsys.readouterr().out
+
+
+def test_tuned_says_what_it_found(capsys):
+    targets, vectors = overlapping(False)
+    weights = tuned.weigh(classes_of(targets), examples_of(targets, vectors))
+    shown, said = capsys.readouterr().out.splitlines()
+    assert shown == "tuned: weights " + ", ".join(
+        f"{name} {value:.2f}" for name, value in zip("abc", weights, strict=True)
+    )
+    # The data come from one distribution a class, so a threshold can do all that weights can.
+    assert "so decision: max_f1 does the same without weights" in said
+
+
+@pytest.mark.parametrize(
+    ("scores", "advice"),
+    [
+        ((0.80, 0.801, 0.802), "weighting: none with decision: argmax does as well"),
+        ((0.75, 0.81, 0.811), "reaches .811, so decision: max_f1 does the same without weights"),
+        ((0.75, 0.81, 0.79), "reaches .790, so the weights are worth it"),
+        ((0.75, 0.76, 0.81), "reaches .810, so decision: max_f1 does better, without weights"),
+    ],
+)
+def test_the_verdict_names_the_better_way(scores, advice):
+    said = tuned.verdict(*scores)
+    assert said.endswith(advice)
+    assert f"macro-F1 .{round(scores[1] * 1000)} out of fold" in said
+
+
+def test_tuned_judges_a_repeated_row_once_and_by_other_rows():
+    """Labels that vectors say nothing of: twins in two folds would give them away."""
+    rng = np.random.default_rng(0)
+    targets = some_targets(rng, 60, 2)
+    vectors = rng.normal(size=(60, 40))
+    one = examples_of(targets, vectors)
+    twice = np.repeat(np.arange(60), 2)
+    repeated = Examples(
+        twice, twice, targets[twice], np.full(120, 0.5), lambda rows: vectors[rows], 0
+    )
+    labels = targets.argmax(axis=1)
+    plain = tuned._StandIn(vectors, labels, one, 2, 3)
+    doubled = tuned._StandIn(vectors[twice], labels[twice], repeated, 2, 3)
+    np.testing.assert_array_equal(plain.truth, doubled.truth)
+    found, again = (stand_in.log_p(np.ones(2)) for stand_in in (plain, doubled))
+    # Half the weight twice; only the scale against the penalty differs.
+    assert (found.argmax(axis=1) == again.argmax(axis=1)).mean() > 0.9
+
+
+@EACH_TASK
+def test_tuned_draws_from_more_rows_each_class_in_proportion(multilabel):
+    targets, vectors = overlapping(multilabel)
+    drawn = tuned._drawn(examples_of(targets, vectors), classes_of(targets, multilabel), 300)
+    assert len(np.unique(drawn.rows)) == 300
+    np.testing.assert_array_equal(drawn.targets, targets[drawn.rows])
+    np.testing.assert_allclose(drawn.targets.mean(axis=0), targets.mean(axis=0), atol=0.02)
+    rarest = targets.sum(axis=0).argmin()
+    assert abs(drawn.targets[:, rarest].sum() - targets[:, rarest].sum() / 10) <= 1
 
 
 def test_mean_vectors_by_hand():
