@@ -312,22 +312,15 @@ def test_the_verdict_names_the_better_way(scores, advice):
 
 
 def test_tuned_judges_a_repeated_row_once_and_by_other_rows():
-    """Labels that vectors say nothing of: twins in two folds would give them away."""
+    """Vectors that say nothing of the labels, but a twin among the rows fitted on would."""
     rng = np.random.default_rng(0)
-    targets = some_targets(rng, 60, 2)
-    vectors = rng.normal(size=(60, 40))
-    one = examples_of(targets, vectors)
-    twice = np.repeat(np.arange(60), 2)
-    repeated = Examples(
-        twice, twice, targets[twice], np.full(120, 0.5), lambda rows: vectors[rows], 0
-    )
-    labels = targets.argmax(axis=1)
-    plain = tuned._StandIn(vectors, labels, one, 2, 3)
-    doubled = tuned._StandIn(vectors[twice], labels[twice], repeated, 2, 3)
-    np.testing.assert_array_equal(plain.truth, doubled.truth)
-    found, again = (stand_in.log_p(np.ones(2)) for stand_in in (plain, doubled))
-    # Half the weight twice; only the scale against the penalty differs.
-    assert (found.argmax(axis=1) == again.argmax(axis=1)).mean() > 0.9
+    vectors, twice = rng.normal(size=(60, 200)), np.repeat(np.arange(60), 2)
+    labels = np.arange(60) % 2
+    once = examples_of(one_hot(labels, 2), vectors)
+    repeated = Examples(twice, twice, once.targets[twice], np.ones(120), once.read, 0)
+    stand_in = tuned._StandIn(vectors[twice], labels[twice], repeated, 2, 3)
+    np.testing.assert_array_equal(stand_in.truth, labels)
+    assert (stand_in.log_p(np.ones(2)).argmax(axis=1) == labels).mean() < 0.7
 
 
 @EACH_TASK
