@@ -229,10 +229,10 @@ def test_a_power_of_the_prior_corrects_that_much(power):
 def test_balanced_weights_and_equal_classes_each_correct_the_whole_prior():
     before, after = (described(prior, False) for prior in (LONG_TAIL, EVEN))
     assert ledger.correction(ledger.sampling_shift(before, after), before) == pytest.approx(1)
-    shift = ledger.weight_shift(balanced.weigh(before))
+    shift = ledger.weight_shift(balanced.weigh(before, None))
     assert ledger.correction(shift, before) == pytest.approx(1)
     labels = described(LONG_TAIL, True)
-    shift = ledger.weight_shift(balanced.weigh(labels))
+    shift = ledger.weight_shift(balanced.weigh(labels, None))
     assert ledger.correction(shift, labels) == pytest.approx(1)
 
 
