@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from ballast import ledger, params, storage
+from ballast import calibration, ledger, params, storage
 from ballast.batches import Table, open_table
 from ballast.classes import Classes, describe, multi_hot
 from ballast.errors import UserError, run
@@ -176,10 +176,16 @@ def main() -> None:
     loss = partial(loss_file.loss, classes=after, **loss_options)
     inverse = partial(getattr(loss_file, "inverse", unchanged), classes=after, **loss_options)
 
-    def likely(outputs: np.ndarray) -> np.ndarray:
-        return ledger.probabilities(ledger.correct(inverse(outputs), book), before.multilabel)
-
     validation = np.flatnonzero(parts == "validation")
+
+    def likely(outputs: np.ndarray) -> np.ndarray:
+        logits = ledger.correct(inverse(outputs), book)
+        if book["bends"]:
+            # What the evaluation does by default.
+            fitted = calibration.fit("sigmoid", targets[validation], logits, before.multilabel)
+            logits = fitted.apply(logits)
+        return ledger.probabilities(logits, before.multilabel)
+
     history = train(
         model, loss, weights, table, plan, targets, validation, before, likely, seed, **training
     )

@@ -178,4 +178,6 @@ def test_the_note_says_where_no_number_of_rows_proves_the_precision():
     present = np.tile([0, 1, 1, 1, 1], 20)
     targets, p = one_hot(present, 2), np.full((100, 2), 0.5)
     rule = min_precision.fit(targets, p, classes_of(targets, positive=1), target=0.9)
-    assert re.search(r"80 of 100 right, lower bound 0\.71 < 0\.90; no more rows", rule.note)
+    assert re.search(
+        r"80 of 100 right, lower bound 0\.71 < 0\.90; at this rate no number", rule.note
+    )

@@ -129,7 +129,11 @@ def _cut(
     needed = rows_needed(found / rows, target, level)
     told = "found" if of == "recall" else "right"
     more = "positives" if of == "recall" else "rows given it"
-    advice = f"about {needed - rows} more {more} needed" if needed else "no more rows would mend it"
+    advice = (
+        f"about {needed - rows} more {more} needed"
+        if needed
+        else "at this rate no number of rows proves it"
+    )
     return float(offsets[best]), (
         f"{found} of {rows} {told}, lower bound {reached:.2f} < {target:.2f}; {advice}"
     )

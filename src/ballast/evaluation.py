@@ -76,7 +76,6 @@ def evaluate(
         replicates: bootstrap draws for the interval of macro-F1.
         level: share of them inside the interval.
     """
-
     if calibration == "auto":
         calibration = "sigmoid" if correct and book.get("bends") else "none"
 
