@@ -1,9 +1,12 @@
 """What is known of the classes: their names, their numbers of training rows, the task."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+
+from ballast.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,30 @@ class Classes:
     def index(self, name: str) -> int:
         """Return the position of a class name."""
         return self.names.index(name)
+
+    def check_names(self, given: Iterable[str], place: str) -> None:
+        """Raise a `UserError` that names `place` in params.yaml if a name is no class's."""
+        unknown = set(given) - set(self.names)
+        if unknown:
+            raise UserError(
+                f"params.yaml: {place}: {min(unknown)!r} is no class of this data "
+                f"set: there are {', '.join(self.names)}."
+            )
+
+    def by_name(self, given: Mapping[str, float] | None, rest: float, place: str) -> np.ndarray:
+        """Return an option given by class name as an array, shape (classes,).
+
+        Args:
+            given: value by class name; None stands for an empty mapping.
+            rest: the value of classes that are not named.
+            place: the option's place in params.yaml, for the message.
+
+        Raises:
+            UserError: a name that is no class's.
+        """
+        given = given or {}
+        self.check_names(given, place)
+        return np.array([given.get(name, rest) for name in self.names])
 
 
 def multi_hot(labels: pa.ChunkedArray, count: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from keras import ops
 from pydantic import Field
 
 from ballast.classes import Classes
-from ballast.errors import UserError
+from ballast.likelihood import log_true
 
 
 def loss(
@@ -43,16 +43,15 @@ def loss(
         >>> float(loss(np.array([[0.0, 1.0]]), np.array([[0.0, 0.0]]), two)[0])  # log 2 / 4
         0.17328679513998632
     """
-    weights = ops.convert_to_tensor(_alphas(classes, alpha), dtype=logits.dtype)
+    weights = ops.convert_to_tensor(
+        classes.by_name(alpha, 1.0, "losses.focal.alpha"), dtype=logits.dtype
+    )
+    log_p, log_rest = log_true(labels, logits, classes.multilabel)
     if classes.multilabel:
-        signed = (2 * labels - 1) * logits
-        log_p, log_rest = -ops.softplus(-signed), -ops.softplus(signed)
-        return -(labels * weights + 1 - labels) * ops.exp(gamma * log_rest) * log_p
-    log_p = ops.sum(labels * ops.log_softmax(logits, axis=-1), axis=-1)
-    # log(1 - p_y) is the log of the sum of the other classes' probabilities.
-    others = ops.logsumexp(ops.where(labels > 0, ops.full_like(logits, -1e4), logits), axis=-1)
-    log_rest = others - ops.logsumexp(logits, axis=-1)
-    return -ops.sum(labels * weights, axis=-1) * ops.exp(gamma * log_rest) * log_p
+        factors = labels * weights + 1 - labels
+    else:
+        factors = ops.sum(labels * weights, axis=-1)
+    return -factors * ops.exp(gamma * log_rest) * log_p
 
 
 def inverse(
@@ -79,7 +78,7 @@ def inverse(
         Logits whose softmax (multi-label: sigmoid) are the probabilities, shape (rows, classes).
     """
     logits = logits.astype(np.float64)
-    log_alpha = np.log(_alphas(classes, alpha))
+    log_alpha = np.log(classes.by_name(alpha, 1.0, "losses.focal.alpha"))
     if classes.multilabel:
         log_p, log_rest = -np.logaddexp(0, -logits), -np.logaddexp(0, logits)
         return _log_h(log_p, log_rest, gamma) - _log_h(log_rest, log_p, gamma) - log_alpha
@@ -102,13 +101,3 @@ def _log_h(log_v: np.ndarray, log_rest: np.ndarray, gamma: float) -> np.ndarray:
     rest = np.exp(log_rest)
     slope = np.where(rest < 1e-8, 1.0, -log_v / np.maximum(rest, 1e-8))
     return log_v - gamma * log_rest - np.log1p(gamma * np.exp(log_v) * slope)
-
-
-def _alphas(classes: Classes, alpha: dict[str, float] | None) -> np.ndarray:
-    unknown = set(alpha or {}) - set(classes.names)
-    if unknown:
-        raise UserError(
-            f"params.yaml: losses.focal.alpha: {min(unknown)!r} is no class of this data "
-            f"set: there are {', '.join(classes.names)}."
-        )
-    return np.array([(alpha or {}).get(name, 1.0) for name in classes.names])
