@@ -1,4 +1,4 @@
-"""Weights from class sizes: what weightings and weighted losses have in common."""
+"""What class sizes say: log priors, and weights that even the classes out."""
 
 import numpy as np
 
@@ -45,3 +45,20 @@ def clipped_weights(prior: np.ndarray, most: float) -> np.ndarray:
     b = np.clip(prior, 1 - most, most)
     a = 1 / (2 * b)
     return np.stack([a * b / (1 - b), a])
+
+
+def log_prior(classes: Classes) -> np.ndarray:
+    """Return log(n_c / N), or multi-label the log odds log(n_c / (N - n_c)), shape (classes,).
+
+    A class without a row (multi-label: also a label of every row) counts as half a row away from
+    that, so that the logarithm is finite.
+
+    Example:
+        >>> log_prior(Classes(("no", "yes"), np.array([1, 1]), 2))
+        array([-0.69314718, -0.69314718])
+    """
+    counts = np.maximum(classes.counts, 0.5)
+    if not classes.multilabel:
+        return np.log(counts / classes.rows)
+    absent = np.maximum(classes.rows - classes.counts, 0.5)
+    return np.log(counts / absent)

@@ -1,0 +1,75 @@
+"""Asymmetric loss: absent labels that are unlikely already count less, or nothing."""
+
+from typing import Annotated
+
+import keras
+from keras import ops
+from pydantic import Field
+
+from ballast.classes import Classes
+from ballast.likelihood import log_true
+
+
+def loss(
+    labels: keras.KerasTensor,
+    logits: keras.KerasTensor,
+    classes: Classes,
+    *,
+    gamma_positive: Annotated[float, Field(ge=0)] = 0.0,
+    gamma_negative: Annotated[float, Field(ge=0)] = 4.0,
+    shift: Annotated[float, Field(ge=0, lt=1)] = 0.05,
+    smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+):
+    """Return -(1-p)^gamma_positive log p for a present label, -p_m^gamma_negative log(1-p_m) else.
+
+    Multi-label p = sigmoid(z) and p_m = max(p - shift, 0). Source: Ridnik, Ben-Baruch, Zamir, Noy,
+    Friedman, Protter and Zelnik-Manor, Asymmetric Loss for Multi-Label Classification, 2021.
+    With one label a row, as in the variant that the authors added: -sum_c
+    t_c w_c log p_c with p = softmax(z), smoothed targets t = (1 - smoothing) y + smoothing / C,
+    w = (1-p)^gamma_positive for the true class and p^gamma_negative for the others.
+
+    There is no `inverse`: with a shift, all p up to it have the same loss, and a label's outputs
+    below it could stand for any rarity; with smoothing, outputs surer than the smoothed targets
+    belong to no p(y|x) at all.
+
+    Args:
+        labels: one-hot, or multi-label multi-hot, float, shape (batch, classes).
+        logits: the network's outputs z, shape (batch, classes).
+        classes: the classes as they stand in the rows trained on.
+        gamma_positive: focusing for what is present; the authors take 0, their code also 1.
+        gamma_negative: focusing for what is absent.
+        shift: multi-label only: absent labels with p up to this are dropped.
+        smoothing: one label a row only: what the targets give to all classes alike.
+            All four 0 give cross-entropy.
+
+    Returns:
+        Loss a row, shape (batch,), or multi-label a label, shape (batch, classes).
+
+    Example:
+        >>> import numpy as np
+        >>> one = Classes(("rare",), np.array([1]), 100, multilabel=True)
+        >>> unlikely = np.array([[-3.0]])  # p = .047
+        >>> float(loss(np.array([[0.0]]), unlikely, one)[0, 0])
+        0.0
+    """
+    log_p, log_rest = log_true(labels, logits, classes.multilabel)
+    present = -ops.exp(gamma_positive * log_rest) * log_p
+    if classes.multilabel:
+        return labels * present + (1 - labels) * _absent(logits, gamma_negative, shift)
+    log_all = ops.log_softmax(logits, axis=-1)
+    others = -(1 - labels) * ops.exp(gamma_negative * log_all) * log_all
+    share = smoothing / len(classes.names)
+    return (1 - smoothing + share) * present + share * ops.sum(others, axis=-1)
+
+
+def _absent(logits, gamma: float, shift: float):
+    """-p_m^gamma log(1 - p_m), from log p where nothing is shifted."""
+    log_p, log_rest = -ops.softplus(-logits), -ops.softplus(logits)
+    if shift == 0:
+        return -ops.exp(gamma * log_p) * log_rest
+    # 1 - p_m = 1 - p + shift, at most 1. A power of 0 has no gradient: 1 stands in for it.
+    rest = ops.sigmoid(-logits) + shift
+    counts = rest < 1
+    rest = ops.where(counts, rest, ops.full_like(rest, 0.5))
+    values = -ops.power(1 - rest, gamma) * ops.log(rest)
+    return ops.where(counts, values, ops.zeros_like(values))

@@ -1,0 +1,61 @@
+"""Cost-sensitive cross-entropy: each mistake counts by what was taken for what."""
+
+import keras
+from keras import ops
+
+from ballast.classes import Classes
+from ballast.costs import Costs, cost_matrix
+from ballast.errors import UserError
+from ballast.likelihood import log_true
+
+
+def loss(
+    labels: keras.KerasTensor,
+    logits: keras.KerasTensor,
+    classes: Classes,
+    *,
+    costs: Costs | None = None,
+):
+    """Return -C[y, argmax_j p_j] log p_y with p = softmax(z).
+
+    Source: Keras issue 2115, Is there a way in Keras to apply different weights to a cost function
+    in the case of class imbalance?, 2016 (the `w_categorical_crossentropy` of its thread). A
+    heuristic: the loss jumps where another class becomes the most probable one, and the gradient
+    knows nothing of the jump.
+
+    There is no `inverse`: the outputs with the least loss depend on which class is on top there,
+    and for some p(y|x) no outputs have the least loss, only limits on the edge of such a region.
+
+    Args:
+        labels: one-hot, float, shape (batch, classes).
+        logits: the network's outputs z, shape (batch, classes).
+        classes: the classes as they stand in the rows trained on.
+        costs: factor by true and then by predicted class, 1 where not named, also for right
+            predictions. None gives cross-entropy.
+
+    Returns:
+        Loss a row, shape (batch,).
+
+    Raises:
+        UserError: rows with several labels, or an unknown class.
+
+    Example:
+        >>> import numpy as np
+        >>> two = Classes(("ham", "spam"), np.array([2, 1]), 3)
+        >>> missed = np.array([[0.0, 1.0]]), np.array([[1.0, 0.0]])
+        >>> found = loss(*missed, two, costs={"spam": {"ham": 10.0}})
+        >>> float(found[0] / loss(*missed, two)[0])
+        10.0
+    """
+    if classes.multilabel:
+        raise UserError(
+            "params.yaml: loss: cost_sensitive needs one label a row: with several labels none is "
+            "predicted in place of another. Use weighted_sigmoid."
+        )
+    matrix = cost_matrix(classes, costs, "losses.cost_sensitive.costs", diagonal=1.0)
+    by_prediction = ops.matmul(labels, ops.convert_to_tensor(matrix, dtype=logits.dtype))
+    predicted = ops.one_hot(
+        ops.argmax(logits, axis=-1), len(classes.names), dtype=by_prediction.dtype
+    )
+    log_p, _ = log_true(labels, logits, multilabel=False)
+    return -ops.sum(by_prediction * predicted, axis=-1) * log_p

@@ -1,0 +1,59 @@
+"""Logit adjustment: cross-entropy with the prior added to the logits, not learnt by them."""
+
+from typing import Annotated
+
+import keras
+import numpy as np
+from keras import ops
+from pydantic import Field
+
+from ballast.balancing import log_prior
+from ballast.classes import Classes
+from ballast.likelihood import log_true
+
+
+def loss(
+    labels: keras.KerasTensor,
+    logits: keras.KerasTensor,
+    classes: Classes,
+    *,
+    tau: Annotated[float, Field(ge=0)] = 1.0,
+):
+    """Return the cross-entropy of z_c + tau log pi_c, pi the prior of the rows trained on.
+
+    Source: Menon, Jayasumana, Rawat, Jain, Veit and Kumar, Long-tail Learning via Logit Adjustment,
+    2021. Multi-label: the log odds of a label's prior in the place of log pi.
+    The gain, argmax of z with the least balanced error, is there with `evaluation.correct: false`;
+    the inverse puts the prior back.
+
+    Args:
+        labels: one-hot, or multi-label multi-hot, float, shape (batch, classes).
+        logits: the network's outputs z, shape (batch, classes).
+        classes: the classes as they stand in the rows trained on.
+        tau: 0 gives cross-entropy; 1 is consistent for the balanced error.
+
+    Returns:
+        Loss a row, shape (batch,), or multi-label a label, shape (batch, classes).
+
+    Example:
+        >>> two = Classes(("no", "yes"), np.array([3, 1]), 4)
+        >>> float(loss(np.array([[0.0, 1.0]]), np.array([[0.0, 0.0]]), two)[0])  # log 4
+        1.3862943611198906
+    """
+    prior = ops.convert_to_tensor(tau * log_prior(classes), dtype=logits.dtype)
+    log_p, _ = log_true(labels, logits + prior, classes.multilabel)
+    return -log_p
+
+
+def inverse(logits: np.ndarray, classes: Classes, *, tau: float) -> np.ndarray:
+    """Return z + tau log pi (multi-label: tau log odds), whose probabilities the loss has fitted.
+
+    Args:
+        logits: the network's outputs, shape (rows, classes).
+        classes: the classes as they stand in the rows trained on.
+        tau: as in `loss`.
+
+    Returns:
+        Logits whose softmax (multi-label: sigmoid) are the probabilities, shape (rows, classes).
+    """
+    return logits.astype(np.float64) + tau * log_prior(classes)
