@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from ballast.errors import UserError
+from ballast.errors import UserError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,10 @@ class Classes:
         """Raise a `UserError` that names `place` in params.yaml if a name is no class's."""
         unknown = set(given) - set(self.names)
         if unknown:
+            name = min(unknown)
             raise UserError(
-                f"params.yaml: {place}: {min(unknown)!r} is no class of this data "
-                f"set: there are {', '.join(self.names)}."
+                f"params.yaml: {place}: {name!r} is no class of this data set: there are "
+                f"{', '.join(self.names)}.{did_you_mean(name, self.names)}"
             )
 
     def by_name(self, given: Mapping[str, float] | None, rest: float, place: str) -> np.ndarray:

@@ -8,7 +8,7 @@ from pydantic import Field
 from ballast.classes import Classes
 
 # true class -> predicted class -> cost
-Costs = dict[str, dict[str, Annotated[float, Field(ge=0)]]]
+Costs = dict[str, dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]]
 
 
 def cost_matrix(

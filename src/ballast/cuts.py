@@ -96,8 +96,7 @@ def promise(
 def _promised(classes: Classes, label: str | None, where: str) -> list[int]:
     names = ", ".join(classes.names)
     if label is not None:
-        if label not in classes.names:
-            raise UserError(f"params.yaml: {where}: {label!r} is no class: there are {names}.")
+        classes.check_names([label], where)
         return [classes.index(label)]
     if classes.multilabel:
         return list(range(len(classes.names)))

@@ -6,7 +6,9 @@ import numpy as np
 from pydantic import Field
 
 from ballast.classes import Classes
-from ballast.errors import UserError, did_you_mean
+from ballast.costs import Costs
+from ballast.costs import cost_matrix as costs_of
+from ballast.errors import UserError
 from ballast.rules import Rule
 
 
@@ -15,7 +17,7 @@ def fit(
     probabilities: np.ndarray,
     classes: Classes,
     *,
-    costs: dict[str, dict[str, Annotated[float, Field(allow_inf_nan=False)]]] | None = None,
+    costs: Costs | None = None,
     false_positive: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0,
     false_negative: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0,
 ) -> Rule:
@@ -58,14 +60,5 @@ def fit(
         raise UserError(
             f"{where}: false_positive and false_negative are for multi-label tasks; use costs."
         )
-    matrix = 1 - np.eye(count)
-    for true, row in (costs or {}).items():
-        for name in (true, *row):
-            if name not in classes.names:
-                raise UserError(
-                    f"{where}.costs: {name!r} is no class of this data set: there are "
-                    f"{', '.join(classes.names)}.{did_you_mean(name, classes.names)}"
-                )
-        for predicted, cost in row.items():
-            matrix[classes.index(true), classes.index(predicted)] = cost
+    matrix = costs_of(classes, costs, "decisions.cost_matrix.costs", diagonal=0.0)
     return Rule(np.zeros(count), False, costs=matrix)

@@ -7,7 +7,6 @@ import numpy as np
 from pydantic import Field
 
 from ballast.classes import Classes
-from ballast.errors import UserError
 from ballast.examples import Examples
 
 
@@ -38,12 +37,6 @@ def weigh(
         >>> weigh(Classes(("no", "yes"), np.array([3, 1]), 4), None, weights={"yes": 3.0})
         array([1., 3.])
     """
-    unknown = sorted(set(weights) - set(classes.names))
-    if unknown:
-        raise UserError(
-            f"params.yaml: weightings.by_class.weights: {unknown[0]!r} is no class of this data "
-            f"set: there are {', '.join(classes.names)}."
-        )
-    given = np.array([weights.get(name, 1.0) for name in classes.names])
+    given = classes.by_name(weights, 1.0, "weightings.by_class.weights")
     given = np.where(classes.counts > 0, given, 1.0)
     return np.stack([np.ones_like(given), given]) if classes.multilabel else given
