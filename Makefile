@@ -1,10 +1,11 @@
 # make repro: environment, pipeline, results. make test: environment with test packages, all tests.
+# make strategies: every strategy on the demo corpus, docs/strategies.md.
 PYTHON ?= python3
 ENV := .venv
 # DVC starts the stages with `python`: that of the environment.
 export PATH := $(CURDIR)/$(ENV)/bin:$(PATH)
 
-.PHONY: repro test lint lock clean
+.PHONY: repro test lint strategies lock clean
 
 repro: $(ENV)/ready
 	$(ENV)/bin/ballast check
@@ -17,6 +18,9 @@ test: $(ENV)/ready-for-tests lint
 lint: $(ENV)/ready-for-tests
 	$(ENV)/bin/ruff check
 	$(ENV)/bin/ruff format --check
+
+strategies: $(ENV)/ready
+	$(ENV)/bin/python benchmarks/strategies.py
 
 $(ENV)/ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else \

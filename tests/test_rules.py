@@ -82,7 +82,9 @@ def test_costs_that_do_not_fit_the_task_are_refused(multilabel):
 
 @pytest.mark.parametrize("costs", [{"spam": {"a": 1.0}}, {"a": {"spam": 1.0}}])
 def test_an_unknown_class_is_answered_with_those_there_are(costs):
-    with pytest.raises(UserError, match=r"cost_matrix\.costs(\.a)?: 'spam' is no class.*a, b, c, d"):
+    with pytest.raises(
+        UserError, match=r"cost_matrix\.costs(\.a)?: 'spam' is no class.*a, b, c, d"
+    ):
         cost_matrix.fit(*some_rows(0, False), costs=costs)
 
 
