@@ -73,6 +73,7 @@ def main() -> None:
         storage.read_json(Path("models/ledger.json")),
         decision,
         decision_options,
+        settings["allow_double_correction"],
         settings["seed"],
         **options,
     )

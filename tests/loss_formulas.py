@@ -79,6 +79,8 @@ def balanced_softmax(labels, logits, classes):
 def asymmetric(
     labels, logits, classes, *, gamma_positive, gamma_negative, shift, smoothing
 ):  # fmt: skip
+    if gamma_positive is None:
+        gamma_positive = float(classes.multilabel)
     if classes.multilabel:
         p = expit(logits)
         shifted = np.maximum(p - shift, 0)

@@ -8,7 +8,8 @@ import pytest
 from problems import ROOT, classes_of, one_hot
 
 from ballast import calibration, ledger, params
-from ballast.decisions import argmax, max_f1
+from ballast.decisions import argmax, logit_adjustment, max_f1
+from ballast.errors import UserError
 from ballast.evaluation import Scored, evaluate
 from ballast.rules import Rule
 
@@ -24,9 +25,11 @@ def scored(seed: int) -> Scored:
     return Scored(one_hot(np.arange(60) % 2, 2), outputs, outputs[:, ::-1].copy())
 
 
-def run(decision=argmax, validation=None, book=BOOK, **options):
+def run(decision=argmax, validation=None, book=BOOK, allowed=False, **options):
     rows = validation or scored(0)
-    return evaluate(rows, scored(1), CLASSES, book, decision, {}, 0, replicates=100, **options)
+    return evaluate(
+        rows, scored(1), CLASSES, book, decision, {}, allowed, 0, replicates=100, **options
+    )
 
 
 def test_without_correction_the_network_is_taken_at_its_word():
@@ -65,7 +68,7 @@ def test_the_labels_of_the_test_rows_decide_nothing(name):
     test = scored(1)
     other = replace(test, targets=test.targets[:, ::-1])
     here, there = (
-        evaluate(scored(0), rows, CLASSES, BOOK, decision, options, 0, calibration="sigmoid")
+        evaluate(scored(0), rows, CLASSES, BOOK, decision, options, False, 0, calibration="sigmoid")
         for rows in (test, other)
     )
     np.testing.assert_array_equal(here.predicted, there.predicted)
@@ -109,3 +112,15 @@ def test_calibration_and_rule_from_json_are_all_that_prediction_needs():
     mapped = calibration.Calibration.from_json(told["calibration"]).apply(logits)
     predicted = Rule.from_json(told).predict(ledger.probabilities(mapped, False))
     np.testing.assert_array_equal(predicted, found.predicted)
+
+
+def test_a_prior_that_training_has_corrected_is_not_adjusted_once_more():
+    book = BOOK | {"corrections": {"sampler: random_over": 1.0}}
+    adjusted = {"decision": logit_adjustment, "book": book, "correct": False}
+    with pytest.raises(UserError, match=r"sampler: random_over.* and decision: logit_adjustment"):
+        run(**adjusted)
+    run(**adjusted, allowed=True)
+    # What is undone first, or calibrated away, is adjusted once.
+    run(**adjusted | {"correct": True})
+    run(**adjusted, calibration="sigmoid")
+    run(**adjusted | {"book": BOOK | {"corrections": {"sampler: none": 0.0}}})

@@ -98,11 +98,13 @@ def test_an_experiment_changes_no_other_line_of_params_yaml(tmp_path):
     assert len(after) == len(before)
 
 
-def test_check_names_every_fault_at_once(tmp_path):
+def test_check_names_every_fault_at_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     copy = tmp_path / "params.yaml"
     shutil.copy(ROOT / "params.yaml", copy)
     with modify_yaml(copy) as values:
         values["loss"] = "fokal"
+        values["dataset"] = "french_sources"
         values["losses"]["focal"]["gama"] = 2
         values["samplers"]["random_over"]["ratio"] = 7
         values["datasets"]["demo"]["txt"] = "text"
@@ -117,6 +119,8 @@ def test_check_names_every_fault_at_once(tmp_path):
         "losses.focal.gama",
         "'gamma'",
         "samplers.random_over.ratio",
+        "no folder data/raw/french_sources",
+        "dvc pull",
     ]:
         assert part in message
     for part in ["datasets.demo.txt", "models.cnm", "Did you mean 'cnn'", "training.epochs"]:

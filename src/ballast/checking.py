@@ -30,6 +30,12 @@ def _selector_faults(params: dict[str, Any]) -> list[str]:
     for selector in FAMILIES:
         faults += _fault(select, params, selector)
     faults += _fault(selected, params)
+    raw = Path("data/raw") / params["dataset"]
+    if not raw.is_dir():
+        faults.append(
+            f"params.yaml: dataset: there is no folder {raw}: put the files there, or get them "
+            f"with `ballast fetch {params['dataset']}` or `dvc pull`."
+        )
     vectors = Path("data/vectors") / str(params["vectors"])
     if not vectors.is_file():
         faults.append(f"params.yaml: vectors: there is no file {vectors}.")

@@ -51,6 +51,7 @@ def evaluate(
     book: dict[str, Any],
     decision: ModuleType,
     decision_options: dict[str, Any],
+    allow_double_correction: bool,
     seed: int,
     *,
     correct: bool = True,
@@ -67,6 +68,7 @@ def evaluate(
         book: the ledger.
         decision: a member of `decisions/`.
         decision_options: its options.
+        allow_double_correction: whether the decision may correct the prior once more.
         seed: seed of the bootstrap.
         correct: undo what sampling, weights and loss did to the probabilities, before the
             decision. Without it, the network is taken at its word, as in plain Keras code.
@@ -75,6 +77,9 @@ def evaluate(
             says under `bends`, else none.
         replicates: bootstrap draws for the interval of macro-F1.
         level: share of them inside the interval.
+
+    Raises:
+        UserError: training has corrected the prior, and so does the decision.
     """
     if calibration == "auto":
         calibration = "sigmoid" if correct and book.get("bends") else "none"
@@ -91,6 +96,10 @@ def evaluate(
         return ledger.probabilities(logits, classes.multilabel)
 
     rule = decision.fit(validation.targets, likely(validation), classes, **decision_options)
+    if not correct and fitted is None and hasattr(decision, "CORRECTS_PRIOR"):
+        name = decision.__name__.rpartition(".")[2]
+        again = {f"decision: {name}": ledger.correction(rule.offsets, classes)}
+        ledger.refuse_twice(book["corrections"] | again, allow_double_correction)
     probabilities = likely(test)
     predicted = rule.predict(probabilities)
     found = scores.headline(test.targets, predicted, probabilities, classes)

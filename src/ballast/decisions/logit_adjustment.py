@@ -8,6 +8,9 @@ from pydantic import Field
 from ballast.classes import Classes
 from ballast.rules import Rule
 
+# Training that has corrected the prior too, and was not undone, would correct it twice.
+CORRECTS_PRIOR = True
+
 
 def fit(
     targets: np.ndarray,
@@ -27,6 +30,10 @@ def fit(
         classes: the classes as they stand in the training rows; pi are their shares. One that no
             row has, or every row, gets no offset.
         tau: 1 is best for the mean recall if probabilities are calibrated; 0 is argmax.
+
+    Raises:
+        UserError: by the evaluation, where `evaluation.correct` is false and sampling, weights or
+            loss have corrected the prior already.
 
     Example:
         >>> two = Classes(("no", "yes"), np.array([90, 10]), 100)

@@ -15,7 +15,7 @@ def loss(
     logits: keras.KerasTensor,
     classes: Classes,
     *,
-    gamma_positive: Annotated[float, Field(ge=0)] = 0.0,
+    gamma_positive: Annotated[float, Field(ge=0)] | None = None,
     gamma_negative: Annotated[float, Field(ge=0)] = 4.0,
     shift: Annotated[float, Field(ge=0, lt=1)] = 0.05,
     smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1,
@@ -36,7 +36,8 @@ def loss(
         labels: one-hot, or multi-label multi-hot, float, shape (batch, classes).
         logits: the network's outputs z, shape (batch, classes).
         classes: the classes as they stand in the rows trained on.
-        gamma_positive: focusing for what is present; the authors take 0, their code also 1.
+        gamma_positive: focusing for what is present; by default 1, with one label a row 0, as in
+            the authors' code.
         gamma_negative: focusing for what is absent.
         shift: multi-label only: absent labels with p up to this are dropped.
         smoothing: one label a row only: what the targets give to all classes alike.
@@ -52,6 +53,8 @@ def loss(
         >>> float(loss(np.array([[0.0]]), unlikely, one)[0, 0])
         0.0
     """
+    if gamma_positive is None:
+        gamma_positive = 1.0 if classes.multilabel else 0.0
     log_p, log_rest = log_true(labels, logits, classes.multilabel)
     present = -ops.exp(gamma_positive * log_rest) * log_p
     if classes.multilabel:
