@@ -14,20 +14,20 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from ballast import calibration, ledger, params, storage
+from ballast import params, storage
 from ballast.batches import Table, open_table
-from ballast.classes import Classes, describe, multi_hot
-from ballast.errors import UserError, run
+from ballast.classes import describe, multi_hot
+from ballast.errors import run
 from ballast.examples import Examples, mean_vectors
 from ballast.network import Inputs
-from ballast.plans import Plan, read_plan
+from ballast.objective import objective
+from ballast.plans import read_plan
 from ballast.training import score, train
 
 EMBEDDING, NETWORK = Path("models/embedding"), Path("models/network")
@@ -55,59 +55,6 @@ def read_rows(names: dict) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarra
     parts = np.array(split["part"].to_pylist() + ["new"] * len(sources))
     origins = np.array([*range(len(ids)), *sources])
     return ids + new["id"].to_pylist(), parts, targets[origins], origins
-
-
-def unchanged(logits: np.ndarray, **_: Any) -> np.ndarray:
-    """Stand in for the inverse of a loss that has none: a calibration map follows."""
-    return logits
-
-
-def layers(
-    settings: dict, plan: Plan, before: Classes, after: Classes, weights: np.ndarray
-) -> dict[str, Any]:
-    """Return what the ledger says of sampler, weighting and loss.
-
-    Args:
-        settings: all parameters.
-        plan: the sampler's.
-        before: the classes as they stand in the training rows.
-        after: the same after resampling.
-        weights: as the weighting would have them without the sampler.
-
-    Raises:
-        UserError: they don't go together.
-    """
-    loss, loss_options = params.select(settings, "loss")
-    names = {"weighting": settings["weighting"], "loss": settings["loss"]}
-    shifts = {
-        f"sampler: {plan.sampler}": ledger.sampling_shift(before, after),
-        f"weighting: {names['weighting']}": ledger.weight_shift(weights),
-    }
-    one = np.eye(1, len(before.names))
-    loss.loss(one, 0 * one, before, **loss_options)
-    bends = [plan.bends] if plan.bends else []
-    if hasattr(loss, "inverse"):
-        shifts[f"loss: {names['loss']}"] = -loss.inverse(0 * one, before, **loss_options)[0]
-    else:
-        bends.append(f"loss {names['loss']}: no formula leads from its outputs to probabilities")
-    corrections = {name: ledger.correction(shift, before) for name, shift in shifts.items()}
-    ledger.refuse_twice(corrections, settings["allow_double_correction"])
-    if getattr(loss, "PER_BATCH", False):
-        refuse_parts_of_batches(names, plan)
-    return {**names, "loss_options": loss_options, "corrections": corrections, "bends": bends}
-
-
-def refuse_parts_of_batches(names: dict[str, str], plan: Plan) -> None:
-    """Refuse what weighs single rows where the loss is one of the whole batch."""
-    if names["weighting"] != "none" or plan.label_shares is not None:
-        other = (
-            "mixed labels" if plan.label_shares is not None else f"weighting: {names['weighting']}"
-        )
-        raise UserError(
-            f"params.yaml: loss: {names['loss']} is worked out on a whole batch, where rows have "
-            f"no weights of their own: {other} can't go with it. Use weighting: none and a sampler "
-            "that mixes no labels."
-        )
 
 
 def write_network(model: keras.Model, settings: dict, options: dict, inputs: Inputs) -> None:
@@ -138,8 +85,6 @@ def main() -> None:
     """Train and score."""
     settings = params.load()
     model_file, model_options = params.select(settings, "model")
-    loss_file, loss_options = params.select(settings, "loss")
-    weighting, weighting_options = params.select(settings, "weighting")
     training = params.options(train, settings["training"], "training")
     seed = settings["seed"]
     # A personal keras.json must not change what a run gives.
@@ -165,39 +110,26 @@ def main() -> None:
         partial(mean_vectors, table, inputs.vectors),
         seed,
     )
-    weights = weighting.weigh(after, examples, **weighting_options)
-    # By itself: after a sampler, a weighting sees its classes and corrects what it left.
-    alone = weights
-    if plan.sampler != "none":
-        alone = weighting.weigh(before, examples, **weighting_options)
-    weights = ledger.normalise(weights, after)
-    about = layers(settings, plan, before, after, alone)
-    book = ledger.entry(before, after, weights, about)
-    loss = partial(loss_file.loss, classes=after, **loss_options)
-    inverse = partial(getattr(loss_file, "inverse", unchanged), classes=after, **loss_options)
-
-    validation = np.flatnonzero(parts == "validation")
-
-    def likely(outputs: np.ndarray) -> np.ndarray:
-        logits = ledger.correct(inverse(outputs), book)
-        if book["bends"]:
-            # What the evaluation does by default.
-            fitted = calibration.fit("sigmoid", targets[validation], logits, before.multilabel)
-            logits = fitted.apply(logits)
-        return ledger.probabilities(logits, before.multilabel)
-
-    history = train(
-        model, loss, weights, table, plan, targets, validation, before, likely, seed, **training
+    aim = objective(
+        params.select(settings, "loss"),
+        params.select(settings, "weighting"),
+        plan,
+        before,
+        after,
+        examples,
+        settings["allow_double_correction"],
     )
+    validation = np.flatnonzero(parts == "validation")
+    history = train(model, aim, table, plan, targets, validation, before, seed, **training)
 
     write_network(model, settings, model_options, inputs)
     write_history(history)
-    storage.write_json(Path("models/ledger.json"), book)
+    storage.write_json(Path("models/ledger.json"), aim.book)
     storage.fresh_folder(SCORED)
     for part in ("validation", "test"):
         chosen = np.flatnonzero(parts == part)
         outputs = score(model, table, chosen)
-        write_scores(part, [ids[row] for row in chosen], outputs, inverse(outputs))
+        write_scores(part, [ids[row] for row in chosen], outputs, aim.inverse(outputs))
 
 
 if __name__ == "__main__":

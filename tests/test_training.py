@@ -9,13 +9,14 @@ import pytest
 import tensorflow as tf
 from problems import classes_of, one_hot
 
-from ballast import params, scores
+from ballast import ledger, params, scores
 from ballast.batches import Table
 from ballast.errors import UserError
 from ballast.ledger import probabilities
 from ballast.losses import cross_entropy, focal
 from ballast.models import cnn, mlp
 from ballast.network import Inputs
+from ballast.objective import Objective
 from ballast.plans import Plan, repeat
 from ballast.rules import Rule
 from ballast.training import (
@@ -68,6 +69,16 @@ def ones(classes) -> np.ndarray:
     return np.ones((2, 2) if classes.multilabel else 2)
 
 
+def aim(classes, weights=None, inverse=lambda outputs: outputs) -> Objective:
+    """Cross-entropy; nothing is corrected, whatever the weights are."""
+    return Objective(
+        partial(cross_entropy.loss, classes=classes),
+        ones(classes) if weights is None else np.array(weights),
+        inverse,
+        ledger.entry(classes, classes, ones(classes), {"bends": []}),
+    )
+
+
 def once(rows) -> Plan:
     return repeat(np.bincount(rows, minlength=ROWS))
 
@@ -79,14 +90,12 @@ def run(model, table, labels, seed: int = 3, multilabel: bool = False, **options
     classes = classes_of(labels[:36], multilabel)
     return train(
         model,
-        partial(cross_entropy.loss, classes=classes),
-        ones(classes),
+        aim(classes),
         table,
         once(rows),
         labels,
         held_out,
         classes,
-        partial(probabilities, multilabel=multilabel),
         seed,
         **{"epochs": 3, "batch_size": 8, "learning_rate": 0.01} | options,
     )
@@ -228,14 +237,12 @@ def test_a_heavier_class_is_predicted_more(table, labels):
         model = network("mlp")
         train(
             model,
-            partial(cross_entropy.loss, classes=classes),
-            np.array(weights),
+            aim(classes, weights),
             table,
             once(rows),
             labels,
             rows,
             classes,
-            partial(probabilities, multilabel=False),
             0,
             epochs=8,
             learning_rate=0.02,
@@ -250,18 +257,15 @@ def test_the_loss_of_the_first_step_is_the_mean_over_the_rows(table, labels):
     model = mlp.build(Inputs(None, 3, 2), hidden=[], dropout=0.0)
     rows, classes = np.arange(ROWS), classes_of(labels)
     logits = score(model, table, rows)
-    weights = np.array([0.5, 3.0])
-    function = partial(cross_entropy.loss, classes=classes)
+    weights = [0.5, 3.0]
     history = train(
         model,
-        function,
-        weights,
+        aim(classes, weights),
         table,
         once(rows),
         labels,
         rows,
         classes,
-        partial(probabilities, multilabel=False),
         0,
         epochs=1,
         batch_size=ROWS,
@@ -339,14 +343,12 @@ def test_the_best_epoch_is_judged_by_the_corrected_probabilities(table, labels):
         histories.append(
             train(
                 model,
-                partial(cross_entropy.loss, classes=classes),
-                ones(classes),
+                aim(classes, inverse=lambda outputs, sign=sign: sign * outputs),
                 table,
                 once(rows),
                 labels,
                 rows,
                 classes,
-                lambda outputs, sign=sign: probabilities(sign * outputs, False),
                 0,
                 epochs=2,
                 monitor="roc_auc",
@@ -359,18 +361,16 @@ def test_the_best_epoch_is_judged_by_the_corrected_probabilities(table, labels):
 def learn(table, labels, plan, kind="mlp", **options):
     """Train on a plan; return the network and its history."""
     classes, model = classes_of(labels), network(kind)
-    weights = np.array(options.pop("weights", [1.0, 1.0]))
+    weights = options.pop("weights", None)
     keras.utils.set_random_seed(5)
     history = train(
         model,
-        partial(cross_entropy.loss, classes=classes),
-        weights,
+        aim(classes, weights),
         table,
         plan,
         labels,
         np.arange(ROWS),
         classes,
-        partial(probabilities, multilabel=False),
         0,
         **{"epochs": 2, "batch_size": 8} | options,
     )

@@ -12,6 +12,7 @@ from ballast.batches import Table, scoring_batches, training_batches
 from ballast.classes import Classes
 from ballast.errors import UserError
 from ballast.network import between
+from ballast.objective import Objective
 from ballast.plans import Plan
 from ballast.progress import bars
 from ballast.rules import Rule
@@ -22,14 +23,12 @@ SCORING_BATCH = 256
 
 def train(
     model: keras.Model,
-    loss: Callable,
-    weights: np.ndarray,
+    aim: Objective,
     table: Table,
     plan: Plan,
     targets: np.ndarray,
     validation: np.ndarray,
     classes: Classes,
-    likely: Callable[[np.ndarray], np.ndarray],
     seed: int,
     *,
     epochs: Annotated[int, Field(ge=1)] = 30,
@@ -42,21 +41,19 @@ def train(
     """Train a network in place with Adam, and return the history, an entry for each epoch.
 
     After each epoch the validation rows are scored with scikit-learn, by the probabilities that
-    the evaluation will see and their argmax. Training ends after `patience` epochs without a better
-    score (of equal scores the lower log-loss is better), and the weights of the best epoch are put
-    back.
+    the evaluation will see and their argmax: uncorrected, an epoch that has only learnt the
+    resampled prior could look like the best one. Training ends after `patience` epochs without a
+    better score (of equal scores the lower log-loss is better), and the weights of the best epoch
+    are put back.
 
     Args:
         model: from a row's inputs to logits.
-        loss: from (labels, logits) to a loss a row, or multi-label a label.
-        weights: of the classes, as a weighting returns them.
+        aim: loss, weights, and the way from outputs to probabilities.
         table: all rows.
         plan: the examples to train on, of row numbers of the table.
         targets: multi-hot labels of all rows.
         validation: row numbers.
         classes: the classes as they stand in the training rows.
-        likely: from the network's outputs to probabilities, all corrections made; without them
-            an epoch that has only learnt the resampled prior could look like the best one.
         seed: seed of the order of the rows.
         epochs: at most so many passes over `rows`.
         batch_size: rows a step.
@@ -71,13 +68,13 @@ def train(
     if plan.partners is not None and "tokens" in model.input:
         learner = between(model)
     deferred, counting = int(defer_weights * epochs), keras.Variable(True, trainable=False)
-    loss = weighted(loss, weights, classes, counting)
+    loss = weighted(aim.loss, aim.weights, classes, counting)
     if plan.label_shares is not None:
         loss = of_mixed_labels(loss)
     # On processors XLA gains nothing here, and it compiles anew for every length of a batch.
     learner.compile(keras.optimizers.Adam(learning_rate), loss=loss, jit_compile=False)
     model.jit_compile = False
-    scoring = _Validation(model, table, validation, targets[validation], classes, likely, monitor)
+    scoring = _Validation(model, table, validation, targets[validation], classes, aim, monitor)
     history = learner.fit(
         training_batches(table, plan, targets, batch_size, seed),
         epochs=epochs,
@@ -152,11 +149,11 @@ def score(model: keras.Model, table: Table, rows: np.ndarray) -> np.ndarray:
 class _Validation(keras.callbacks.Callback):
     """Put the validation score of each epoch into Keras' logs, where early stopping looks."""
 
-    def __init__(self, network, table, rows, targets, classes, likely, monitor):
+    def __init__(self, network, table, rows, targets, classes, aim, monitor):
         super().__init__()
         self.network, self.table, self.rows, self.targets = network, table, rows, targets
         self.classes, self.names = classes, dict.fromkeys([monitor, "f1_macro", "log_loss"])
-        self.likely, self.rule = likely, Rule(np.zeros(len(classes.names)), classes.multilabel)
+        self.aim, self.rule = aim, Rule(np.zeros(len(classes.names)), classes.multilabel)
 
     def on_epoch_end(self, epoch, logs):
         logits = score(self.network, self.table, self.rows)
@@ -165,7 +162,7 @@ class _Validation(keras.callbacks.Callback):
                 f"training diverged in epoch {epoch + 1}: the network's outputs are not finite. "
                 "Lower training.learning_rate in params.yaml, or check the numeric columns."
             )
-        likely = self.likely(logits)
+        likely = self.aim.probabilities(logits, self.targets)
         scores = headline(self.targets, self.rule.predict(likely), likely, self.classes)
         logs.update({f"val_{name}": scores[name] for name in self.names})
 
