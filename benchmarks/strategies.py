@@ -95,7 +95,10 @@ def main(
                 tables["demo"].append(line)
             else:
                 wider = ["-S", "dataset=demo_multilabel", *options]
-                tables["demo_multilabel"].append(clone.experiment(wider))
+                line = clone.experiment(wider)
+                if line is None:
+                    raise SystemExit(f"no corpus for {' '.join(options)}")
+                tables["demo_multilabel"].append(line)
             output.write_text(page(tables), encoding="utf-8")
 
 

@@ -17,8 +17,8 @@ from ballast.errors import UserError, run
 DATA, MODEL = Path("data/embedded"), Path("models/embedding")
 
 
-def read_corpus(vectors: str) -> Corpus:
-    """Read the prepared rows, then the sampler's new texts."""
+def read_corpus(vectors: str) -> tuple[Corpus, int]:
+    """Read the prepared rows, then the sampler's new texts; return how many the former are."""
     rows = storage.read_table(Path("data/prepared/rows.parquet"), ["id", "text", "features"])
     parts = storage.read_table(Path("data/split/rows.parquet"), ["part"])["part"].to_pylist()
     augmented = storage.read_table(Path("data/resampled/augmented.parquet"))
@@ -33,19 +33,25 @@ def read_corpus(vectors: str) -> Corpus:
     if not path.is_file():
         found = sorted(file.name for file in path.parent.glob("*"))
         raise UserError(f"params.yaml: vectors: {path} does not exist; there are {found}.")
-    return Corpus(
+    corpus = Corpus(
         texts=None if texts[0] is None else texts + new,
         features=np.concatenate([features, features[sources]]) if new else features,
         training=np.array([part == "train" for part in parts] + [True] * len(new)),
         vectors=path,
     )
+    return corpus, len(rows)
 
 
-def write_features(corpus: Corpus) -> None:
-    """Write the numeric columns with mean 0 and variance 1 over the training rows."""
+def write_features(corpus: Corpus, rows: int) -> None:
+    """Write the numeric columns with mean 0 and variance 1 over the training rows.
+
+    Args:
+        corpus: all rows, new texts last.
+        rows: how many of them are the data set's own; a new text counts no row twice.
+    """
     if corpus.features.shape[1] == 0:
         return
-    scaler = StandardScaler().fit(corpus.features[corpus.training])
+    scaler = StandardScaler().fit(corpus.features[:rows][corpus.training[:rows]])
     scaled = scaler.transform(corpus.features).astype(np.float32)
     if not (np.isfinite(scaled).all() and np.isfinite(scaler.scale_).all()):
         raise UserError(
@@ -69,10 +75,10 @@ def main() -> None:
     """Embed all rows."""
     settings = params.load()
     embedding, options = params.select(settings, "embedding")
-    corpus = read_corpus(settings["vectors"])
+    corpus, rows = read_corpus(settings["vectors"])
     storage.fresh_folder(DATA)
     storage.fresh_folder(MODEL)
-    write_features(corpus)
+    write_features(corpus, rows)
     embedded = embedding.embed(corpus, settings["seed"], **options)
     if embedded is not None:
         write_tokens(embedded)

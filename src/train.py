@@ -105,7 +105,8 @@ def main() -> None:
     examples = Examples(
         plan.rows,
         origins[plan.rows],
-        plan.targets(targets),
+        # Of mixed rows, what the weighting sees is the first one.
+        replace(plan, label_shares=None).targets(targets),
         plan.times,
         partial(mean_vectors, table, inputs.vectors),
         seed,
@@ -117,6 +118,7 @@ def main() -> None:
         before,
         after,
         examples,
+        training["defer_weights"] > 0,
         settings["allow_double_correction"],
     )
     validation = np.flatnonzero(parts == "validation")

@@ -78,6 +78,13 @@ def test_strategy_table_is_that_of_the_code():
     assert table in README, f"put this table under Strategies in README.md:\n{table}"
 
 
+def test_every_strategy_has_its_line_of_results():
+    page = (ROOT / "docs/strategies.md").read_text(encoding="utf-8")
+    for selector in ("sampler", "loss", "weighting", "decision"):
+        for name in params.members(params.FAMILIES[selector][0]):
+            assert f"-S {selector}={name}" in page, "run `make strategies`"
+
+
 def test_tree_names_every_stage_and_family():
     for name in [*PIPELINE, *(folder for folder, _ in params.FAMILIES.values())]:
         assert name in README

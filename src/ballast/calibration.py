@@ -10,6 +10,8 @@ import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 from sklearn.isotonic import IsotonicRegression
 
+from ballast.ledger import log_shares
+
 Method = Literal["temperature", "sigmoid", "isotonic"]
 # A slope outside of these would mean that scores say nothing, or all.
 SLOPES = (1e-3, 1e3)
@@ -146,11 +148,6 @@ def _smoothed(present: np.ndarray) -> tuple[float, float]:
 
 
 def _against_the_rest(logits: np.ndarray) -> np.ndarray:
-    """Return log p_c - log(1 - p_c) of the softmax; no digits are lost where p_c is near 1."""
-    log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
-    top = logits.argmax(axis=1)[:, None]
-    log_rest = np.log(-np.expm1(np.minimum(log_p, -np.log(2))))
-    others = log_p.copy()
-    np.put_along_axis(others, top, -np.inf, axis=1)
-    np.put_along_axis(log_rest, top, np.logaddexp.reduce(others, axis=1, keepdims=True), axis=1)
+    """Return log p_c - log(1 - p_c) of the softmax."""
+    log_p, log_rest = log_shares(logits)
     return log_p - log_rest

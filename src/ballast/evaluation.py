@@ -63,7 +63,8 @@ def evaluate(
 
     Args:
         validation: rows to choose the rule on.
-        test: rows to judge on; nothing is chosen by them.
+        test: rows to judge on; their labels choose nothing, and their probabilities only where a
+            decision adapts to the rows to predict (`prior_shift`).
         classes: the classes as they stand in the training rows, before resampling.
         book: the ledger.
         decision: a member of `decisions/`.
@@ -96,7 +97,8 @@ def evaluate(
         return ledger.probabilities(logits, classes.multilabel)
 
     rule = decision.fit(validation.targets, likely(validation), classes, **decision_options)
-    if not correct and fitted is None and hasattr(decision, "CORRECTS_PRIOR"):
+    shifted = not correct and calibration in ("none", "temperature")
+    if shifted and hasattr(decision, "CORRECTS_PRIOR"):
         name = decision.__name__.rpartition(".")[2]
         again = {f"decision: {name}": ledger.correction(rule.offsets, classes)}
         ledger.refuse_twice(book["corrections"] | again, allow_double_correction)

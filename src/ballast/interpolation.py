@@ -98,6 +98,8 @@ def grow(
         else:
             parts.append(_repeated(np.repeat(own, missing)))
     rows, partners, shares = (np.concatenate(part) for part in zip(*parts, strict=True))
+    if not (partners >= 0).any():
+        bends = ""
     return Plan(rows, np.ones(len(rows)), partners=partners, shares=shares, bends=bends)
 
 

@@ -113,6 +113,9 @@ def normalise(weights: np.ndarray, classes: Classes) -> np.ndarray:
 def correct(logits: np.ndarray, ledger: dict[str, Any]) -> np.ndarray:
     """Undo weights and sampling: logits under the trained-on distribution to those of the data.
 
+    Outputs that are no log odds, those of a loss without an inverse, stay as they are: the
+    calibration map that follows takes the whole way.
+
     Single-label: p_c is proportional to p'_c / w_c * prior_before_c / prior_after_c (Elkan 2001).
     Multi-label: the same for the odds of each label. The loss's own inverse comes before this.
 
@@ -123,11 +126,10 @@ def correct(logits: np.ndarray, ledger: dict[str, Any]) -> np.ndarray:
     Returns:
         Corrected logits, float64, shape (rows, classes).
     """
-    return (
-        logits.astype(np.float64)
-        - np.array(ledger["sampling_shift"])
-        - weight_shift(np.array(ledger["weights"]))
-    )
+    logits = logits.astype(np.float64)
+    if not ledger["log_odds"]:
+        return logits
+    return logits - np.array(ledger["sampling_shift"]) - weight_shift(np.array(ledger["weights"]))
 
 
 def probabilities(logits: np.ndarray, multilabel: bool) -> np.ndarray:
@@ -136,6 +138,21 @@ def probabilities(logits: np.ndarray, multilabel: bool) -> np.ndarray:
     if multilabel:
         return np.exp(-np.logaddexp(0, -logits))
     return np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
+
+
+def log_shares(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return log p_c and log(1 - p_c) of the softmax, float64; no digits are lost near 0 or 1.
+
+    log(1 - p) comes from p where p <= .5, and of the most probable class from all the others.
+    """
+    logits = logits.astype(np.float64)
+    log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+    top = logits.argmax(axis=1)[:, None]
+    log_rest = np.log(-np.expm1(np.minimum(log_p, -np.log(2))))
+    others = log_p.copy()
+    np.put_along_axis(others, top, -np.inf, axis=1)
+    np.put_along_axis(log_rest, top, np.logaddexp.reduce(others, axis=1, keepdims=True), axis=1)
+    return log_p, log_rest
 
 
 def _log_odds(share: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ballast import calibration, ledger
+from ballast.balancing import log_prior
 from ballast.classes import Classes
 from ballast.errors import UserError
 from ballast.examples import Examples
@@ -55,6 +56,7 @@ def objective(
     before: Classes,
     after: Classes,
     examples: Examples,
+    deferred: bool,
     allow_double_correction: bool,
 ) -> Objective:
     """Put sampler, weighting and loss together.
@@ -66,6 +68,7 @@ def objective(
         before: the classes as they stand in the training rows.
         after: the same after resampling.
         examples: what the weighting may look at.
+        deferred: whether the weights count only late in the training.
         allow_double_correction: whether they may correct the prior more than once.
 
     Raises:
@@ -81,7 +84,7 @@ def objective(
         _refuse_parts_of_batches(names, plan)
 
     weights = alone = weighting.weigh(after, examples, **weighting_options)
-    if plan.sampler != "none":
+    if plan.sampler != "none" and not hasattr(weighting, "READS_EXAMPLES"):
         # After a sampler, a weighting corrects what is left; asked for is what it does by itself.
         alone = weighting.weigh(before, examples, **weighting_options)
     shifts = {
@@ -93,6 +96,8 @@ def objective(
     ledger.refuse_twice(corrections, allow_double_correction)
 
     bends = [plan.bends] if plan.bends else []
+    if deferred and names["weighting"] != "none":
+        bends.append(f"weighting {names['weighting']}: counts late, so it may have moved less.")
     inverse = _unchanged
     if hasattr(loss, "inverse"):
         inverse = partial(loss.inverse, classes=after, **loss_options)
@@ -100,6 +105,7 @@ def objective(
         bends.append(f"loss {names['loss']}: no formula leads from its outputs to probabilities.")
     weights = ledger.normalise(weights, after)
     about = {"loss_options": loss_options, "corrections": corrections, "bends": bends}
+    about["log_odds"] = hasattr(loss, "inverse")
     return Objective(
         loss=partial(loss.loss, classes=after, **loss_options),
         weights=weights,
@@ -109,9 +115,11 @@ def objective(
 
 
 def _shift(loss: ModuleType, classes: Classes, options: dict[str, Any]) -> np.ndarray:
-    """Return what a loss adds to the logits, as far as its inverse tells."""
+    """Return what a loss adds to the logits, as far as its inverse or the loss itself tells."""
     nothing = np.zeros((1, len(classes.names)))
-    return -loss.inverse(nothing, classes, **options)[0] if hasattr(loss, "inverse") else nothing[0]
+    if hasattr(loss, "inverse"):
+        return -loss.inverse(nothing, classes, **options)[0]
+    return -log_prior(classes) if hasattr(loss, "CORRECTS_PRIOR") else nothing[0]
 
 
 def _unchanged(logits: np.ndarray) -> np.ndarray:

@@ -83,8 +83,12 @@ class Plan:
 
 
 def repeat(times: np.ndarray, bends: str = "") -> Plan:
-    """Return the plan that uses row i `times[i]` times; rows with 0 are left out."""
+    """Return the plan that uses row i `times[i]` times; rows with 0 are left out.
+
+    Where every row is used once, nothing bends.
+    """
     rows = np.flatnonzero(times)
+    bends = bends if (times != 1).any() else ""
     return Plan(rows, times[rows].astype(np.float64), bends=bends)
 
 

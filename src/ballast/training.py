@@ -41,7 +41,7 @@ def train(
     """Train a network in place with Adam, and return the history, an entry for each epoch.
 
     After each epoch the validation rows are scored with scikit-learn, by the probabilities that
-    the evaluation will see and their argmax: uncorrected, an epoch that has only learnt the
+    the evaluation sees by default and their argmax: uncorrected, an epoch that has only learnt the
     resampled prior could look like the best one. Training ends after `patience` epochs without a
     better score (of equal scores the lower log-loss is better), and the weights of the best epoch
     are put back.
@@ -55,7 +55,7 @@ def train(
         validation: row numbers.
         classes: the classes as they stand in the training rows.
         seed: seed of the order of the rows.
-        epochs: at most so many passes over `rows`.
+        epochs: at most so many passes over the plan.
         batch_size: rows a step.
         learning_rate: Adam's.
         patience: epochs to wait for a better score.
@@ -67,7 +67,10 @@ def train(
     learner = model
     if plan.partners is not None and "tokens" in model.input:
         learner = between(model)
-    deferred, counting = int(defer_weights * epochs), keras.Variable(True, trainable=False)
+    counting = keras.Variable(True, trainable=False)
+    deferred = int(defer_weights * epochs) if (aim.weights != 1).any() else 0
+    # The epochs that count are those after all changes.
+    start = min(epochs - 1, deferred if plan.first is None else max(deferred, plan.epochs))
     loss = weighted(aim.loss, aim.weights, classes, counting)
     if plan.label_shares is not None:
         loss = of_mixed_labels(loss)
@@ -83,7 +86,7 @@ def train(
         callbacks=[
             _Deferral(counting, deferred),
             scoring,
-            _BestEpoch(monitor, patience, deferred),
+            _BestEpoch(monitor, patience, start),
             _Bar(),
         ],
     ).history
@@ -178,7 +181,7 @@ class _BestEpoch(keras.callbacks.Callback):
         super().__init__()
         self.monitor, self.patience, self.start = monitor, patience, start
         self.sign = -1 if monitor in LOWER_IS_BETTER else 1
-        self.best, self.waited = (-np.inf, -np.inf), 0
+        self.best, self.waited, self.weights = (-np.inf, -np.inf), 0, None
 
     def on_epoch_end(self, epoch, logs):
         if epoch < self.start:
@@ -191,6 +194,11 @@ class _BestEpoch(keras.callbacks.Callback):
         self.model.stop_training = self.waited >= self.patience
 
     def on_train_end(self, logs=None):
+        if self.weights is None:
+            raise UserError(
+                f"params.yaml: training.monitor: {self.monitor} is not defined on these validation "
+                "rows: too few classes have any. Choose another score, or split.validation higher."
+            )
         self.model.set_weights(self.weights)
 
 

@@ -32,7 +32,8 @@ def fit(
     A few validation rows of a class say little of its offset, so it is shrunk towards the one of
     the best F1 that the probabilities expect, without labels: where they are calibrated, the cut
     at half the best F1 (Lipton, Elkan and Naryanaswamy, Optimal Thresholding of Classifiers to
-    Maximize F1 Measure, 2014). With n_c rows of class c, the labels count n_c / (n_c + shrink).
+    Maximize F1 Measure, 2014). With n_c rows of class c, the labels count n_c / (n_c + shrink) in
+    its offset (of several classes, relative to that of the class with most rows).
 
     Args:
         targets: multi-hot labels of the validation rows, shape (rows, classes).
@@ -66,7 +67,13 @@ def fit(
     if shrink > 0:
         expected = _search(scores, probabilities, classes, share, beta)
         rows = targets.sum(axis=0)
+        if not classes.multilabel:
+            # Offsets say something relative to each other only: to those of the best known class.
+            known = rows.argmax()
+            offsets, expected = offsets - offsets[known], expected - expected[known]
         offsets = expected + rows / (rows + shrink) * (offsets - expected)
+    if not classes.multilabel:
+        offsets = offsets - offsets.mean()
     return Rule(offsets, classes.multilabel)
 
 
@@ -90,7 +97,7 @@ def _search(
                 offsets[c], best = offset, value
         if best == before:
             break
-    return offsets - offsets.mean()
+    return offsets
 
 
 def _f(hits: np.ndarray, given: np.ndarray, support: np.ndarray, beta: float) -> np.ndarray:

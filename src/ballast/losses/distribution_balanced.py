@@ -11,6 +11,9 @@ from ballast.balancing import log_prior
 from ballast.classes import Classes
 from ballast.errors import UserError
 
+# It evens the labels out, how far no formula tells: weights or a sampler would do so once more.
+CORRECTS_PRIOR = True
+
 
 def loss(
     labels: keras.KerasTensor,

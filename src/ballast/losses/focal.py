@@ -8,6 +8,7 @@ from keras import ops
 from pydantic import Field
 
 from ballast.classes import Classes
+from ballast.ledger import log_shares
 from ballast.likelihood import log_true
 
 
@@ -82,16 +83,7 @@ def inverse(
     if classes.multilabel:
         log_p, log_rest = -np.logaddexp(0, -logits), -np.logaddexp(0, logits)
         return _log_h(log_p, log_rest, gamma) - _log_h(log_rest, log_p, gamma) - log_alpha
-    log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
-    # log(1 - p): safe from p where p <= .5; of the most probable class from all the others.
-    top = logits.argmax(axis=1)[:, None]
-    others = log_p.copy()
-    np.put_along_axis(others, top, -np.inf, axis=1)
-    log_rest = np.where(
-        logits == np.take_along_axis(logits, top, axis=1),
-        np.logaddexp.reduce(others, axis=1, keepdims=True),
-        np.log(-np.expm1(np.minimum(log_p, -np.log(2)))),
-    )
+    log_p, log_rest = log_shares(logits)
     return _log_h(log_p, log_rest, gamma) - log_alpha
 
 

@@ -24,7 +24,8 @@ def loss(
     Source: Cao, Wei, Gaidon, Arechiga and Ma, Learning Imbalanced Datasets with Label-
     Distribution-Aware Margin Loss, 2019. Multi-label, a label's presence and
     its absence are two classes: softplus(-scale (z - Delta)) and softplus(scale (z + Delta)).
-    The paper's deferred reweighting is a matter of weights and of the training, not of this loss.
+    The paper's deferred reweighting is a matter of weights and of the training, not of this loss;
+    after a sampler that makes the classes equal, so are the margins.
 
     Args:
         labels: one-hot, or multi-label multi-hot, float, shape (batch, classes).

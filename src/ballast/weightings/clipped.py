@@ -1,4 +1,4 @@
-"""Balanced weights within limits: no class counts more than so many times."""
+"""Balanced weights within limits: those of very rare classes end somewhere."""
 
 from typing import Annotated
 
@@ -21,7 +21,8 @@ def weigh(
     Multi-label: with b = clip(prior, 1 - most, most) a label's presence weighs 1 / (2 b), its
     absence 1 / (2 (1 - b)). Single-label, with C classes: 1 / (C b) with b = clip(prior, least,
     1 - (C - 1) least) and least = 2 (1 - most) / C, for two classes the same. Both ways a weight is
-    at most 1 / (2 (1 - most)): 5 for most = .9. Source: King and Zeng, Logistic Regression in Rare
+    at most 1 / (2 (1 - most)): 5 for most = .9, before all are scaled to a mean of 1 over the rows,
+    which leaves their ratios as they are. Source: King and Zeng, Logistic Regression in Rare
     Events Data, 2001, for the weights; the limits are a rule of thumb against a few rows leading
     the training.
 

@@ -15,6 +15,8 @@ from threadpoolctl import threadpool_limits
 from ballast.classes import Classes
 from ballast.examples import Examples
 
+# Class sizes alone don't tell its weights.
+READS_EXAMPLES = True
 # No weight moves further than this from 1, up or down.
 LIMIT = 100.0
 # Precision and recall this near to each other have met.
