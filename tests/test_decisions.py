@@ -341,10 +341,30 @@ def test_offsets_are_shrunk_by_the_number_of_validation_rows(multilabel):
         max_f1.fit(targets, p, classes, shrink=shrink).offsets for shrink in (0.0, 30.0, 1e12)
     )
     rows = targets.sum(axis=0)
+    known = rows.argmax()
+    if not multilabel:
+        # Only differences count: those to the class with most rows.
+        labels, some, most = (offsets - offsets[known] for offsets in (labels, some, most))
     np.testing.assert_allclose(some, most + rows / (rows + 30) * (labels - most), atol=1e-9)
     others = targets[np.random.default_rng(0).permutation(len(targets))]
     again = max_f1.fit(others, p, classes, shrink=1e12).offsets
+    again = again if multilabel else again - again[known]
     np.testing.assert_allclose(again, most, atol=1e-6)
+
+
+@pytest.mark.parametrize("positives", [0, 1, 5, 20])
+def test_labels_of_a_binary_task_count_as_much_as_the_positive_rows_say(positives):
+    rng = np.random.default_rng(2)
+    targets = one_hot((np.arange(400) < positives).astype(int), 2)
+    log_odds = rng.normal(size=400) - 2 + 2 * targets[:, 1]
+    p = 1 / (1 + np.exp(np.stack([log_odds, -log_odds], axis=1)))
+    cuts = []
+    for shrink in (0.0, 20.0, 1e12):
+        offsets = max_f1.fit(targets, p, classes_of(targets), shrink=shrink).offsets
+        cuts.append(offsets[1] - offsets[0])
+    labels, some, most = cuts
+    share = positives / (positives + 20)
+    assert some == pytest.approx(most + share * (labels - most), abs=1e-9)
 
 
 def test_shrinking_helps_where_validation_has_few_rows_of_a_class():

@@ -19,7 +19,7 @@ EQUAL = replace(repeat(np.repeat([1, 3.5, 7], [70, 20, 10])), sampler="random_ov
 PER_BATCH = ["auc_margin", "soft_f1"]
 
 
-def put_together(loss="cross_entropy", weighting="none", plan=EVERY, allowed=False):
+def put_together(loss="cross_entropy", weighting="none", plan=EVERY, deferred=False, allowed=False):
     settings = params.load(ROOT / "params.yaml")
     after = replace(BEFORE, counts=plan.times @ plan.targets(TARGETS), rows=plan.times.sum())
     examples = Examples(plan.rows, plan.rows, plan.targets(TARGETS), plan.times, None, 0)
@@ -30,6 +30,7 @@ def put_together(loss="cross_entropy", weighting="none", plan=EVERY, allowed=Fal
         BEFORE,
         after,
         examples,
+        deferred,
         allowed,
     )
 
@@ -113,4 +114,19 @@ def test_what_a_loss_refuses_is_said_before_the_training():
             classes,
             None,
             False,
+            False,
         )
+
+
+def test_weights_that_count_late_are_calibrated():
+    assert not put_together(weighting="balanced").book["bends"]
+    (bends,) = put_together(weighting="balanced", deferred=True).book["bends"]
+    assert "balanced" in bends
+    assert not put_together(deferred=True).book["bends"]
+
+
+def test_outputs_that_are_no_log_odds_are_left_to_the_map():
+    outputs = np.random.default_rng(0).normal(size=(5, 3))
+    for loss, moved in [("squared_hinge", False), ("cross_entropy", True)]:
+        found = ledger.correct(outputs, put_together(loss, plan=EQUAL).book)
+        assert (found != outputs).any() == moved

@@ -2,7 +2,7 @@
 
 Every file of the three families is tried. Samplers and weightings meet rows drawn from a problem on
 which logistic regression is exactly right, losses a population whose outputs are searched for
-without a network. The outputs go the way of `src/train.py`: the loss's inverse, the ledger's
+without a network. The outputs go the way of the training: the loss's inverse, the ledger's
 correction, and where the ledger says that something bends, a map fitted on validation rows.
 """
 
@@ -20,12 +20,12 @@ from scipy.optimize import minimize
 from scipy.special import expit, softmax
 from sklearn.linear_model import LogisticRegression
 
-import train
 from ballast import calibration, ledger, params
 from ballast.classes import Classes
 from ballast.drawing import Rows
 from ballast.errors import UserError
 from ballast.examples import Examples
+from ballast.objective import objective
 from ballast.plans import Plan
 from ballast.scores import calibration_error
 
@@ -160,19 +160,22 @@ def written(
     before: Classes,
     after: Classes,
     plan: Plan | None = None,
-    weighting: str = "none",
+    weighting: tuple[str, dict[str, Any]] = ("none", {}),
     loss: tuple[str, dict[str, Any]] = ("cross_entropy", {}),
-    weights: np.ndarray | None = None,
+    examples: Examples | None = None,
 ) -> dict[str, Any]:
     """Return the ledger of the layers named, as training writes it."""
-    settings = {"weighting": weighting, "loss": loss[0], "losses": {loss[0]: loss[1]}}
-    settings["allow_double_correction"] = True
-    if weights is None:
-        weights = np.ones((2, 3) if before.multilabel else 3)
-    plan = plan or Plan(np.zeros(0, int), np.zeros(0), sampler="none")
-    return ledger.entry(
-        before, after, weights, train.layers(settings, plan, before, after, weights)
-    )
+    settings = {"weightings": dict([weighting]), "losses": dict([loss])}
+    return objective(
+        params.member(settings, "loss", loss[0]),
+        params.member(settings, "weighting", weighting[0]),
+        plan or Plan(np.zeros(0, int), np.zeros(0), sampler="none"),
+        before,
+        after,
+        examples,
+        deferred=False,
+        allow_double_correction=True,
+    ).book
 
 
 class Errors(NamedTuple):
@@ -312,8 +315,7 @@ def weighted(name: str, options: dict[str, Any], multilabel: bool) -> tuple[dict
     classes = classes_of(rows.targets, multilabel)
     every, times = np.arange(TRAINING), np.ones(TRAINING)
     examples = Examples(every, every, rows.targets, times, lambda at: rows.x[at], SEED)
-    weights = ledger.normalise(member("weighting", name, options)(classes, examples), classes)
-    book = written(classes, classes, weighting=name, weights=weights)
+    book = written(classes, classes, weighting=(name, options), examples=examples)
     answers = masses(rows.targets, times, np.array(book["weights"]))
     outputs = regression(rows.x, answers, [part.x for part in known], multilabel)
     return book, judged(book, outputs, outputs, known)
@@ -511,7 +513,7 @@ def test_what_layers_did_together_is_undone(name, multilabel, weighting, draws):
     loss = partial(member("loss", name, {}), classes=after)
     logits = inverse(name, {})(searched(loss, people.at, people.labels, mass), after)
 
-    book = written(before, after, plan, weighting, (name, {}), weights)
+    book = written(before, after, plan, (weighting, {}), (name, {}))
     assert not book["bends"]
     found = ledger.probabilities(ledger.correct(logits, book), multilabel)
     np.testing.assert_allclose(found, people.p, atol=SEARCHED)

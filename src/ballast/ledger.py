@@ -16,6 +16,7 @@ def entry(
     after: Classes,
     weights: np.ndarray,
     layers: dict[str, Any],
+    log_odds: bool = True,
 ) -> dict[str, Any]:
     """Return the ledger as it goes to `models/ledger.json`.
 
@@ -25,6 +26,8 @@ def entry(
         weights: as a weighting returns them, normalised.
         layers: the names and options of the layers; how far each takes the prior towards balance
             (`corrections`); what no closed inverse undoes, in words (`bends`).
+        log_odds: whether the loss's inverse leads to log odds; without one, outputs may be
+            anything.
     """
     return {
         "task": "multilabel" if before.multilabel else "single-label",
@@ -33,6 +36,7 @@ def entry(
         "prior_after_sampling": after.prior.tolist(),
         "sampling_shift": sampling_shift(before, after).tolist(),
         "weights": weights.tolist(),
+        "log_odds": log_odds,
         **layers,
     }
 

@@ -105,12 +105,11 @@ def objective(
         bends.append(f"loss {names['loss']}: no formula leads from its outputs to probabilities.")
     weights = ledger.normalise(weights, after)
     about = {"loss_options": loss_options, "corrections": corrections, "bends": bends}
-    about["log_odds"] = hasattr(loss, "inverse")
     return Objective(
         loss=partial(loss.loss, classes=after, **loss_options),
         weights=weights,
         inverse=inverse,
-        book=ledger.entry(before, after, weights, names | about),
+        book=ledger.entry(before, after, weights, names | about, hasattr(loss, "inverse")),
     )
 
 

@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
+import numpy as np
 from imblearn.under_sampling import RandomUnderSampler
 from pydantic import Field
 
 from ballast.classes import Classes
-from ballast.drawing import Rows, fewer, labels_of_one, times
+from ballast.drawing import Rows, labels_of_one, times
 from ballast.plans import Plan, repeat
 
 
@@ -41,5 +42,7 @@ def sample(
         2
     """
     labels = labels_of_one(rows.targets, "random_under")
-    sampler = RandomUnderSampler(sampling_strategy=fewer(labels, ratio), random_state=seed)
-    return repeat(times(sampler, labels))
+    present = np.unique(labels)
+    most = int(np.round(classes.counts[present].min() / ratio))
+    strategy = {code: int(min(classes.counts[code], most)) for code in present}
+    return repeat(times(RandomUnderSampler(sampling_strategy=strategy, random_state=seed), labels))
