@@ -1,0 +1,216 @@
+"""Is the second model better than the first? Paired intervals, exact tests, and a plain verdict.
+
+The verdict holds macro-F1's paired interval and a paired permutation test against each other: it is
+"better" or "worse" only if both say so. `benchmarks/comparison.py` measures how often that errs.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+import numpy as np
+from scipy.stats import binomtest, norm
+
+from ballast.pairs import Pairs, count, scores, sums
+from ballast.redrawing import bootstrap, permutation
+
+POWER = 0.8
+HEADLINE = ("f1_macro", "balanced_accuracy", "mcc", "accuracy")
+BY_CLASS = ("f1", "recall")
+UNDECIDED = "cannot be told"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What can be said of the second model against the first.
+
+    Attributes:
+        verdict: "better", "worse" or "cannot be told".
+        reason: why, in a sentence.
+        more_rows: further test rows that would tell, about; None where none are needed or none
+            would help.
+    """
+
+    verdict: str
+    reason: str
+    more_rows: int | None = None
+
+
+def compare(
+    rows: Iterable[tuple[str, str, str]],
+    names: Sequence[str],
+    multilabel: bool = False,
+    level: float = 0.95,
+    seed: int = 0,
+    replicates: int = 10_000,
+) -> dict[str, Any]:
+    """Compare two models on the same rows; the result is plain values, ready for JSON.
+
+    Args:
+        rows: (true, first, second) labels of each row, or a Counter of them; several labels are
+            joined by |.
+        names: the classes.
+        multilabel: whether a row may have several labels.
+        level: of the intervals; the verdict's tests are at 1 - level.
+        seed: seed of the draws.
+        replicates: bootstrap and permutation draws; fewer where distinct rows are many.
+    """
+    cells = Counter(rows)
+    pairs = count(cells, names, multilabel)
+    # Draws that do not depend on which model comes first: swapping them negates, exactly.
+    swapped = Counter({(true, second, first): n for (true, first, second), n in cells.items()})
+    turned = count(swapped, names, multilabel)
+    sign, drawn_from = min((1, pairs), (-1, turned), key=lambda side: _key(side[1]))
+    drawn = bootstrap(drawn_from, seed, replicates)
+    p_value = permutation(drawn_from, seed, replicates)
+    tail = (1 - level) / 2
+    first, second = scores(sums(pairs), pairs.rows, multilabel)
+    found = {}
+    for score in (*HEADLINE, *BY_CLASS):
+        difference = second[score] - first[score]
+        low, high = np.quantile(sign * drawn[score], [tail, 1 - tail], axis=0)
+        columns = {
+            "base": first[score],
+            "head": second[score],
+            "difference": difference,
+            # The smoothing draws towards 0; what was seen is always among what may be.
+            "low": np.minimum(low, difference),
+            "high": np.maximum(high, difference),
+        }
+        found[score] = {name: np.asarray(values).tolist() for name, values in columns.items()}
+    deviation = float(drawn["f1_macro"].std())
+    discordant = int(pairs.counts[pairs.discordant].sum())
+    said = judge(found["f1_macro"], p_value, deviation, discordant, pairs.rows, level)
+    return {
+        "verdict": said.verdict,
+        "reason": said.reason,
+        "more_rows_needed": said.more_rows,
+        "discordant": discordant,
+        "p_value": p_value,
+        "mcnemar": _only_right(pairs, *pairs.right),
+        "scores": {score: found[score] for score in HEADLINE},
+        "classes": _by_class(pairs, names, found),
+    }
+
+
+def mcnemar(first_only: int, second_only: int) -> float:
+    """Return the exact two-sided p-value of McNemar's test (1947): a fair coin's, by binomial."""
+    if not first_only + second_only:
+        return 1.0
+    return float(binomtest(second_only, first_only + second_only).pvalue)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values adjusted for their number, in the same order (Holm 1979).
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = largest
+    return adjusted
+
+
+def judge(
+    f1_macro: dict[str, float],
+    p_value: float,
+    deviation: float,
+    discordant: int,
+    rows: int,
+    level: float,
+) -> Verdict:
+    """Return the verdict on macro-F1, and if there is none, how many rows more would give one.
+
+    Args:
+        f1_macro: difference, low and high.
+        p_value: of the permutation test.
+        deviation: standard deviation of the bootstrapped differences.
+        discordant: rows on which the models differ.
+        rows: all rows.
+        level: of the interval.
+    """
+    difference, low, high = (f1_macro[name] for name in ("difference", "low", "high"))
+    if not discordant:
+        return Verdict(UNDECIDED, f"both give each of the {rows} rows the same labels")
+    least = 2 * 0.5**discordant
+    more = rows_needed(difference, deviation, discordant, rows, level)
+    hint = f"about {more:,} more test rows needed" if more else "more test rows would hardly help"
+    if least > 1 - level:
+        noun = "row" if discordant == 1 else "rows"
+        never = f"{discordant} discordant {noun} can never be significant (p >= {_p(least)})"
+        return Verdict(UNDECIDED, f"{never}; {hint}", more)
+    interval = f"macro-F1 {difference:+.3f} ({low:+.3f} to {high:+.3f}), p = {_p(p_value)}"
+    if p_value <= 1 - level and (low > 0 or high < 0):
+        return Verdict("better" if low > 0 else "worse", interval)
+    return Verdict(UNDECIDED, f"{interval}; {hint}", more)
+
+
+def rows_needed(
+    difference: float, deviation: float, discordant: int, rows: int, level: float
+) -> int | None:
+    """Return how many rows more would show this difference, if the rates stay as they are.
+
+    All rows: N = n ((z_level + z_power) s / difference)^2 with s the standard deviation of the
+    difference on n rows, which falls by sqrt(n): an interval of that many rows excludes 0 with a
+    chance of 80 %. At least as many as bring the fewest discordant rows that can be significant.
+
+    Returns:
+        None if that is a hundred times the rows there are, or more: the difference is next to 0.
+    """
+    if abs(difference) < 1e-12:
+        return None
+    z = norm.ppf((1 + level) / 2) + norm.ppf(POWER)
+    total = max(
+        rows * (z * deviation / abs(difference)) ** 2,
+        rows * np.ceil(np.log2(2 / (1 - level))) / discordant,
+        rows + 1,
+    )
+    if total >= 100 * rows:
+        return None
+    # Two digits are all that the observed rates can bear.
+    unit = 10 ** max(len(str(ceil(total - rows))) - 2, 0)
+    return ceil((total - rows) / unit) * unit
+
+
+def _key(pairs: Pairs) -> tuple[bytes, ...]:
+    arrays = (pairs.true, pairs.first, pairs.second, pairs.counts)
+    return tuple(array.tobytes() for array in arrays)
+
+
+def _only_right(pairs: Pairs, first: np.ndarray, second: np.ndarray) -> dict[str, Any]:
+    """Return on how many rows one model alone is right, and McNemar's p-value."""
+    counts = [int(pairs.counts[which].sum()) for which in (first & ~second, second & ~first)]
+    return {"base_only": counts[0], "head_only": counts[1], "p_value": mcnemar(*counts)}
+
+
+def _by_class(pairs: Pairs, names: Sequence[str], found: dict[str, Any]) -> dict[str, Any]:
+    """Return {class: what is known}: of the rows of the class, multi-label of each row's label."""
+    right = [side == pairs.true for side in (pairs.first, pairs.second)]
+    if not pairs.multilabel:
+        # A row of the class is right or wrong; a row of another class is not asked.
+        right = [of_class & (pairs.true > 0) for of_class in right]
+    support = pairs.counts @ pairs.true
+    classes = {}
+    for place, name in enumerate(names):
+        classes[name] = {
+            "rows": int(support[place]),
+            **{
+                score: {column: values[place] for column, values in found[score].items()}
+                for score in BY_CLASS
+            },
+            **_only_right(pairs, right[0][:, place], right[1][:, place]),
+        }
+    adjusted = holm([values["p_value"] for values in classes.values()])
+    for values, p_value in zip(classes.values(), adjusted, strict=True):
+        values["p_holm"] = p_value
+    return classes
+
+
+def _p(value: float) -> str:
+    """Return a p-value as text: p = .0312."""
+    return f"{value:.2g}".lstrip("0") if value >= 0.001 else "<.001"

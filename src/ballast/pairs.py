@@ -1,0 +1,172 @@
+"""Two models' labels for the same rows: which rows are the same, their counts, their scores."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.sparse import csr_array
+
+SEPARATOR = "|"
+
+
+@dataclass(frozen=True)
+class Common:
+    """The rows that two revisions both predict.
+
+    Attributes:
+        rows: (true, first, second) labels of each row, in the order of the ids.
+        conflicting: ids that both have, with other true labels; left out of `rows`.
+    """
+
+    rows: list[tuple[str, str, str]]
+    conflicting: list[str]
+
+
+def common(first: Mapping[str, tuple[str, str]], second: Mapping[str, tuple[str, str]]) -> Common:
+    """Match two revisions' {id: (true label, predicted label)} by id."""
+    rows, conflicting = [], []
+    for name in sorted(first.keys() & second.keys()):
+        (true, one), (also_true, other) = first[name], second[name]
+        if true == also_true:
+            rows.append((true, one, other))
+        else:
+            conflicting.append(name)
+    return Common(rows, conflicting)
+
+
+def is_multilabel(rows: Iterable[tuple[str, str, str]], names: Sequence[str]) -> bool:
+    """Tell whether some row has no label or several, joined by |."""
+    labels = {label for row in rows for label in row} - set(names)
+    return any(not label or SEPARATOR in label for label in labels)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Distinct (true, first, second) labels and their counts: all that any score needs.
+
+    Attributes:
+        true: multi-hot labels, shape (cells, classes).
+        first: likewise, what the first model says.
+        second: likewise, what the second model says.
+        counts: rows of each cell, shape (cells,).
+        multilabel: whether a row may have several labels; else exactly one.
+    """
+
+    true: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    counts: np.ndarray
+    multilabel: bool
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return int(self.counts.sum())
+
+    @property
+    def discordant(self) -> np.ndarray:
+        """Whether the two models say different things, shape (cells,)."""
+        return (self.first != self.second).any(axis=1)
+
+    @property
+    def right(self) -> tuple[np.ndarray, np.ndarray]:
+        """Whether each model has every label right, shape (cells,)."""
+        first, second = ((side == self.true).all(axis=1) for side in (self.first, self.second))
+        return first, second
+
+    def turned(self) -> "Pairs":
+        """Return the same cells with the two models' labels swapped."""
+        return replace(self, first=self.second, second=self.first)
+
+
+def count(
+    cells: Mapping[tuple[str, str, str], int], names: Sequence[str], multilabel: bool = False
+) -> Pairs:
+    """Return rows, counted by their (true, first, second) labels, as arrays.
+
+    Args:
+        cells: number of rows with each three labels; several labels of a row are joined by |.
+        names: the classes, in the order of the arrays' class axis.
+        multilabel: whether a row may have several labels.
+    """
+    ordered = sorted(cells.items())
+    place = {name: index for index, name in enumerate(names)}
+    arrays = []
+    for side in range(3):
+        array = np.zeros((len(ordered), len(names)), dtype=np.uint8)
+        for row, (labels, _) in enumerate(ordered):
+            for label in labels[side].split(SEPARATOR) if multilabel else [labels[side]]:
+                if label:
+                    array[row, place[label]] = 1
+        arrays.append(array)
+    return Pairs(*arrays, np.array([number for _, number in ordered]), multilabel)
+
+
+def tells(pairs: Pairs) -> csr_array:
+    """Return what one row of each cell adds to the sums that `scores` reads, (cells, sums)."""
+    columns = [pairs.true]
+    for given, right in zip((pairs.first, pairs.second), pairs.right, strict=True):
+        columns += [pairs.true * given, given, right[:, None]]
+    return csr_array(np.hstack(columns)).astype(np.float64)
+
+
+def sums(pairs: Pairs) -> np.ndarray:
+    """Return what `scores` reads, of all rows."""
+    return pairs.counts @ tells(pairs)
+
+
+def scores(sums: np.ndarray, rows: int, multilabel: bool) -> tuple[dict, dict]:
+    """Return the scores by name of the first and of the second model.
+
+    They are those of `ballast.scores`: f1_macro, balanced_accuracy, mcc and accuracy (multi-label:
+    rows with every label right) of shape (...), f1 and recall of shape (..., classes).
+
+    Args:
+        sums: what `tells` says, summed over rows, shape (..., sums).
+        rows: number of these rows.
+        multilabel: whether a row may have several labels.
+    """
+    classes = (sums.shape[-1] - 2) // 5
+    ends = np.cumsum([classes, classes, classes, 1, classes, classes])
+    support, *sides = np.split(sums, ends, axis=-1)
+    return tuple(
+        _scores(support, hits, given, exact[..., 0], rows, multilabel)
+        for hits, given, exact in (sides[:3], sides[3:])
+    )
+
+
+def _scores(
+    support: np.ndarray,
+    hits: np.ndarray,
+    given: np.ndarray,
+    exact: np.ndarray,
+    rows: int,
+    multilabel: bool,
+) -> dict[str, np.ndarray]:
+    f1 = _ratio(2 * hits, support + given)
+    recall = _ratio(hits, support)
+    present = support > 0
+    if multilabel:
+        absent = _ratio(rows - support - given + hits, rows - support)
+        balanced = _ratio((present * (recall + absent)).sum(-1) / 2, present.sum(-1))
+        spread = support * (rows - support) * given * (rows - given)
+        mcc = _ratio(rows * hits - support * given, np.sqrt(spread)).mean(-1)
+    else:
+        balanced = _ratio(recall.sum(-1), present.sum(-1))
+        spread = (rows**2 - (support**2).sum(-1)) * (rows**2 - (given**2).sum(-1))
+        agreed = rows * hits.sum(-1) - (support * given).sum(-1)
+        mcc = _ratio(agreed, np.sqrt(np.maximum(spread, 0)))
+    return {
+        "f1_macro": f1.mean(-1),
+        "balanced_accuracy": balanced,
+        "mcc": mcc,
+        "accuracy": exact / rows,
+        "f1": f1,
+        "recall": recall,
+    }
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    # A score that the rows leave undefined is 0, as in scikit-learn.
+    above, below = np.asarray(above, dtype=np.float64), np.asarray(below)
+    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)

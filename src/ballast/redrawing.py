@@ -1,0 +1,110 @@
+"""What other test rows, or labels swapped between two models, would have given.
+
+Both work on the counts of distinct (true, first, second) labels: seconds, whatever the rows.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.sparse import csr_array, vstack
+
+from ballast.pairs import Pairs, scores, sums, tells
+
+# A quarter of a row in each cell in which one model alone would be right. Without it the interval
+# of rare classes is too narrow: with 12 positives, "95 %" held 91 to 94 %; with it, 94 to 97 %.
+SMOOTHING = 0.25
+# Draws of cells in all: bounds the time where cells are many, by fewer replicates.
+WORK = 1.2e7
+FEWEST_REPLICATES = 1000
+
+
+def bootstrap(pairs: Pairs, seed: int, replicates: int) -> dict[str, np.ndarray]:
+    """Return differences of the scores, second - first, over rows drawn anew with both labels.
+
+    Drawing rows is drawing the counts of the cells (true, first, second) from a multinomial (Efron
+    1979), here one of smoothed counts: `SMOOTHING` rows more in each cell of `imagined`.
+
+    Returns:
+        By score, shape (replicates,) or (replicates, classes).
+    """
+    extra = imagined(pairs)
+    weights = np.concatenate([pairs.counts, np.full(extra.shape[0], SMOOTHING)])
+    shares = weights / weights.sum()
+    rng = np.random.default_rng([seed, 0])
+
+    def draw(size: int) -> np.ndarray:
+        return rng.multinomial(pairs.rows, shares, size=size)
+
+    return _differences(pairs, vstack([tells(pairs), extra], format="csr"), draw, replicates)
+
+
+def permutation(pairs: Pairs, seed: int, replicates: int) -> float:
+    """Return the two-sided p-value of macro-F1 when both labels of each row swap at random.
+
+    A sample of the permutations, the one seen included: (1 + as extreme) / (1 + drawn).
+    """
+    unlike = pairs.discordant
+    if not unlike.any():
+        return 1.0
+    counts = pairs.counts[unlike]
+    change = tells(pairs.turned())[unlike] - tells(pairs)[unlike]
+    rng = np.random.default_rng([seed, 1])
+
+    def draw(size: int) -> np.ndarray:
+        return rng.binomial(counts, 0.5, size=(size, len(counts)))
+
+    drawn = _differences(pairs, change, draw, replicates, sums(pairs))["f1_macro"]
+    seen = difference(pairs, sums(pairs))["f1_macro"]
+    extreme = int((np.abs(drawn) >= abs(seen) - 1e-12).sum())
+    return (1 + extreme) / (1 + len(drawn))
+
+
+def imagined(pairs: Pairs) -> csr_array:
+    """Return what the cells tell that may be there though no row was seen, shape (cells, sums).
+
+    For each class with rows, one model alone finds it, and the other takes the row for the other
+    classes by their shares. Multi-label, one model alone gives the label, rightly or wrongly.
+    """
+    classes = pairs.true.shape[1]
+    support = pairs.counts @ pairs.true
+    own, none = np.eye(classes), np.zeros((classes, classes))
+    if pairs.multilabel:
+        cells = [(true, *sides) for true in (own, none) for sides in ((own, none), (none, own))]
+    else:
+        others = np.where(own > 0, 0, support)
+        others = others / np.maximum(others.sum(axis=1, keepdims=True), 1)
+        cells = [(own, own, others), (own, others, own)]
+    rows = np.vstack([_imagine(*cell) for cell in cells])
+    return csr_array(rows[np.tile(support > 0, len(cells))])
+
+
+def _imagine(true: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    sides = []
+    for given in (first, second):
+        exact = (true == given).all(axis=1, keepdims=True)
+        sides += [true * given, given, exact]
+    return np.hstack([true, *sides])
+
+
+def difference(pairs: Pairs, total: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the scores of the second model minus those of the first, from sums over rows."""
+    first, second = scores(total, pairs.rows, pairs.multilabel)
+    return {score: second[score] - first[score] for score in first}
+
+
+def _differences(
+    pairs: Pairs,
+    told: csr_array,
+    draw: Callable[[int], np.ndarray],
+    replicates: int,
+    start: np.ndarray | float = 0.0,
+) -> dict[str, np.ndarray]:
+    """Return the differences of the scores when `start` and drawn counts of cells are summed."""
+    cells = told.shape[0]
+    replicates = min(replicates, max(FEWEST_REPLICATES, int(WORK / cells)))
+    chunk = max(1, int(2e6 / max(told.shape)))  # bounds the memory
+    parts = [
+        difference(pairs, start + draw(size).astype(np.float64) @ told)
+        for size in np.diff([*range(0, replicates, chunk), replicates])
+    ]
+    return {score: np.concatenate([part[score] for part in parts]) for score in parts[0]}
