@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -64,6 +64,37 @@ def check() -> None:
 def show() -> None:
     """Show the headline and the scores by class of the last run."""
     run(_show)
+
+
+@app.command()
+def compare(
+    base: Annotated[str, typer.Argument(help="commit, branch, tag or experiment")],
+    head: Annotated[
+        str | None, typer.Argument(help="likewise  [default: the workspace as it lies]")
+    ] = None,
+    level: Annotated[float, typer.Option(help="of the intervals", min=0.5, max=0.999)] = 0.95,
+    fail_if: Annotated[
+        Literal["worse", "not-better"] | None, typer.Option(help="then the exit code is 1")
+    ] = None,
+    md: Annotated[bool, typer.Option("--md", help="Markdown, for a pull request")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="all of it, for programs")] = False,
+) -> None:
+    """Tell whether HEAD is better than BASE, row by row, from what Git has; errors exit with 2."""
+    from ballast.judging import report
+    from ballast.rendering import write
+    from ballast.revisions import read
+
+    if md and as_json:
+        raise typer.BadParameter("choose one of --md and --json.")
+    try:
+        found = report(read(base), read(head), level)
+    except UserError as error:
+        print(f"\nerror: {error}\n", file=sys.stderr)
+        raise typer.Exit(2) from error
+    write(found, "md" if md else "json" if as_json else "terminal")
+    verdict = found["verdict"]
+    if fail_if and (verdict == "worse" or (fail_if == "not-better" and verdict != "better")):
+        raise typer.Exit(1)
 
 
 def _show() -> None:

@@ -142,9 +142,11 @@ def judge(
     hint = f"about {more:,} more test rows needed" if more else "more test rows would hardly help"
     if least > 1 - level:
         noun = "row" if discordant == 1 else "rows"
-        never = f"{discordant} discordant {noun} can never be significant (p >= {_p(least)})"
+        never = f"{discordant} discordant {noun} can never be significant (p >= {p_text(least)})"
         return Verdict(UNDECIDED, f"{never}; {hint}", more)
-    interval = f"macro-F1 {difference:+.3f} ({low:+.3f} to {high:+.3f}), p = {_p(p_value)}"
+    sign = "" if p_value < 0.001 else "= "
+    bounds = f"({signed(low)} to {signed(high)})"
+    interval = f"macro-F1 {signed(difference)} {bounds}, p {sign}{p_text(p_value)}"
     if p_value <= 1 - level and (low > 0 or high < 0):
         return Verdict("better" if low > 0 else "worse", interval)
     return Verdict(UNDECIDED, f"{interval}; {hint}", more)
@@ -211,6 +213,20 @@ def _by_class(pairs: Pairs, names: Sequence[str], found: dict[str, Any]) -> dict
     return classes
 
 
-def _p(value: float) -> str:
-    """Return a p-value as text: p = .0312."""
-    return f"{value:.2g}".lstrip("0") if value >= 0.001 else "<.001"
+def signed(value: float) -> str:
+    """Return a difference as text.
+
+    >>> signed(0.0314), signed(-0.0002), signed(1.0)
+    ('+.031', '.000', '+1.000')
+    """
+    text = f"{value:+.3f}"
+    return ".000" if float(text) == 0 else text.replace("0.", ".", 1)
+
+
+def p_text(value: float) -> str:
+    """Return a p-value as text.
+
+    >>> p_text(0.0625), p_text(0.00002), p_text(1.0)
+    ('.0625', '< .001', '1')
+    """
+    return "< .001" if value < 0.001 else f"{value:.3g}".removeprefix("0")

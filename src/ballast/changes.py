@@ -1,0 +1,134 @@
+"""What differs between two runs besides their scores: parameters, stages; and stale results."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ballast.params import FAMILIES
+from ballast.revisions import PREDICTIONS, Revision
+
+FOLDERS = {folder: selector for selector, (folder, _) in FAMILIES.items()} | {"datasets": "dataset"}
+# What decides on which rows there are and which of them are test rows.
+ROWS = ("seed", "dataset", "datasets", "split")
+
+
+def parameters(base: Revision, head: Revision) -> dict[str, list[dict[str, Any]]]:
+    """Return the parameters that differ, apart from options of members that neither has chosen.
+
+    Returns:
+        {"in_effect": [...], "not_chosen": [...]} of {"name", "base", "head"}; a side that lacks
+        the parameter lacks its key.
+    """
+    found: dict[str, list[dict[str, Any]]] = {"in_effect": [], "not_chosen": []}
+    first, second = _flat(base.params), _flat(head.params)
+    for name in [*first, *(name for name in second if name not in first)]:
+        if name in first and name in second and _same(first[name], second[name]):
+            continue
+        change = {"name": name}
+        for side, values in (("base", first), ("head", second)):
+            if name in values:
+                change[side] = values[name]
+        chosen = any(_in_effect(name, side.params) for side in (base, head))
+        found["in_effect" if chosen else "not_chosen"].append(change)
+    return found
+
+
+def stages(base: Revision, head: Revision) -> dict[str, dict[str, Any]]:
+    """Return by stage what `dvc.lock` tells of the two runs.
+
+    Returns:
+        {stage: {"status", "changed"}}: status is "unchanged"; "same outputs", though something it
+        reads changed; "other outputs"; "only in base"; "only in head". Changed are the names of
+        the files and parameters it reads that differ.
+    """
+    found = {}
+    for name in [*base.stages, *(name for name in head.stages if name not in base.stages)]:
+        sides = [side.stages.get(name) for side in (base, head)]
+        if None in sides:
+            place = "head" if sides[0] is None else "base"
+            found[name] = {"status": f"only in {place}", "changed": []}
+            continue
+        read = [_read(side) for side in sides]
+        changed = sorted(
+            place
+            for place in read[0].keys() | read[1].keys()
+            if read[0].get(place) != read[1].get(place)
+        )
+        written = [_hashes(side, "outs") for side in sides]
+        if written[0] != written[1]:
+            status = "other outputs"
+        else:
+            status = "same outputs" if changed else "unchanged"
+        found[name] = {"status": status, "changed": changed}
+    return found
+
+
+def warnings(base: Revision, head: Revision) -> list[str]:
+    """Return what makes the comparison mean less than it seems to."""
+    found = [line for side in (base, head) for line in _stale(side)]
+    changes = parameters(base, head)
+    if changes["not_chosen"] and not changes["in_effect"]:
+        names = [change["name"] for change in changes["not_chosen"]]
+        selectors = dict.fromkeys(FOLDERS[name.partition(".")[0]] for name in names)
+        chosen = ", ".join(f"{name}: {head.params.get(name)}" for name in selectors)
+        verb = "is" if len(selectors) == 1 else "are"
+        found.append(
+            f"{', '.join(names)} changed, but {chosen} {verb} chosen: nothing could change by it"
+        )
+    return found
+
+
+def reasons_for_other_rows(base: Revision, head: Revision) -> list[str]:
+    """Return the changed parameters that can give other test rows."""
+    changes = parameters(base, head)["in_effect"]
+    return [change["name"] for change in changes if change["name"].partition(".")[0] in ROWS]
+
+
+def _stale(run: Revision) -> list[str]:
+    found = []
+    values = _flat(run.params)
+    for stage in run.stages.values():
+        for name, locked in stage.get("params", {}).get("params.yaml", {}).items():
+            for place, value in _flat({name: locked}).items():
+                if place not in values or not _same(values[place], value):
+                    now = values.get(place, "(none)")
+                    found.append(
+                        f"{run.name}: params.yaml has {place}: {now}, but the results are those of "
+                        f"{value}: run `dvc repro`"
+                    )
+    for out in (run.stages.get("evaluate") or {}).get("outs", []):
+        if out["path"] == PREDICTIONS and out.get("md5") != run.predictions_md5:
+            found.append(f"{run.name}: {PREDICTIONS} is not the one of dvc.lock: run `dvc repro`")
+    return list(dict.fromkeys(found))
+
+
+def _flat(values: Mapping, prefix: str = "") -> dict[str, Any]:
+    """Return {"losses.focal.gamma": 2.0, ...}; lists are values, and so are empty blocks."""
+    found = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            found |= _flat(value, f"{name}.")
+        else:
+            found[name] = value
+    return found
+
+
+def _same(one: Any, other: Any) -> bool:
+    # To Python True is 1, to the program it is not.
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
+
+
+def _in_effect(name: str, params: Mapping) -> bool:
+    folder, _, rest = name.partition(".")
+    if folder not in FOLDERS:
+        return True
+    return rest.partition(".")[0] == str(params.get(FOLDERS[folder]))
+
+
+def _read(stage: Mapping) -> dict[str, Any]:
+    params = _flat(stage.get("params", {}).get("params.yaml", {}))
+    return {"cmd": stage.get("cmd")} | _hashes(stage, "deps") | params
+
+
+def _hashes(stage: Mapping, side: str) -> dict[str, Any]:
+    return {file["path"]: file.get("md5") for file in stage.get(side, [])}

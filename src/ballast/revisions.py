@@ -1,0 +1,159 @@
+"""What Git knows of a run: results, parameters and the lock of a revision; no remote is asked."""
+
+import csv
+import hashlib
+import io
+import json
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from ballast.errors import UserError, did_you_mean
+
+PREDICTIONS = "metrics/predictions.csv"
+WORKSPACE = "workspace"
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A run as it stands in a commit or in the workspace.
+
+    Attributes:
+        name: as the user gave it.
+        predictions: {row id: (true labels, predicted labels)}.
+        predictions_md5: of the file they stand in.
+        classes: names of the classes, as far as `per_class.json` tells.
+        headline: content of `metrics.json`; empty if there is none.
+        params: content of `params.yaml`.
+        stages: those of `dvc.lock`; empty if there is none.
+    """
+
+    name: str
+    predictions: dict[str, tuple[str, str]]
+    predictions_md5: str
+    classes: tuple[str, ...]
+    headline: dict[str, float]
+    params: dict[str, Any]
+    stages: dict[str, Any]
+
+
+def read(revision: str | None, folder: Path = Path(".")) -> Revision:
+    """Read a revision of the project in `folder`; None stands for the workspace.
+
+    Raises:
+        UserError: an unknown revision, or one without results.
+    """
+    name = WORKSPACE if revision is None else revision
+    commit = None if revision is None else _commit(revision, folder)
+
+    def text(path: str) -> str | None:
+        if commit is None:
+            file = folder / path
+            return file.read_bytes().decode("utf-8") if file.is_file() else None
+        # ./ : the project may be a folder of a larger repository.
+        done = _git(folder, "show", f"{commit}:./{path}")
+        return done.stdout.decode("utf-8") if done.returncode == 0 else None
+
+    def needed(path: str, what: str) -> str:
+        found = text(path)
+        if found is None:
+            raise UserError(f"{name} has no {path}: {what}")
+        return found
+
+    mend = "run `dvc repro`" + ("." if commit is None else f" on {name} and commit metrics/.")
+    predictions = needed(PREDICTIONS, mend)
+    params = needed("params.yaml", "compare revisions of a Ballast project, in its folder.")
+    return Revision(
+        name,
+        _predictions(predictions, name),
+        hashlib.md5(predictions.encode(), usedforsecurity=False).hexdigest(),
+        tuple(_json(text("metrics/per_class.json"), name).get("f1", {})),
+        _json(text("metrics/metrics.json"), name),
+        _yaml(params, f"{name}: params.yaml"),
+        _yaml(text("dvc.lock") or "{}", f"{name}: dvc.lock").get("stages", {}),
+    )
+
+
+def _commit(revision: str, folder: Path) -> str:
+    if _git(folder, "rev-parse", "--git-dir").returncode:
+        raise UserError(f"{folder.resolve()} is in no Git repository: nothing to compare with.")
+    found = _parse(revision, folder)
+    if found:
+        return found
+    listed = _git(folder, "for-each-ref", "--format=%(refname)").stdout.decode().split()
+    # DVC keeps an experiment under the commit it started from: refs/exps/1f/e09.../name.
+    experiments = {
+        name: re.search(r"/([^/]+)$", name)[1]
+        for name in listed
+        if re.match(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/", name)
+    }
+    named = [name for name, short in experiments.items() if short == revision]
+    head = _parse("HEAD", folder)
+    ours = [name for name in named if head and name.startswith(f"refs/exps/{head[:2]}/{head[2:]}/")]
+    if len(ours or named) == 1:
+        return _parse((ours or named)[0], folder)
+    if named:
+        raise UserError(f"{revision} names several experiments. Give one whole: {', '.join(named)}")
+    if _git(folder, "rev-parse", "--is-shallow-repository").stdout.strip() == b"true":
+        raise UserError(
+            f"{revision!r} is not in this clone, which is shallow: fetch the whole history with "
+            "`git fetch --unshallow`, in a workflow `fetch-depth: 0` for actions/checkout."
+        )
+    known = [re.sub(r"^refs/(heads|tags|remotes)/", "", name) for name in listed]
+    remote = [name for name in known if name.endswith(f"/{revision}")]
+    close = f" Did you mean {remote[0]!r}?" if remote else ""
+    hint = close or did_you_mean(revision, [*known, *experiments.values()])
+    raise UserError(
+        f"{revision!r} is no revision that Git knows here, nor an experiment: give a commit, "
+        f"branch, tag or a name from `dvc exp show`, or fetch it first.{hint}"
+    )
+
+
+def _parse(revision: str, folder: Path) -> str | None:
+    done = _git(
+        folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
+    )
+    return done.stdout.decode().strip() if done.returncode == 0 else None
+
+
+def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    try:
+        return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False)
+    except FileNotFoundError as error:
+        raise UserError("git is not installed, or not on PATH.") from error
+
+
+def _predictions(text: str, name: str) -> dict[str, tuple[str, str]]:
+    rows = csv.reader(io.StringIO(text, newline=""))
+    if next(rows, None) != ["id", "actual", "predicted"]:
+        raise UserError(f"{name}: {PREDICTIONS} must have the columns id, actual, predicted.")
+    found = {}
+    for row in rows:
+        if len(row) != 3 or row[0] in found:
+            fault = "twice" if len(row) == 3 else "in a line that has not three columns"
+            raise UserError(
+                f"{name}: {PREDICTIONS}, line {rows.line_num}: the id {row[:1]} stands there "
+                f"{fault}. Run `dvc repro evaluate`."
+            )
+        found[row[0]] = (row[1], row[2])
+    return found
+
+
+def _json(text: str | None, name: str) -> dict[str, Any]:
+    try:
+        return json.loads(text or "{}")
+    except ValueError as error:
+        raise UserError(f"{name}: a file in metrics/ is no JSON: {error}") from error
+
+
+def _yaml(text: str, where: str) -> dict[str, Any]:
+    try:
+        found = YAML(typ="safe").load(text)
+    except YAMLError as error:
+        raise UserError(f"{where} cannot be read: {error}") from error
+    return found if isinstance(found, dict) else {}
