@@ -70,7 +70,7 @@ def show() -> None:
 def compare(
     base: Annotated[str, typer.Argument(help="commit, branch, tag or experiment")],
     head: Annotated[
-        str | None, typer.Argument(help="likewise  [default: the workspace as it lies]")
+        str | None, typer.Argument(help="likewise; without it, the workspace as it lies")
     ] = None,
     level: Annotated[float, typer.Option(help="of the intervals", min=0.5, max=0.999)] = 0.95,
     fail_if: Annotated[
