@@ -1,6 +1,6 @@
 """How often `ballast compare` errs: pairs of models whose true difference is known.
 
-    python benchmarks/comparison.py     # half an hour on two cores
+    python benchmarks/comparison.py     # most of an hour on two cores
 
 For each problem, many test sets with the same numbers of rows by class are drawn, and both models'
 labels on them; `compare` then sees what it sees of two real revisions. Written to
