@@ -15,8 +15,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from ballast.comparing import compare
-from ballast.pairs import count, scores, sums
+from ballast.comparison.comparing import compare
+from ballast.comparison.pairs import count, scores, sums
 
 ROOT = Path(__file__).parent.parent
 HEADER = """# How often `ballast compare` errs
@@ -146,7 +146,7 @@ def main(
     output: Annotated[Path, typer.Option(help="The file to write.")] = ROOT / "docs/comparison.md",
 ) -> None:
     """Simulate every problem; the file is written when all are done."""
-    from ballast import redrawing
+    from ballast.comparison import redrawing
 
     lines = [HEADER.format(trials=trials)]
     smoothing = redrawing.SMOOTHING

@@ -9,8 +9,9 @@ from closure import ROOT
 from problems import LETTERS, classes_of, one_hot, some_probabilities, some_targets
 from scipy.stats import binomtest, norm
 
-from ballast import comparing, pairs, redrawing, scores
-from ballast.comparing import compare, holm, mcnemar, rows_needed
+from ballast import scores
+from ballast.comparison import comparing, pairs, redrawing
+from ballast.comparison.comparing import compare, holm, mcnemar, rows_needed
 from ballast.rules import Rule
 
 EACH_TASK = pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])

@@ -80,9 +80,9 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="all of it, for programs")] = False,
 ) -> None:
     """Tell whether HEAD is better than BASE, row by row, from what Git has; errors exit with 2."""
-    from ballast.judging import report
-    from ballast.rendering import write
-    from ballast.revisions import read
+    from ballast.comparison.judging import report
+    from ballast.comparison.rendering import write
+    from ballast.comparison.revisions import read
 
     if md and as_json:
         raise typer.BadParameter("choose one of --md and --json.")

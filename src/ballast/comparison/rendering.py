@@ -6,7 +6,7 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.table import Table
 
-from ballast.comparing import HEADLINE, p_text, signed
+from ballast.comparison.comparing import HEADLINE, p_text, signed
 
 # Options of members that are not chosen: so many by name.
 SHOWN = 3

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from ballast import changes, comparing
+from ballast.comparison import changes, comparing
+from ballast.comparison.pairs import SEPARATOR, common, is_multilabel
+from ballast.comparison.revisions import Revision
 from ballast.errors import UserError
-from ballast.pairs import SEPARATOR, common, is_multilabel
-from ballast.revisions import Revision
 
 
 def report(base: Revision, head: Revision, level: float = 0.95) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.sparse import csr_array, vstack
 
-from ballast.pairs import Pairs, scores, sums, tells
+from ballast.comparison.pairs import Pairs, scores, sums, tells
 
 # A quarter of a row in each cell in which one model alone would be right. Without it the interval
 # of rare classes is too narrow: with 12 positives, "95 %" held 91 to 94 %; with it, 94 to 97 %.

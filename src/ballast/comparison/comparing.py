@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest, norm
 
-from ballast.pairs import Pairs, count, scores, sums
-from ballast.redrawing import bootstrap, permutation
+from ballast.comparison.pairs import Pairs, count, scores, sums
+from ballast.comparison.redrawing import bootstrap, permutation
 
 POWER = 0.8
 HEADLINE = ("f1_macro", "balanced_accuracy", "mcc", "accuracy")

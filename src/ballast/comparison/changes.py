@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ballast.comparison.revisions import PREDICTIONS, Revision
 from ballast.params import FAMILIES
-from ballast.revisions import PREDICTIONS, Revision
 
 FOLDERS = {folder: selector for selector, (folder, _) in FAMILIES.items()} | {"datasets": "dataset"}
 # What decides on which rows there are and which of them are test rows.

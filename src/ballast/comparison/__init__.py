@@ -1,0 +1,1 @@
+"""Two revisions held against each other, row by row: `ballast compare`."""
