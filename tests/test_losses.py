@@ -17,9 +17,10 @@ from scipy.optimize import minimize
 from scipy.special import expit, log_expit, log_softmax, logit, softmax
 from sklearn.metrics import f1_score
 
-from ballast import balancing, costs, likelihood, params
+from ballast import balancing, costs, params
 from ballast.classes import Classes
 from ballast.errors import UserError
+from ballast.losses import _likelihood as likelihood
 from ballast.losses import (
     asymmetric,
     auc_margin,

@@ -13,9 +13,9 @@ from sklearn.linear_model import LogisticRegression
 from ballast import params
 from ballast.drawing import Rows
 from ballast.errors import UserError
-from ballast.interpolation import follow
 from ballast.plans import Plan
 from ballast.samplers import none, random_over, random_under
+from ballast.samplers._interpolation import follow
 
 MEMBERS = params.members("samplers")
 ROWS_ONCE = ["random_over", "random_under"]

@@ -8,8 +8,8 @@ from test_samplers import rows_of
 from ballast import params
 from ballast.drawing import Rows
 from ballast.errors import UserError
-from ballast.labelsets import rare_labels
 from ballast.samplers import ml_ros, mlsmote
+from ballast.samplers._labelsets import rare_labels
 
 MODULES = [ml_ros, mlsmote]
 

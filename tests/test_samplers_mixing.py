@@ -7,8 +7,8 @@ from test_samplers import rows_of
 
 from ballast import params
 from ballast.errors import UserError
-from ballast.mixing import pairs
 from ballast.samplers import mixup, remix
+from ballast.samplers._mixing import pairs
 
 
 def plan_of(module, targets, seed=0, **options):

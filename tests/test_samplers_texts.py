@@ -7,8 +7,8 @@ from test_samplers import rows_of
 
 from ballast import demo, params
 from ballast.errors import UserError
-from ballast.rewording import NearWords, Rewording
 from ballast.samplers import eda
+from ballast.samplers._rewording import NearWords, Rewording
 
 CITIES = [
     "Lyon",

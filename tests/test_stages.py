@@ -28,7 +28,7 @@ def test_code_dependencies_are_the_import_closure(name):
     stage = PIPELINE[name]
     fixed = {ROOT / dep for dep in stage["deps"] if dep.endswith(".py") and "${" not in dep}
     needed = closure(SOURCE / f"{name}.py", *families(stage))
-    assert fixed == needed - {file for file in families(stage) if file.stem != "__init__"}
+    assert fixed == needed - {file for file in families(stage) if not file.stem.startswith("_")}
 
 
 @pytest.mark.parametrize("name", ORDER)

@@ -85,7 +85,7 @@ def load(path: Path = Path("params.yaml")) -> dict[str, Any]:
 def members(folder: str) -> list[str]:
     """Return the names of a family's members: its files, sorted."""
     files = (Path(__file__).parent / folder).glob("*.py")
-    return sorted(file.stem for file in files if file.stem != "__init__")
+    return sorted(file.stem for file in files if not file.stem.startswith("_"))
 
 
 def select(params: dict[str, Any], selector: str) -> tuple[ModuleType, dict[str, Any]]:

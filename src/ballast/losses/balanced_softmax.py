@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from ballast.classes import Classes
-from ballast.likelihood import log_true
+from ballast.losses._likelihood import log_true
 
 
 def loss(labels: keras.KerasTensor, logits: keras.KerasTensor, classes: Classes):

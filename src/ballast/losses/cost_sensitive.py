@@ -6,7 +6,7 @@ from keras import ops
 from ballast.classes import Classes
 from ballast.costs import Costs, cost_matrix
 from ballast.errors import UserError
-from ballast.likelihood import log_true
+from ballast.losses._likelihood import log_true
 
 
 def loss(

@@ -10,7 +10,7 @@ from pydantic import Field
 from ballast.classes import Classes
 from ballast.costs import Costs, cost_matrix
 from ballast.errors import UserError
-from ballast.likelihood import log_true
+from ballast.losses._likelihood import log_true
 
 PLACE = "losses.expected_cost.costs"
 

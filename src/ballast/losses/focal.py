@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ballast.classes import Classes
 from ballast.ledger import log_shares
-from ballast.likelihood import log_true
+from ballast.losses._likelihood import log_true
 
 
 def loss(

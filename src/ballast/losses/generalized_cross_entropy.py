@@ -8,7 +8,7 @@ from keras import ops
 from pydantic import Field
 
 from ballast.classes import Classes
-from ballast.likelihood import log_true
+from ballast.losses._likelihood import log_true
 
 
 def loss(

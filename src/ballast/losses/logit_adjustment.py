@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ballast.balancing import log_prior
 from ballast.classes import Classes
-from ballast.likelihood import log_true
+from ballast.losses._likelihood import log_true
 
 
 def loss(

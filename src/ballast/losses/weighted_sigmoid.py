@@ -10,7 +10,7 @@ from pydantic import Field
 from ballast.balancing import clipped_weights
 from ballast.classes import Classes
 from ballast.errors import UserError
-from ballast.likelihood import log_true
+from ballast.losses._likelihood import log_true
 
 
 def loss(

@@ -7,8 +7,8 @@ from pydantic import Field
 
 from ballast.classes import Classes
 from ballast.drawing import Rows, labels_of_one
-from ballast.interpolation import Recipes, grow, nearest, strangers
 from ballast.plans import Plan
+from ballast.samplers._interpolation import Recipes, grow, nearest, strangers
 
 BENDS = (
     "New rows gather where other classes surround a class: p(class | x) grows there, far more than "

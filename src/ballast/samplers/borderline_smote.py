@@ -7,8 +7,8 @@ from pydantic import Field
 
 from ballast.classes import Classes
 from ballast.drawing import Rows, labels_of_one
-from ballast.interpolation import Recipes, between, grow, strangers
 from ballast.plans import Plan
+from ballast.samplers._interpolation import Recipes, between, grow, strangers
 
 BENDS = (
     "New rows crowd the border: p(class | x) of the small classes grows there, far more than "

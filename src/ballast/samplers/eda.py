@@ -10,7 +10,7 @@ from ballast.drawing import Rows, labels_of_one
 from ballast.errors import UserError
 from ballast.plans import Plan
 from ballast.progress import track
-from ballast.rewording import NearWords, Rewording
+from ballast.samplers._rewording import NearWords, Rewording
 
 REWORDED = "new texts of the smaller classes are rows with some words changed, as nobody wrote them"
 

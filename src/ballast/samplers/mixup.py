@@ -7,8 +7,8 @@ from pydantic import Field
 
 from ballast.classes import Classes
 from ballast.drawing import Rows
-from ballast.mixing import pairs
 from ballast.plans import Plan
+from ballast.samplers._mixing import pairs
 
 BETWEEN = "inputs lie between two rows, also of two classes, and carry the labels of both"
 

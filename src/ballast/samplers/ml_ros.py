@@ -7,8 +7,8 @@ from pydantic import Field
 
 from ballast.classes import Classes
 from ballast.drawing import Rows
-from ballast.labelsets import rare_labels
 from ballast.plans import Plan, repeat
+from ballast.samplers._labelsets import rare_labels
 
 ALONG = "a row repeated for a rare label brings its other labels along, more often than they occur"
 

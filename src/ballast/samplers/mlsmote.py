@@ -8,8 +8,8 @@ from sklearn.neighbors import NearestNeighbors
 
 from ballast.classes import Classes
 from ballast.drawing import Rows
-from ballast.labelsets import rare_labels
 from ballast.plans import Plan
+from ballast.samplers._labelsets import rare_labels
 
 BETWEEN = "new rows lie between rows with a rare label and carry the labels that most of those have"
 

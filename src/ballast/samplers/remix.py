@@ -7,8 +7,8 @@ from pydantic import Field
 
 from ballast.classes import Classes
 from ballast.drawing import Rows, labels_of_one
-from ballast.mixing import pairs
 from ballast.plans import Plan
+from ballast.samplers._mixing import pairs
 
 TOWARDS = (
     "inputs lie between two rows, also of two classes, and those between a large and a small class "

@@ -6,8 +6,8 @@ from pydantic import Field
 
 from ballast.classes import Classes
 from ballast.drawing import Rows, labels_of_one
-from ballast.interpolation import smote
 from ballast.plans import Plan
+from ballast.samplers._interpolation import smote
 
 BENDS = (
     "New rows fill the space between rows of a class: p(class | x) grows there, also where rows of "

@@ -7,8 +7,8 @@ from pydantic import Field
 
 from ballast.classes import Classes
 from ballast.drawing import Rows, labels_of_one
-from ballast.interpolation import clean, smote
 from ballast.plans import Plan
+from ballast.samplers._interpolation import clean, smote
 
 BENDS = (
     "New rows fill the space between rows of a class, and rows that touch another class are left "

@@ -9,8 +9,8 @@ from sklearn.svm import SVC
 
 from ballast.classes import Classes
 from ballast.drawing import Rows, labels_of_one
-from ballast.interpolation import Recipes, between, grow, strangers
 from ballast.plans import Plan
+from ballast.samplers._interpolation import Recipes, between, grow, strangers
 
 BENDS = (
     "New rows crowd the border and reach beyond the rows of the small classes: p(class | x) grows "
