@@ -1,8 +1,9 @@
 """Stage 6, evaluate: choose the decision rule on validation rows, judge it on test rows.
 
 Run by `dvc repro evaluate`. Works from the scores, without the network. Writes calibration and
-rule to `models/decision.json` and to `metrics/`: the headline (`metrics.json`), the scores by class
-(`per_class.json`), the predictions by row id, and what the plots draw.
+rule to `models/decision.json` and to `metrics/`: the headline (`metrics.json`), that of classifiers
+that know nothing (`baselines.json`), the scores by class (`per_class.json`), the predictions by row
+id, and what the plots draw.
 """
 
 from pathlib import Path
@@ -81,6 +82,7 @@ def main() -> None:
     kept = {"calibration": calibration, **found.rule.to_json()}
     storage.write_json(Path("models/decision.json"), kept)
     storage.write_json(METRICS / "metrics.json", found.headline)
+    storage.write_json(METRICS / "baselines.json", found.baselines)
     storage.write_json(METRICS / "per_class.json", found.per_class)
     write_plots(found, test, classes)
     ids = np.array(split["id"].to_pylist())[parts == "test"].tolist()

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from problems import classes_of, one_hot, some_probabilities, some_targets
 from scipy.stats import binomtest
 
-from ballast import params
-from ballast.cuts import gaps, rows_needed, wilson_low
+from ballast import intervals, params
+from ballast.cuts import gaps, rows_needed
 from ballast.decisions import min_precision, min_recall
 from ballast.errors import UserError
 
@@ -28,15 +28,6 @@ def binary(scores: np.ndarray) -> np.ndarray:
     return np.stack([1 - scores, scores], axis=1)
 
 
-@pytest.mark.parametrize("level", [0.5, 0.9, 0.95])
-def test_the_bound_is_that_of_scipy(level):
-    for rows in (1, 2, 7, 40, 1000):
-        for hits in {0, 1, rows // 2, rows - 1, rows}:
-            found = wilson_low(np.array([hits]), np.array([rows]), level)[0]
-            assert found == pytest.approx(wilson(hits, rows, level), abs=1e-12)
-    assert wilson_low(np.array([0]), np.array([0]), level)[0] == 0
-
-
 @settings(deadline=None, max_examples=200, derandomize=True)
 @given(rows=st.integers(1, 60), data=st.data(), target=st.floats(0.05, 0.95))
 def test_rows_needed_is_the_least_number_that_will_do(rows, data, target):
@@ -44,10 +35,10 @@ def test_rows_needed_is_the_least_number_that_will_do(rows, data, target):
     needed = rows_needed(share, target, 0.95)
     if needed is None:
         assert share <= target
-        assert wilson_low(np.array([share * 1e9]), np.array([1e9]), 0.95)[0] < target
+        assert intervals.wilson(share * 1e9, 1e9, 0.95)[0] < target
     elif needed < 1e6:
-        at, before = (wilson_low(np.array([share * n]), np.array([n]), 0.95)[0] for n in
-                      (needed, max(needed - 1, 1)))  # fmt: skip
+        counts = np.array([needed, max(needed - 1, 1)])
+        at, before = intervals.wilson(share * counts, counts, 0.95)[0]
         assert at >= target - 1e-9
         assert before <= target + 1e-9 or needed == 1
 

@@ -1,13 +1,17 @@
-"""The rule is chosen on validation rows; what is undone is undone only when asked for."""
+"""The rule is chosen on validation rows; what is undone is undone only when asked for.
+
+And every number comes with its bounds.
+"""
 
 import json
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
 from problems import ROOT, classes_of, one_hot
 
-from ballast import calibration, ledger, params
+from ballast import calibration, intervals, ledger, params, scores
 from ballast.decisions import argmax, logit_adjustment, max_f1
 from ballast.errors import UserError
 from ballast.evaluation import Scored, evaluate
@@ -53,10 +57,57 @@ def test_the_rule_depends_on_validation_rows_alone():
     np.testing.assert_array_equal(here.probabilities, there.probabilities)
 
 
-def test_bounds_stand_around_the_point():
+def test_each_headline_number_is_followed_by_its_bounds():
     found = run().headline
-    assert found["f1_macro_low"] <= found["f1_macro"] <= found["f1_macro_high"]
-    assert list(found)[:3] == ["f1_macro", "f1_macro_low", "f1_macro_high"]
+    names = get_args(scores.Headline)
+    assert list(found) == [f"{name}{end}" for name in names for end in ("", "_low", "_high")]
+    for name in names:
+        assert found[f"{name}_low"] <= found[name] <= found[f"{name}_high"]
+    assert len(json.dumps(found, allow_nan=False)) > 0
+
+
+def test_bounds_of_each_class_are_wilsons():
+    found = run().per_class
+    names = [
+        f"{name}{end}" for name in ("f1", "recall", "precision") for end in ("", "_low", "_high")
+    ]
+    assert list(found) == [*names, "support", "predicted"]
+    for c in "ab":
+        hits = round(found["recall"][c] * found["support"][c])
+        low, high = intervals.wilson(hits, found["support"][c], 0.95)
+        assert found["recall_low"][c] == pytest.approx(float(low))
+        assert found["recall_high"][c] == pytest.approx(float(high))
+        for name in ("f1", "precision"):
+            low, high = found[f"{name}_low"][c], found[f"{name}_high"][c]
+            assert 0 <= low <= found[name][c] <= high <= 1
+            assert high - low > 0.05
+
+
+def test_options_of_the_intervals_reach_them():
+    headlines = [
+        run(**options).headline
+        for options in ({}, {"interval": "bca"}, {"interval": "percentile"}, {"level": 0.5})
+    ]
+    lows = [(found["f1_macro_low"], found["log_loss_low"]) for found in headlines]
+    assert len(set(lows)) == 4
+    # What has no Wilson interval of its own is BCa's.
+    assert lows[0][0] != lows[1][0]
+    assert lows[0][1] == lows[1][1]
+    assert run(stratified=True).headline["log_loss_low"] != lows[0][1]
+
+
+def test_rows_of_several_labels_are_not_stratified():
+    classes = replace(CLASSES, multilabel=True)
+    with pytest.raises(UserError, match=r"evaluation\.stratified"):
+        evaluate(scored(0), scored(1), classes, BOOK, argmax, {}, False, 0, stratified=True)
+
+
+def test_baselines_are_scored_beside():
+    found = run()
+    assert set(found.baselines) == {"always_majority", "prior_random"}
+    for baseline in found.baselines.values():
+        assert tuple(baseline) == get_args(scores.Headline)
+        assert baseline["roc_auc"] == 0.5
 
 
 @pytest.mark.parametrize("name", params.members("decisions"))

@@ -1,92 +1,178 @@
-"""The interval of macro-F1: the plain bootstrap of rows, only from counts."""
+"""Intervals: SciPy's own ends, and how often they hold the true value."""
+
+import importlib.util
+import sys
 
 import numpy as np
 import pytest
-from problems import classes_of, one_hot, some_probabilities, some_targets
-from sklearn.metrics import f1_score
+from problems import ROOT
+from scipy import stats
 
-from ballast.intervals import f1_macro
-from ballast.rules import Rule
+from ballast.intervals import Plan, acceleration, delta, ends, recovered, wilson, wilson_f1
 
-EACH_TASK = pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
-
-
-def some_problem(multilabel: bool, rows: int = 150, count: int = 3):
-    rng = np.random.default_rng(8)
-    targets = some_targets(rng, rows, count, multilabel)
-    p = some_probabilities(rng, targets, multilabel)
-    predicted = Rule(np.zeros(count), multilabel).predict(p)
-    return targets, predicted, classes_of(targets, multilabel)
+LEVELS = pytest.mark.parametrize("level", [0.5, 0.9, 0.95])
 
 
-@EACH_TASK
-def test_the_point_lies_inside_and_wider_levels_hold_narrower_ones(multilabel):
-    targets, predicted, classes = some_problem(multilabel)
-    point = f1_score(targets, predicted, average="macro")
-    ends = [f1_macro(targets, predicted, classes, 0, 1000, level) for level in (0.5, 0.9, 0.99)]
-    for low, high in ends[1:]:
-        assert 0 <= low < point < high <= 1
-    assert ends[2][0] < ends[1][0] < ends[0][0] < ends[0][1] < ends[1][1] < ends[2][1]
+@pytest.fixture(scope="module")
+def simulation():
+    """The benchmark of coverage: its problems, and its trials."""
+    spec = importlib.util.spec_from_file_location("simulation", ROOT / "benchmarks/coverage.py")
+    module = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        # A dataclass looks its module up.
+        patch.setitem(sys.modules, "simulation", module)
+        spec.loader.exec_module(module)
+    return module
 
 
-@EACH_TASK
-def test_same_seed_same_interval(multilabel):
-    targets, predicted, classes = some_problem(multilabel)
-    found = [f1_macro(targets, predicted, classes, seed, 300, 0.9) for seed in (0, 0, 1)]
-    assert found[0] == found[1] != found[2]
-    assert all(type(end) is float for end in found[0])
+@LEVELS
+def test_wilson_is_scipys(level):
+    pairs = [(k, n) for n in (1, 2, 7, 40, 1000) for k in {0, 1, n // 2, n - 1, n}]
+    successes, trials = np.array(pairs).T
+    low, high = wilson(successes, trials, level)
+    for (k, n), *found in zip(pairs, low, high, strict=True):
+        expected = stats.binomtest(int(k), int(n)).proportion_ci(level, method="wilson")
+        assert found == pytest.approx(list(expected), abs=1e-12)
 
 
-@EACH_TASK
-def test_the_order_of_the_rows_makes_no_difference(multilabel):
-    targets, predicted, classes = some_problem(multilabel)
-    found = f1_macro(targets, predicted, classes, 0, 300, 0.9)
-    assert f1_macro(targets[::-1], predicted[::-1], classes, 0, 300, 0.9) == found
+def test_wilson_of_the_dozen():
+    low, high = wilson(np.array([9, 12, 0, 0]), np.array([12, 12, 12, 0]), 0.95)
+    np.testing.assert_allclose(low, [0.468, 0.757, 0, 0], atol=1e-3)
+    np.testing.assert_allclose(high, [0.911, 1, 0.243, 1], atol=1e-3)
+    # To the digit: nothing lies outside of what is possible.
+    assert high[1] == 1
+    assert low[2] == 0
 
 
-@EACH_TASK
-def test_counts_give_the_interval_that_drawing_rows_gives(multilabel):
-    targets, predicted, classes = some_problem(multilabel)
-    rng = np.random.default_rng(3)
-    values = []
-    for _ in range(4000):
-        drawn = rng.integers(0, len(targets), len(targets))
-        true, found = targets[drawn].astype(int), predicted[drawn].astype(int)
-        hits = (true & found).sum(axis=0)
-        values.append((2 * hits / np.maximum((true + found).sum(axis=0), 1)).mean())
-    expected = np.quantile(values, [0.05, 0.95])
-    # The standard error of a 5% quantile of 4000 draws is about .03 of a standard deviation.
-    bound = 0.2 * np.std(values)
-    np.testing.assert_allclose(
-        f1_macro(targets, predicted, classes, 0, 4000, 0.9), expected, atol=bound
+@LEVELS
+def test_the_interval_of_f1_is_that_of_a_share(level):
+    """Of 9 found of 12, with 3 false alarms: 9 of 15 rows in question; F1 = 18 / 24."""
+    low, high = wilson_f1(9, 12, 12, level)
+    share = wilson(9, 15, level)
+    assert low / (2 - low) == pytest.approx(float(share[0]))
+    assert high / (2 - high) == pytest.approx(float(share[1]))
+    assert low < 18 / 24 < high
+    assert wilson_f1(0, 0, 0, level) == (0, 1)
+    assert wilson_f1(12, 12, 12, level)[1] == 1
+
+
+def skewed(rows: int = 40) -> np.ndarray:
+    return np.random.default_rng(5).lognormal(size=rows)
+
+
+def bootstrap_of_mean(kind: str, seed: int, replicates: int = 20_000):
+    rows = skewed()
+    drawn = np.random.default_rng(seed).integers(len(rows), size=(replicates, len(rows)))
+    points, influence = rows.mean(keepdims=True), (rows - rows.mean())[:, None]
+    plan = Plan(kind, False, replicates, 0.9, seed)
+    found = ends(points, rows[drawn].mean(axis=1)[:, None], acceleration(influence), plan)
+    return [float(end[0]) for end in found]
+
+
+@pytest.mark.parametrize("kind", ["percentile", "bca"])
+def test_ends_are_scipys(kind):
+    rows = skewed()
+    expected = stats.bootstrap(
+        (rows,),
+        np.mean,
+        confidence_level=0.9,
+        n_resamples=20_000,
+        method="BCa" if kind == "bca" else "percentile",
+        rng=np.random.default_rng(1),
     )
+    # The standard error of a 5 % or 95 % quantile is 2 p.c. of a standard error at 20,000 draws.
+    bound = 4 * 0.02 * expected.standard_error
+    found = bootstrap_of_mean(kind, 0)
+    assert found == pytest.approx(list(expected.confidence_interval), abs=bound)
 
 
-@EACH_TASK
-@pytest.mark.parametrize("replicates", [100, 199, 200, 201, 399])
-def test_any_number_of_replicates_is_drawn(multilabel, replicates):
-    targets, predicted, classes = some_problem(multilabel)
-    low, high = f1_macro(targets, predicted, classes, 0, replicates, 0.95)
-    assert 0 <= low < high <= 1
+def test_bca_of_skewed_rows_lies_to_the_right_of_percentile():
+    percentile, bca = bootstrap_of_mean("percentile", 0), bootstrap_of_mean("bca", 0)
+    assert bca[0] > percentile[0]
+    assert bca[1] > percentile[1]
 
 
-@EACH_TASK
-def test_perfect_rows_have_nothing_to_doubt_and_hopeless_ones_neither(multilabel):
-    targets = one_hot([0, 1] * 30, 2)
-    classes = classes_of(targets, multilabel)
-    assert f1_macro(targets, targets, classes, 0, 200, 0.95) == (1, 1)
-    assert f1_macro(targets, 1 - targets, classes, 0, 200, 0.95) == (0, 0)
+def test_acceleration_counts_equal_rows_as_often_as_they_are():
+    rng = np.random.default_rng(0)
+    u, times = rng.normal(size=(6, 3)) ** 3, rng.integers(1, 5, 6)
+    together = acceleration(u, times[:, None])
+    np.testing.assert_allclose(together, acceleration(np.repeat(u, times, axis=0)))
+    np.testing.assert_allclose(together, acceleration(u * 1e-120, times[:, None]))
+    np.testing.assert_array_equal(acceleration(np.zeros((4, 2))), [0, 0])
 
 
-def test_a_class_without_rows_counts_with_0():
-    targets = one_hot([0, 1] * 30, 3)
-    assert f1_macro(targets, targets, classes_of(targets), 0, 200, 0.95) == (
-        pytest.approx((2 / 3, 2 / 3))
+@pytest.mark.parametrize("kind", ["percentile", "bca"])
+def test_ends_hold_the_point_and_equal_replicates_have_one_end(kind):
+    plan = Plan(kind, False, 100, 0.95, 0)
+    points = np.array([0.5, 0.0, 2.0])
+    replicates = np.stack([np.full(100, 0.5), *np.random.default_rng(0).random((2, 100))], axis=1)
+    low, high = ends(points, replicates, np.array([0.0, 0.3, -0.9]), plan)
+    assert low[0] == high[0] == 0.5
+    assert low[1] == 0
+    assert high[2] == 2
+    assert (low <= high).all()
+
+
+def test_delta_of_a_mean_is_the_normal_interval():
+    rows = skewed()
+    influence = (rows - rows.mean())[:, None] / len(rows)
+    low, high = delta(rows.mean(keepdims=True), influence, Plan("bca", False, 100, 0.95, 0))
+    half = stats.norm.ppf(0.975) * rows.std() / np.sqrt(len(rows))
+    assert (low[0], high[0]) == pytest.approx((rows.mean() - half, rows.mean() + half))
+
+
+def test_terms_that_go_together_add_and_those_that_do_not_add_in_squares():
+    points, bounds = np.array([0.5, 0.5]), (np.array([0.2, 0.1]), np.array([0.8, 0.9]))
+    alike, apart = np.array([[1.0, 2.0], [-1, -2]]), np.array([[1.0, 0], [0, 1], [-1, 0], [0, -1]])
+    assert recovered(points, bounds, alike, np.ones(2)) == pytest.approx((0.3, 1.7))
+    assert recovered(points, bounds, apart, np.ones(4)) == pytest.approx((0.5, 1.5))
+
+
+# How often they hold the true value. Of 2,000 trials, the standard error is half a point.
+
+
+@pytest.mark.parametrize("positives", [12, 50, 500])
+def test_wilson_holds_the_recall_as_often_as_it_says(positives, simulation):
+    """Exactly, by the binomial, on average over recalls.
+
+    A single recall can do no better than its steps: 12 positives know only 13 recalls.
+    """
+    recalls = np.arange(0.5, 0.9901, 0.01)
+    found = [simulation.recall_coverage(recall, positives) for recall in recalls]
+    assert np.mean(found) == pytest.approx(0.95, abs=0.015)
+    assert min(found) > 0.88
+
+
+@pytest.mark.parametrize(
+    ("name", "positives"),
+    [
+        ("2 classes, recall .8", 12),
+        ("2 classes, recall .9", 12),
+        ("4 classes", 12),
+        ("2 classes, recall .9", 50),
+        ("4 classes", 500),
+    ],
+)
+def test_macro_f1_from_wilson_is_held_as_often_as_it_says(name, positives, simulation):
+    found = simulation.coverage_of_counts(
+        simulation.PROBLEMS[name], positives, False, 2000, {"wilson": ("wilson", False)}, 0
     )
+    assert found["f1_macro", "wilson"] == pytest.approx(0.95, abs=0.015)
+    # No less for the others; a bit more with a dozen positives.
+    assert 0.935 < found["f1 of the rarest", "wilson"] < 0.98
+    assert 0.935 < found["balanced_accuracy", "wilson"] < 0.99
 
 
-def test_few_rows_are_told_less_about():
-    targets, predicted, classes = some_problem(False, rows=400)
-    wide = f1_macro(targets[:40], predicted[:40], classes, 0, 1000, 0.9)
-    narrow = f1_macro(targets, predicted, classes, 0, 1000, 0.9)
-    assert narrow[1] - narrow[0] < (wide[1] - wide[0]) / 2
+def test_bca_holds_macro_f1_more_often_than_percentile_unless_positives_are_few(simulation):
+    methods = {kind: (kind, False) for kind in ("bca", "percentile")}
+    many, few = (
+        simulation.coverage_of_counts(
+            simulation.PROBLEMS["2 classes, recall .9"], positives, False, 500, methods, 500
+        )
+        for positives in (50, 12)
+    )
+    assert many["f1_macro", "bca"] == pytest.approx(0.95, abs=0.03)
+    assert many["f1_macro", "bca"] >= many["f1_macro", "percentile"]
+    # Where a dozen rows show no mistake, replicates have none either: that is why `wilson` is the
+    # default.
+    assert max(few["f1_macro", kind] for kind in methods) < 0.935

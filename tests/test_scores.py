@@ -31,7 +31,8 @@ def some_problem(count: int, multilabel: bool, positive: int | None, seed: int =
 def test_headline_is_scikit_learns(count, multilabel, positive, seed):
     targets, predicted, p, classes = some_problem(count, multilabel, positive, seed)
     found = scores.headline(targets, predicted, p, classes)
-    assert tuple(found) == get_args(scores.Headline)
+    extra = scores.OF_LABELS if multilabel else ()
+    assert tuple(found) == (*get_args(scores.Headline), *extra)
     assert all(type(value) is float for value in found.values())
 
     columns = range(count) if positive is None else [positive]
@@ -53,6 +54,10 @@ def test_headline_is_scikit_learns(count, multilabel, positive, seed):
         expected["log_loss"] = np.mean(
             [metrics.log_loss(targets[:, c], p[:, c]) for c in range(count)]
         )
+        for average in ("micro", "samples"):
+            expected[f"f1_{average}"] = metrics.f1_score(
+                targets, predicted, average=average, zero_division=1
+            )
     else:
         truth, guess = targets.argmax(axis=1), predicted.argmax(axis=1)
         expected["mcc"] = metrics.matthews_corrcoef(truth, guess)
@@ -72,6 +77,7 @@ def test_scores_of_each_class_are_scikit_learns(count, multilabel, positive):
         assert found["recall"][name] == pytest.approx(metrics.recall_score(*pair), **EXACT)
         assert found["precision"][name] == pytest.approx(metrics.precision_score(*pair), **EXACT)
         assert found["support"][name] == targets[:, c].sum()
+        assert found["predicted"][name] == predicted[:, c].sum()
 
 
 @TASKS

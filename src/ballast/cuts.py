@@ -8,6 +8,7 @@ import numpy as np
 
 from ballast.classes import Classes
 from ballast.errors import UserError
+from ballast.intervals import wilson
 from ballast.rules import Rule, log_scores
 
 # Two thresholds nearer to each other than this count as one: rounding could move a row across.
@@ -29,18 +30,6 @@ def gaps(thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     low = np.concatenate([[thresholds[0] - 2], thresholds])
     high = np.concatenate([thresholds, [thresholds[-1] + 2]])
     return np.where((low < 0) & (high > 0), 0.0, (low + high) / 2), high - low > GAP
-
-
-def wilson_low(hits: np.ndarray, rows: np.ndarray, level: float) -> np.ndarray:
-    """Return the lower end of the two-sided Wilson interval of a share; 0 of 0 rows gives 0.
-
-    (p + z^2/2n - z sqrt(p (1-p)/n + z^2/4n^2)) / (1 + z^2/n) (Wilson 1927).
-    """
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    n = np.maximum(rows, 1)
-    p = hits / n
-    centre, half = p + z**2 / (2 * n), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    return np.where(hits > 0, (centre - half) / (1 + z**2 / n), 0.0)
 
 
 def rows_needed(share: float, target: float, level: float) -> int | None:
@@ -116,7 +105,7 @@ def _cut(
         return 0.0, "no validation row has it"
     given, support = np.arange(len(hits)), np.full(len(hits), hits[-1])
     rows, others = (support, given) if of == "recall" else (given, support)
-    bound = np.where(can, wilson_low(hits, rows, level), -1.0)
+    bound = np.where(can, wilson(hits, rows, level)[0], -1.0)
     feasible = bound.max() >= target
     allowed = np.flatnonzero(bound >= target if feasible else bound == bound.max())
     # The best of the other; then the safest; then the nearest to no offset at all.

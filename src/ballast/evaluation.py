@@ -7,10 +7,12 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
+from ballast import baselines, bootstrap, ledger, scores
 from ballast import calibration as maps
-from ballast import intervals, ledger, scores
 from ballast.calibration import Calibration
 from ballast.classes import Classes
+from ballast.errors import UserError
+from ballast.intervals import Kind, Plan, wilson, wilson_f1
 from ballast.rules import Rule
 
 
@@ -33,13 +35,15 @@ class Scored:
 class Evaluation:
     """What is known of the test rows; their arrays have shape (rows, classes).
 
-    `calibration` and `rule`, one after the other, are what prediction needs.
+    `calibration` and `rule`, one after the other, are what prediction needs. `baselines` are the
+    headline scores of classifiers that know nothing of a row.
     """
 
     calibration: Calibration | None
     rule: Rule
     headline: dict[str, float]
     per_class: dict[str, dict[str, float]]
+    baselines: dict[str, dict[str, float]]
     predicted: np.ndarray
     probabilities: np.ndarray
 
@@ -56,6 +60,8 @@ def evaluate(
     *,
     correct: bool = True,
     calibration: Literal["auto", "none", "temperature", "sigmoid", "isotonic"] = "auto",
+    interval: Kind = "wilson",
+    stratified: bool = False,
     replicates: Annotated[int, Field(ge=100)] = 2000,
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95,
 ) -> Evaluation:
@@ -76,12 +82,23 @@ def evaluate(
         calibration: map, fitted on the validation rows, that makes probabilities of what is left
             after that; `auto` is `sigmoid` where `correct` cannot undo all by itself, as the ledger
             says under `bends`, else none.
-        replicates: bootstrap draws for the interval of macro-F1.
-        level: share of them inside the interval.
+        interval: how intervals are found: `bca` or `percentile` bootstrap (`intervals.ends`), or
+            `wilson`: macro-F1 and balanced accuracy from the classes' Wilson intervals, which hold
+            what they should with a dozen rows of a class as well, and all else by `bca`.
+        stratified: draw as many rows of each true class as there are: the class shares of the test
+            rows are then certain, and not one more thing that could have come out otherwise.
+        replicates: bootstrap draws; fewer where the rows are very many, see `bootstrap`.
+        level: share of the cases in which such an interval holds the true value.
 
     Raises:
-        UserError: training has corrected the prior, and so does the decision.
+        UserError: training has corrected the prior, and so does the decision; or rows with several
+            labels are to be stratified.
     """
+    if stratified and classes.multilabel:
+        raise UserError(
+            "params.yaml: evaluation.stratified: rows with several labels have no one true class "
+            "to be drawn within. Set it to false."
+        )
     if calibration == "auto":
         calibration = "sigmoid" if correct and book.get("bends") else "none"
 
@@ -105,13 +122,42 @@ def evaluate(
     probabilities = likely(test)
     predicted = rule.predict(probabilities)
     found = scores.headline(test.targets, predicted, probabilities, classes)
-    low, high = intervals.f1_macro(test.targets, predicted, classes, seed, replicates, level)
-    headline = {"f1_macro": found.pop("f1_macro"), "f1_macro_low": low, "f1_macro_high": high}
+    plan = Plan(interval, stratified, replicates, level, seed)
+    bounds = bootstrap.headline(test.targets, predicted, probabilities, classes, plan)
     return Evaluation(
         fitted,
         rule,
-        headline | found,
-        scores.per_class(test.targets, predicted, classes),
+        bounded(found, bounds),
+        bounded_per_class(test.targets, predicted, classes, level),
+        baselines.scores_of(test.targets, classes),
         predicted,
         probabilities,
     )
+
+
+def bounded_per_class(
+    targets: np.ndarray, predicted: np.ndarray, classes: Classes, level: float
+) -> dict[str, dict[str, float]]:
+    """Return `scores.per_class` with the Wilson bounds of each share after it."""
+    found = scores.per_class(targets, predicted, classes)
+    hits, support, given = scores.tally(targets, predicted)
+    bounds = {
+        "f1": wilson_f1(hits, support, given, level),
+        "recall": wilson(hits, support, level),
+        "precision": wilson(hits, given, level),
+    }
+    named = {
+        name: [dict(zip(classes.names, end.tolist(), strict=True)) for end in pair]
+        for name, pair in bounds.items()
+    }
+    return bounded(found, named)
+
+
+def bounded(found: dict[str, Any], bounds: dict[str, Any]) -> dict[str, Any]:
+    """Return the scores, each with its `_low` and `_high` right after it where it has these."""
+    merged = {}
+    for name, value in found.items():
+        merged[name] = value
+        if name in bounds:
+            merged[f"{name}_low"], merged[f"{name}_high"] = bounds[name]
+    return merged
