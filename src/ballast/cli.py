@@ -62,7 +62,7 @@ def check() -> None:
 
 @app.command()
 def show() -> None:
-    """Show the headline and the scores by class of the last run."""
+    """Show the headline and the scores by class of the last run, with their intervals."""
     run(_show)
 
 
@@ -99,17 +99,27 @@ def compare(
 
 def _show() -> None:
     headline = read_json(Path("metrics/metrics.json"))
+    baselines = read_json(Path("metrics/baselines.json"))
     per_class = read_json(Path("metrics/per_class.json"))
     console = Console()
-    low, high = headline.pop("f1_macro_low"), headline.pop("f1_macro_high")
-    table = Table("headline", "test", title="test rows")
+    table = Table("headline", "test rows", *(name.replace("_", " ") for name in baselines))
     for name, value in headline.items():
-        bounds = f" ({low:.3f} to {high:.3f})" if name == "f1_macro" else ""
-        table.add_row(name, f"{value:.3f}{bounds}")
+        if name.endswith(("_low", "_high")):
+            continue
+        low, high = headline[f"{name}_low"], headline[f"{name}_high"]
+        trivial = (f"{baseline[name]:.3f}" for baseline in baselines.values())
+        table.add_row(name, f"{value:.3f} ({low:.3f} to {high:.3f})", *trivial)
     console.print(table)
-    table = Table("class", *per_class)
-    support = per_class["support"]
+
+    table = Table("class")
+    for title in ("rows", "given", "f1", "recall", "precision"):
+        table.add_column(title, no_wrap=True)
+    support, given = per_class["support"], per_class["predicted"]
     for name in sorted(support, key=support.get, reverse=True):
-        values = (f"{per_class[score][name]:.3f}" for score in per_class if score != "support")
-        table.add_row(name, *values, str(support[name]))
+        cells = []
+        for score in ("f1", "recall", "precision"):
+            values = [per_class[score + end][name] for end in ("", "_low", "_high")]
+            value, low, high = (f"{value:.2f}".removeprefix("0") for value in values)
+            cells.append(f"{value} {low}-{high}")
+        table.add_row(name, str(support[name]), str(given[name]), *cells)
     console.print(table)
