@@ -1,7 +1,7 @@
 """How often the intervals hold the true value, on classifiers whose truth is known.
 
-Run by `PYTHONPATH=src python benchmarks/coverage.py`, in about ten minutes on one core; it writes
-`docs/coverage.md`. Each trial draws test rows, and asks each interval for its ends.
+Run by `PYTHONPATH=src python benchmarks/coverage.py`, in about ten minutes on one free core; it
+writes `docs/coverage.md`. Each trial draws test rows, and asks each interval for its ends.
 """
 
 from collections import defaultdict
@@ -29,12 +29,12 @@ METHODS = {
 }
 HEADER = """# How often the intervals hold the true value
 
-Made by `python benchmarks/coverage.py`. A simulated classifier whose true scores are known is
-tested on rows drawn anew {trials} times ({few} times for the scores of probabilities with 500
-positives); the table says in what share of these trials the 95 % interval held the true score.
-With {trials} trials the share itself is uncertain by .010. `positives` are the rows of the rarest
-class, 1 in 20; in "at random" their number varies, in "fixed" each class has exactly its share of
-the rows, as in a stratified split.
+Made by `PYTHONPATH=src python benchmarks/coverage.py --trials {trials}`. A simulated classifier
+whose true scores are known is tested on rows drawn anew {trials} times ({few} times for the scores
+of probabilities with 500 positives); the tables say in what share of these trials the 95 % interval
+held the true score. The standard error of such a share is {error:.3f} ({few_error:.3f}).
+`positives` are the rows of the rarest class, 1 in 20. Where rows are "at random" their number
+varies; "fixed" means that each class has exactly its share of the rows, as in a stratified split.
 """
 NOTES = """
 What follows from it:
@@ -180,8 +180,9 @@ def main(
     output: Annotated[Path, typer.Option(help="The file to write.")] = ROOT / "docs/coverage.md",
 ) -> None:
     """Run all trials."""
-    few = trials // 10
-    page = HEADER.format(trials=trials, few=few)
+    few = max(trials // 5, 1)
+    error, few_error = (np.sqrt(0.95 * 0.05 / count) for count in (trials, few))
+    page = HEADER.format(trials=trials, few=few, error=error, few_error=few_error)
     page += "\nRecall of a class, by Wilson's interval, exactly:\n\n| positives | "
     recalls = (0.6, 0.7, 0.8, 0.9, 0.95)
     page += " | ".join(f"recall {r:.2f}" for r in recalls) + " | mean of .50 to .99 |\n"

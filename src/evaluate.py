@@ -48,10 +48,12 @@ def write_plots(found: Evaluation, targets: np.ndarray, classes: Classes) -> Non
 def write_predictions(ids: list[str], targets: np.ndarray, found: Evaluation, names) -> None:
     """Write actual and predicted labels of each test row; several labels are joined by |."""
 
-    def label(row: np.ndarray) -> str:
-        return "|".join(names[c] for c in np.flatnonzero(row))
+    def labels(matrix: np.ndarray) -> list[str]:
+        given = [names[c] for c in np.nonzero(matrix)[1]]
+        ends = np.cumsum(matrix.sum(axis=1, dtype=np.int64)).tolist()
+        return ["|".join(given[a:b]) for a, b in zip([0, *ends], ends, strict=False)]
 
-    rows = zip(ids, map(label, targets), map(label, found.predicted), strict=True)
+    rows = zip(ids, labels(targets), labels(found.predicted), strict=True)
     storage.write_csv(METRICS / "predictions.csv", ["id", "actual", "predicted"], rows)
 
 

@@ -15,12 +15,13 @@ from ballast.intervals import Plan, acceleration, delta, ends, recovered, wilson
 from ballast.ranking import Ranking
 
 # Drawn numbers that an evaluation may take: kinds of row, and rows times columns, times replicates;
-# about half a second each. Where these leave fewer than `FEWEST` replicates, the rows are so many
+# a second or two each. Where these leave fewer than `FEWEST` replicates, the rows are so many
 # that the normal interval of the delta method is as good.
-CELLS, ROWS = 20_000_000, 300_000_000
+CELLS, ROWS = 10_000_000, 300_000_000
 FEWEST = 500
-# Drawn numbers at a time: few enough for the processor's cache.
-CHUNK = 2**17
+# Drawn numbers at a time: some megabytes of what is only summed up; what is sorted by each class
+# in turn should stay in the processor's cache.
+CHUNK_OF_KINDS, CHUNK_OF_ROWS = 2**19, 2**17
 RANGES = {"mcc": (-1.0, 1.0), "log_loss": (0.0, np.inf)}
 
 Ends = dict[str, tuple[float, float]]
@@ -82,7 +83,7 @@ def of_counts(targets: np.ndarray, predicted: np.ndarray, classes: Classes, plan
     rng = np.random.default_rng([plan.seed, 0])
     drawn = [
         of_sums(_drawn_kinds(rng, times, strata, count) @ values, rows)
-        for count in _chunks(replicates, len(times))
+        for count in _chunks(replicates, len(times), CHUNK_OF_KINDS)
     ]
     skew = acceleration(influence, times[:, None])
     return _named(names, *ends(point, np.concatenate(drawn), skew, plan))
@@ -159,7 +160,7 @@ def of_probabilities(
     size = np.searchsorted(strata, strata, side="right") - first
     values = np.column_stack([losses, gaps])
     drawn = []
-    for count in _chunks(replicates, rows):
+    for count in _chunks(replicates, rows, CHUNK_OF_ROWS):
         weights = _drawn_rows(rng, first, size, count)
         means = weights @ values / rows
         error = np.abs(means[:, 1:]).sum(axis=1)
@@ -205,8 +206,8 @@ def _drawn_rows(
     return drawn.reshape(count, rows).astype(np.int32)
 
 
-def _chunks(replicates: int, width: int) -> Iterator[int]:
-    size = max(CHUNK // width, 1)
+def _chunks(replicates: int, width: int, numbers: int) -> Iterator[int]:
+    size = max(numbers // width, 1)
     for begin in range(0, replicates, size):
         yield min(size, replicates - begin)
 

@@ -29,6 +29,11 @@ def confusion(
     names = [*classes.names, NONE] if classes.multilabel else list(classes.names)
     counts: Counter[tuple[int, int]] = Counter()
     none = len(classes.names)
+    if not classes.multilabel:
+        counts.update(
+            zip(targets.argmax(axis=1).tolist(), predicted.argmax(axis=1).tolist(), strict=True)
+        )
+        targets = predicted = targets[:0]
     for true, found in zip(targets.astype(bool), predicted.astype(bool), strict=True):
         counts.update((c, c) for c in np.flatnonzero(true & found).tolist())
         missed = np.flatnonzero(true & ~found).tolist()

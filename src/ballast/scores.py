@@ -192,16 +192,23 @@ def row_gaps(
         top = probabilities.argmax(axis=1)[:, None]
         confidence = np.take_along_axis(probabilities, top, axis=1)
         right = np.take_along_axis(targets, top, axis=1)
-    _, level, count = np.unique(confidence.ravel(), return_inverse=True, return_counts=True)
-    level = level.reshape(confidence.shape)
+    rows, width = confidence.shape
     bins = min(bins, confidence.size)
     # Bins as array_split makes them: the first few have one more.
     sizes = np.full(bins, confidence.size // bins)
     sizes[: confidence.size % bins] += 1
-    after, ends = np.cumsum(sizes), np.cumsum(count)
-    gap = (right - confidence) / confidence.shape[1]
-    columns = []
-    for begin, end in zip(after - sizes, after, strict=True):
-        inside = np.maximum(np.minimum(ends, end) - np.maximum(ends - count, begin), 0) / count
-        columns.append((gap * inside[level]).sum(axis=1))
-    return np.stack(columns, axis=1)
+    after = np.cumsum(sizes)
+    ordered = np.sort(confidence, axis=None)
+    edges = ordered[after[:-1]]
+    gap = (right - confidence) / width
+    columns = np.zeros((rows, bins))
+    for edge in np.unique(edges):
+        first, last = (np.searchsorted(ordered, edge, side=side) for side in ("left", "right"))
+        shares = np.minimum(last, after) - np.maximum(first, after - sizes)
+        places = np.nonzero(confidence == edge)
+        for b in np.flatnonzero(shares > 0):
+            np.add.at(columns[:, b], places[0], gap[places] * (shares[b] / (last - first)))
+        gap[places] = 0
+    cells = np.searchsorted(edges, confidence, side="right") + bins * np.arange(rows)[:, None]
+    inside = np.bincount(cells.ravel(), weights=gap.ravel(), minlength=rows * bins)
+    return columns + inside.reshape(rows, bins)
