@@ -86,6 +86,7 @@ def main() -> None:
     storage.write_json(METRICS / "metrics.json", found.headline)
     storage.write_json(METRICS / "baselines.json", found.baselines)
     storage.write_json(METRICS / "per_class.json", found.per_class)
+    storage.write_json(METRICS / "per_class_bounds.json", found.per_class_bounds)
     write_plots(found, test, classes)
     ids = np.array(split["id"].to_pylist())[parts == "test"].tolist()
     write_predictions(ids, test, found, classes.names)

@@ -11,8 +11,8 @@ from problems import classes_of, one_hot, some_probabilities, some_targets
 from scipy.stats import binomtest
 
 from ballast import intervals, params
-from ballast.cuts import gaps, rows_needed
 from ballast.decisions import min_precision, min_recall
+from ballast.decisions._cuts import gaps, rows_needed
 from ballast.errors import UserError
 
 EACH = pytest.mark.parametrize("member", [min_recall, min_precision], ids=["recall", "precision"])

@@ -67,19 +67,17 @@ def test_each_headline_number_is_followed_by_its_bounds():
 
 
 def test_bounds_of_each_class_are_wilsons():
-    found = run().per_class
-    names = [
-        f"{name}{end}" for name in ("f1", "recall", "precision") for end in ("", "_low", "_high")
-    ]
-    assert list(found) == [*names, "support", "predicted"]
+    found = run()
+    values, bounds = found.per_class, found.per_class_bounds
+    assert list(values) == ["f1", "recall", "precision", "support", "predicted"]
     for c in "ab":
-        hits = round(found["recall"][c] * found["support"][c])
-        low, high = intervals.wilson(hits, found["support"][c], 0.95)
-        assert found["recall_low"][c] == pytest.approx(float(low))
-        assert found["recall_high"][c] == pytest.approx(float(high))
+        hits = round(values["recall"][c] * values["support"][c])
+        low, high = intervals.wilson(hits, values["support"][c], 0.95)
+        assert bounds["recall"]["low"][c] == pytest.approx(float(low))
+        assert bounds["recall"]["high"][c] == pytest.approx(float(high))
         for name in ("f1", "precision"):
-            low, high = found[f"{name}_low"][c], found[f"{name}_high"][c]
-            assert 0 <= low <= found[name][c] <= high <= 1
+            low, high = bounds[name]["low"][c], bounds[name]["high"][c]
+            assert 0 <= low <= values[name][c] <= high <= 1
             assert high - low > 0.05
 
 

@@ -94,9 +94,13 @@ def test_outputs_are_the_same_to_the_bit_in_another_folder(project, tmp_path):
 
 
 def test_temporary_and_queued_experiments_use_their_own_code(clean):
-    code = clean.folder / "src/ballast/intervals.py"
+    code = clean.folder / "src/ballast/evaluation.py"
     text = code.read_text(encoding="utf-8")
-    code.write_text(text.replace("return float(low), float(high)", "return -1.0, 7.0"), "utf-8")
+    changed = text.replace(
+        'merged[f"{name}_high"] = bounds[name]', 'merged[f"{name}_high"] = -1, 7'
+    )
+    assert changed != text
+    code.write_text(changed, "utf-8")
     clean.run("dvc", "exp", "run", "--temp", "--name", "temporary", "-S", "evaluation.level=0.8")
     clean.run("dvc", "exp", "run", "--queue", "--name", "queued", "-S", "decision=max_f1")
     # From here on the workspace has other code than the queued experiment.

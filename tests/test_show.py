@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from ballast import baselines, bootstrap, scores
 from ballast.cli import app
-from ballast.evaluation import bounded, bounded_per_class
+from ballast.evaluation import bounded, bounds_per_class
 from ballast.intervals import Plan
 from ballast.rules import Rule
 
@@ -29,7 +29,8 @@ def test_show_fits_eighty_columns(multilabel, tmp_path, monkeypatch):
     values = {
         "metrics": bounded(scores.headline(targets, predicted, p, classes), ends),
         "baselines": baselines.scores_of(targets, classes),
-        "per_class": bounded_per_class(targets, predicted, classes, 0.95),
+        "per_class": scores.per_class(targets, predicted, classes),
+        "per_class_bounds": bounds_per_class(targets, predicted, classes, 0.95),
     }
     (tmp_path / "metrics").mkdir()
     for name, value in values.items():

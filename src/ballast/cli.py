@@ -101,6 +101,7 @@ def _show() -> None:
     headline = read_json(Path("metrics/metrics.json"))
     baselines = read_json(Path("metrics/baselines.json"))
     per_class = read_json(Path("metrics/per_class.json"))
+    bounds = read_json(Path("metrics/per_class_bounds.json"))
     console = Console()
     table = Table("headline", "test rows", *(name.replace("_", " ") for name in baselines))
     for name, value in headline.items():
@@ -118,8 +119,8 @@ def _show() -> None:
     for name in sorted(support, key=support.get, reverse=True):
         cells = []
         for score in ("f1", "recall", "precision"):
-            values = [per_class[score + end][name] for end in ("", "_low", "_high")]
-            value, low, high = (f"{value:.2f}".removeprefix("0") for value in values)
+            values = [per_class[score], bounds[score]["low"], bounds[score]["high"]]
+            value, low, high = (f"{column[name]:.2f}".removeprefix("0") for column in values)
             cells.append(f"{value} {low}-{high}")
         table.add_row(name, str(support[name]), str(given[name]), *cells)
     console.print(table)

@@ -43,6 +43,7 @@ class Evaluation:
     rule: Rule
     headline: dict[str, float]
     per_class: dict[str, dict[str, float]]
+    per_class_bounds: dict[str, dict[str, dict[str, float]]]
     baselines: dict[str, dict[str, float]]
     predicted: np.ndarray
     probabilities: np.ndarray
@@ -128,29 +129,31 @@ def evaluate(
         fitted,
         rule,
         bounded(found, bounds),
-        bounded_per_class(test.targets, predicted, classes, level),
+        scores.per_class(test.targets, predicted, classes),
+        bounds_per_class(test.targets, predicted, classes, level),
         baselines.scores_of(test.targets, classes),
         predicted,
         probabilities,
     )
 
 
-def bounded_per_class(
+def bounds_per_class(
     targets: np.ndarray, predicted: np.ndarray, classes: Classes, level: float
-) -> dict[str, dict[str, float]]:
-    """Return `scores.per_class` with the Wilson bounds of each share after it."""
-    found = scores.per_class(targets, predicted, classes)
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Return {"f1": {"low": {class: value}, "high": ...}, ...}: Wilson bounds of each share."""
     hits, support, given = scores.tally(targets, predicted)
     bounds = {
         "f1": wilson_f1(hits, support, given, level),
         "recall": wilson(hits, support, level),
         "precision": wilson(hits, given, level),
     }
-    named = {
-        name: [dict(zip(classes.names, end.tolist(), strict=True)) for end in pair]
+    return {
+        name: {
+            end: dict(zip(classes.names, values.tolist(), strict=True))
+            for end, values in zip(("low", "high"), pair, strict=True)
+        }
         for name, pair in bounds.items()
     }
-    return bounded(found, named)
 
 
 def bounded(found: dict[str, Any], bounds: dict[str, Any]) -> dict[str, Any]:

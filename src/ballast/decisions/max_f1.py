@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from ballast.classes import Classes
-from ballast.cuts import GAIN, gaps
+from ballast.decisions._cuts import GAIN, gaps
 from ballast.errors import UserError
 from ballast.rules import Rule, log_scores
 

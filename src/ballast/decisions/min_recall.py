@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from ballast.classes import Classes
-from ballast.cuts import promise
+from ballast.decisions._cuts import promise
 from ballast.rules import Rule
 
 
