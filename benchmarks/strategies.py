@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -69,10 +70,10 @@ class Clone:
         return f"| {command} | {', '.join(stages)} | {interval} | {scores} |\n"
 
 
-def members() -> list[list[str]]:
+def members(selectors: Sequence[str]) -> list[list[str]]:
     """Return the options of each member's command, in the order of the families."""
     commands = []
-    for selector in SELECTORS:
+    for selector in selectors:
         for name in params.members(params.FAMILIES[selector][0]):
             settings = {selector: name} | NEEDED.get(name, {})
             commands.append([part for pair in settings.items() for part in ("-S", "=".join(pair))])
@@ -80,6 +81,9 @@ def members() -> list[list[str]]:
 
 
 def main(
+    families: Annotated[
+        list[str] | None, typer.Argument(help="sampler, loss, weighting, decision  [default: all]")
+    ] = None,
     output: Annotated[Path, typer.Option(help="The file to write.")] = ROOT / "docs/strategies.md",
 ) -> None:
     """Run every strategy; the file is written anew after each."""
@@ -89,7 +93,7 @@ def main(
         tables = {corpus: [] for corpus in CORPORA}
         tables["demo"].append(clone.experiment([]))
         tables["demo_multilabel"].append(clone.experiment(["-S", "dataset=demo_multilabel"]))
-        for options in progress.track(members(), description="strategies"):
+        for options in progress.track(members(families or SELECTORS), description="strategies"):
             line = clone.experiment(options)
             if line is not None:
                 tables["demo"].append(line)

@@ -81,8 +81,8 @@ def evaluate(
         correct: undo what sampling, weights and loss did to the probabilities, before the
             decision. Without it, the network is taken at its word, as in plain Keras code.
         calibration: map, fitted on the validation rows, that makes probabilities of what is left
-            after that; `auto` is `sigmoid` where `correct` cannot undo all by itself, as the ledger
-            says under `bends`, else none.
+            after that; `auto` is one where `correct` cannot undo all by itself, as the ledger says
+            under `bends` (`ledger.calibration`), else none.
         interval: how intervals are found: `bca` or `percentile` bootstrap (`intervals.ends`), or
             `wilson`: macro-F1 and balanced accuracy from the classes' Wilson intervals, which hold
             what they should with a dozen rows of a class as well, and all else by `bca`.
@@ -101,7 +101,7 @@ def evaluate(
             "to be drawn within. Set it to false."
         )
     if calibration == "auto":
-        calibration = "sigmoid" if correct and book.get("bends") else "none"
+        calibration = ledger.calibration(book) if correct else "none"
 
     def known(scored: Scored) -> np.ndarray:
         return ledger.correct(scored.logits, book) if correct else scored.outputs

@@ -1,6 +1,6 @@
 """The ledger: what sampling, weights and loss did to p(y|x), and the way back."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -37,6 +37,7 @@ def entry(
         "sampling_shift": sampling_shift(before, after).tolist(),
         "weights": weights.tolist(),
         "log_odds": log_odds,
+        "bends": [],
         **layers,
     }
 
@@ -134,6 +135,17 @@ def correct(logits: np.ndarray, ledger: dict[str, Any]) -> np.ndarray:
     if not ledger["log_odds"]:
         return logits
     return logits - np.array(ledger["sampling_shift"]) - weight_shift(np.array(ledger["weights"]))
+
+
+def calibration(ledger: dict[str, Any]) -> Literal["none", "sigmoid", "isotonic"]:
+    """Return the calibration map that takes the place of what no formula undoes.
+
+    Log odds that something bends are still near a line: sigmoid. Outputs that are no log odds may
+    follow any rising curve: isotonic.
+    """
+    if not ledger["log_odds"]:
+        return "isotonic"
+    return "sigmoid" if ledger["bends"] else "none"
 
 
 def probabilities(logits: np.ndarray, multilabel: bool) -> np.ndarray:

@@ -44,8 +44,9 @@ class Objective:
         """
         multilabel = self.book["task"] == "multilabel"
         logits = ledger.correct(self.inverse(outputs), self.book)
-        if self.book["bends"]:
-            logits = calibration.fit("sigmoid", targets, logits, multilabel).apply(logits)
+        method = ledger.calibration(self.book)
+        if method != "none":
+            logits = calibration.fit(method, targets, logits, multilabel).apply(logits)
         return ledger.probabilities(logits, multilabel)
 
 
