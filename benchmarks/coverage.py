@@ -37,13 +37,11 @@ held the true score. The standard error of such a share is {error:.3f} ({few_err
 varies; "fixed" means that each class has exactly its share of the rows, as in a stratified split.
 """
 NOTES = """
-What follows from it:
+How to read it:
 
-- `wilson`, the default, is within 1.5 points of 95 % for macro-F1 even with 12 positives. It takes
-  macro-F1 and balanced accuracy from the classes' Wilson intervals.
 - No bootstrap can know that 12 of 12 right may come from less than 1: where the rarest class shows
-  no mistake, its interval is a point. With 12 positives and a recall of .9 both bootstraps hold the
-  true macro-F1 in about 90 % of the trials. BCa is better than percentile in nearly all else.
+  no mistake, its interval is a point. `wilson`, the default, takes macro-F1 and balanced accuracy
+  from the classes' Wilson intervals, which know it.
 - Stratified draws leave out what the number of positives adds by chance: narrower, and right only
   where that number was fixed.
 - The calibration error of few rows is too large on average, its interval with it.
