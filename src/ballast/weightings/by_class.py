@@ -1,6 +1,5 @@
 """Weights by class name, written down by hand."""
 
-from collections.abc import Mapping
 from typing import Annotated
 
 import numpy as np
@@ -14,7 +13,7 @@ def weigh(
     classes: Classes,
     examples: Examples | None,
     *,
-    weights: Mapping[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {},
+    weights: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None = None,
 ) -> np.ndarray:
     """Return the given weight of each named class, 1 for the others.
 
