@@ -7,6 +7,7 @@ all else at its default; what is made for several labels a row runs on `demo_mul
 
 import json
 import re
+import shlex
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -66,7 +67,7 @@ class Clone:
         metrics = json.loads((self.folder / "metrics/metrics.json").read_text(encoding="utf-8"))
         interval = "{f1_macro:.3f} ({f1_macro_low:.3f} to {f1_macro_high:.3f})".format(**metrics)
         scores = "{recall_rarest:.3f} | {log_loss:.3f} | {calibration_error:.3f}".format(**metrics)
-        command = f"`{' '.join(options)}`" if options else "nothing more: the default"
+        command = f"`{shlex.join(options)}`" if options else "nothing more: the default"
         return f"| {command} | {', '.join(stages)} | {interval} | {scores} |\n"
 
 
