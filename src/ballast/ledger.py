@@ -164,10 +164,14 @@ def log_shares(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     logits = logits.astype(np.float64)
     log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
     top = logits.argmax(axis=1)[:, None]
-    log_rest = np.log(-np.expm1(np.minimum(log_p, -np.log(2))))
     others = log_p.copy()
     np.put_along_axis(others, top, -np.inf, axis=1)
-    np.put_along_axis(log_rest, top, np.logaddexp.reduce(others, axis=1, keepdims=True), axis=1)
+    # Equal logits are treated alike: all that are as large as the largest.
+    log_rest = np.where(
+        logits == np.take_along_axis(logits, top, axis=1),
+        np.logaddexp.reduce(others, axis=1, keepdims=True),
+        np.log(-np.expm1(np.minimum(log_p, -np.log(2)))),
+    )
     return log_p, log_rest
 
 
