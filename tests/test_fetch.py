@@ -127,6 +127,14 @@ def test_only_the_missing_file_is_downloaded(server, tmp_path):
     }
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """Take interrupts, which a process that was started in the background ignores."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 FAILURES = {
     "changed": ("a.txt", "is not the expected file"),
     "broken": ("a.txt", "IncompleteRead"),
