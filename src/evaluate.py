@@ -3,19 +3,28 @@
 Run by `dvc repro evaluate`. Works from the scores, without the network. Writes calibration and
 rule to `models/decision.json` and to `metrics/`: the headline (`metrics.json`), that of classifiers
 that know nothing (`baselines.json`), the scores by class (`per_class.json`), the predictions by row
-id, and what the plots draw.
+id, what the plots draw, and the report, which shows it all (`report.html`).
 """
 
+import csv
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from ballast import curves, params, storage
-from ballast.classes import Classes, describe, multi_hot
+from ballast.classes import describe, multi_hot
+from ballast.dataset import selected
 from ballast.errors import run
 from ballast.evaluation import Evaluation, Scored, evaluate
+from ballast.params import in_effect
+from ballast.report.audit import shared_rows
+from ballast.report.page import Run, render
 
 METRICS = Path("metrics")
+# Letters of a text in the report.
+SHOWN = 600
 
 
 def read_scored(part: str, targets: np.ndarray) -> Scored:
@@ -26,23 +35,43 @@ def read_scored(part: str, targets: np.ndarray) -> Scored:
     return Scored(targets, outputs, logits)
 
 
-def write_plots(found: Evaluation, targets: np.ndarray, classes: Classes) -> None:
-    """Write the rows of the plots."""
-    storage.write_csv(
-        METRICS / "confusion.csv",
-        ["actual", "predicted", "count"],
-        curves.confusion(targets, found.predicted, classes),
-    )
-    storage.write_csv(
-        METRICS / "precision_recall.csv",
-        ["class", "recall", "precision"],
-        curves.precision_recall(targets, found.probabilities, classes),
-    )
-    storage.write_csv(
-        METRICS / "roc.csv",
-        ["class", "false_positive_rate", "recall"],
-        curves.roc(targets, found.probabilities, classes),
-    )
+def read_leaks(parts: np.ndarray, near: float | None) -> dict[str, dict[str, int] | None]:
+    """Return the leakage audit by kind of likeness; None where it was not looked for."""
+    columns = {"exact": "exact_duplicates", "near": "duplicates", "group": "group"}
+    table = storage.read_table(Path("data/prepared/rows.parquet"), list(columns.values()))
+    found = {kind: table[column].to_pylist() for kind, column in columns.items()}
+    looked_for = {"near": near is not None, "group": any(v is not None for v in found["group"])}
+    return {
+        kind: shared_rows(groups, parts) if looked_for.get(kind, True) else None
+        for kind, groups in found.items()
+    }
+
+
+def read_history() -> list[dict[str, float]]:
+    """Return the training's numbers, a dict for each epoch."""
+    with (METRICS / "history.csv").open(encoding="utf-8", newline="") as stream:
+        lines = list(csv.DictReader(stream))
+    return [{name: float(value) for name, value in line.items()} for line in lines]
+
+
+def read_contents(ids: list[str]) -> list[tuple[str, str]]:
+    """Return where each of some rows stands, and how its content begins."""
+    columns = ["id", "text", "features", "file", "row"]
+    table = storage.read_table(Path("data/prepared/rows.parquet"), columns)
+    chosen = table.filter(pc.is_in(table["id"], pa.array(ids, pa.string())))
+    told = {
+        row["id"]: (
+            f"{row['file']}, row {row['row']}",
+            shorten(row["text"]) if row["text"] else ", ".join(map(str, row["features"])),
+        )
+        for row in chosen.to_pylist()
+    }
+    return [told[name] for name in ids]
+
+
+def shorten(text: str) -> str:
+    """Return the beginning of a long text."""
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]} …"
 
 
 def write_predictions(ids: list[str], targets: np.ndarray, found: Evaluation, names) -> None:
@@ -69,11 +98,12 @@ def main() -> None:
     classes = describe(named, targets[parts == "train"])
     test = targets[parts == "test"]
 
+    book = storage.read_json(Path("models/ledger.json"))
     found = evaluate(
         read_scored("validation", targets[parts == "validation"]),
         read_scored("test", test),
         classes,
-        storage.read_json(Path("models/ledger.json")),
+        book,
         decision,
         decision_options,
         settings["allow_double_correction"],
@@ -87,9 +117,26 @@ def main() -> None:
     storage.write_json(METRICS / "baselines.json", found.baselines)
     storage.write_json(METRICS / "per_class.json", found.per_class)
     storage.write_json(METRICS / "per_class_bounds.json", found.per_class_bounds)
-    write_plots(found, test, classes)
+    plots = curves.plots(found, targets[parts == "validation"], test, classes, options["level"])
+    for name, (header, *rows) in plots.items():
+        storage.write_csv(METRICS / f"{name}.csv", header, rows)
     ids = np.array(split["id"].to_pylist())[parts == "test"].tolist()
     write_predictions(ids, test, found, classes.names)
+    contents = read_contents([ids[mistake.row] for mistake in found.mistakes])
+    report = Run(
+        params={name: v for name, v in params.flat(settings).items() if in_effect(name, settings)},
+        classes=classes,
+        found=found,
+        correct=options["correct"],
+        plots=plots,
+        book=book,
+        history=read_history(),
+        data=storage.read_json(METRICS / "data.json"),
+        parts=storage.read_json(METRICS / "split.json"),
+        leaks=read_leaks(parts, selected(settings).near_duplicates),
+        mistakes=list(zip(found.mistakes, contents, strict=True)),
+    )
+    (METRICS / "report.html").write_text(render(report), encoding="utf-8", newline="\n")
     f1, low, high = (found.headline[f"f1_macro{end}"] for end in ("", "_low", "_high"))
     print(f"macro-F1 {f1:.3f} ({low:.3f} to {high:.3f}), {len(test)} test rows")
     never = [classes.names[c] for c in np.flatnonzero(~found.predicted.any(axis=0))]

@@ -123,7 +123,7 @@ def classes(rows: Iterable[Row], dataset: Dataset) -> dict:
     return result
 
 
-def write_rows(rows: list[Row], groups: np.ndarray) -> None:
+def write_rows(rows: list[Row], exact: np.ndarray, groups: np.ndarray) -> None:
     """Write the rows in the order of their ids; every later table keeps that order."""
     storage.write_table(
         OUTPUT / "rows.parquet",
@@ -134,6 +134,7 @@ def write_rows(rows: list[Row], groups: np.ndarray) -> None:
             "labels": pa.array([row.labels for row in rows], pa.list_(pa.string())),
             "group": pa.array([row.group for row in rows], pa.string()),
             "part": pa.array([row.part for row in rows], pa.string()),
+            "exact_duplicates": exact,
             "duplicates": groups,
             "file": [row.file for row in rows],
             "row": [row.row for row in rows],
@@ -195,7 +196,7 @@ def main() -> None:
     groups = exact
     if dataset.near_duplicates is not None:
         groups = duplicates.near_groups(rows.kept, dataset.near_duplicates)
-    write_rows(rows.kept, groups)
+    write_rows(rows.kept, exact, groups)
     storage.write_json(OUTPUT / "classes.json", found)
 
     kept, rejected = len(rows.kept), len(rows.rejected)

@@ -1,4 +1,4 @@
-"""Rows of the plots: confusion counts, precision-recall and ROC curves by class."""
+"""Rows of the plots: confusion counts, and curves of each class by threshold and probability."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -7,9 +7,53 @@ import numpy as np
 from sklearn import metrics
 
 from ballast.classes import Classes
+from ballast.evaluation import Evaluation
+from ballast.intervals import wilson
+from ballast.rules import Rule
+from ballast.scores import share
 
 POINTS = 200
-NONE = "(none)"
+BINS = 10
+NONE, ALL = "(none)", "(all)"
+
+
+def plots(
+    found: Evaluation, validation: np.ndarray, test: np.ndarray, classes: Classes, level: float
+) -> dict[str, list[tuple]]:
+    """Return the rows of every plot, its columns' names first, by the name of its file.
+
+    Args:
+        found: what evaluation found.
+        validation: multi-hot labels of the validation rows.
+        test: of the test rows.
+        classes: for the names.
+        level: of the bounds.
+    """
+    both = [
+        (when, *row)
+        for when, p in {"network": found.network, "corrected": found.probabilities}.items()
+        for row in reliability(test, p, classes, level)
+    ]
+    p = found.probabilities
+    return {
+        "confusion": [
+            ("actual", "predicted", "count"),
+            *confusion(test, found.predicted, classes),
+        ],
+        "precision_recall": [
+            ("class", "recall", "precision"),
+            *precision_recall(test, p, classes),
+        ],
+        "roc": [("class", "false_positive_rate", "recall"), *roc(test, p, classes)],
+        "thresholds": [
+            ("class", "cut", "precision", "recall", "f1"),
+            *thresholds(validation, found.validation, found.rule, classes),
+        ],
+        "reliability": [
+            ("probabilities", "class", "predicted", "observed", "rows", "low", "high"),
+            *both,
+        ],
+    }
 
 
 def confusion(
@@ -74,7 +118,67 @@ def roc(
             yield from _thinned(name, wrong, recall)
 
 
-def _thinned(name: str, x: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, float, float]]:
-    chosen = np.unique(np.linspace(0, len(x) - 1, min(POINTS, len(x))).round().astype(int))
-    for point in chosen:
-        yield name, round(float(x[point]), 5), round(float(y[point]), 5)
+def thresholds(
+    targets: np.ndarray, probabilities: np.ndarray, rule: Rule, classes: Classes
+) -> Iterator[tuple[str, float, float, float, float]]:
+    """Yield (class, cut, precision, recall, F1) for at most `POINTS` cuts a class.
+
+    What the class would score if it were given from another strength on, and the rule stayed as it
+    is for the others (`Rule.strengths`). The cuts are strengths of rows that have the class: at any
+    other one precision, recall and F1 are no better. Classes without a row have no curve.
+
+    Args:
+        targets: multi-hot labels of the rows on which the rule was chosen, shape (rows, classes).
+        probabilities: of the same rows.
+        rule: the decision.
+        classes: for the names.
+    """
+    strengths = rule.strengths(probabilities)
+    for c, name in enumerate(classes.names):
+        own = np.sort(strengths[targets[:, c] > 0, c])
+        cuts = np.unique(own)
+        hits = len(own) - np.searchsorted(own, cuts)
+        given = len(targets) - np.searchsorted(np.sort(strengths[:, c]), cuts)
+        scores = (share(hits, given), hits / max(len(own), 1), share(2 * hits, given + len(own)))
+        yield from _thinned(name, cuts, *scores)
+
+
+def reliability(
+    targets: np.ndarray, probabilities: np.ndarray, classes: Classes, level: float
+) -> Iterator[tuple[str, float, float, int, float, float]]:
+    """Yield (class, predicted, observed, rows, low, high) for each bin of a class's probability.
+
+    First for all classes taken together (`ALL`). Bins are `BINS` of equal width, empty ones left
+    out; predicted is the mean probability of the rows in it, observed the share that has the class,
+    low and high its Wilson bounds.
+
+    Args:
+        targets: multi-hot labels, shape (rows, classes).
+        probabilities: of the same rows.
+        classes: for the names.
+        level: of the bounds, .95 say.
+    """
+    yield from _bins(ALL, targets.ravel(), probabilities.ravel(), level)
+    for c, name in enumerate(classes.names):
+        yield from _bins(name, targets[:, c], probabilities[:, c], level)
+
+
+def _bins(name: str, present: np.ndarray, p: np.ndarray, level: float) -> Iterator[tuple]:
+    bins = np.minimum((p * BINS).astype(int), BINS - 1)
+    rows, predicted, found = (
+        np.bincount(bins, weights, minlength=BINS) for weights in (None, p, present)
+    )
+    columns = (share(predicted, rows), share(found, rows), *wilson(found, rows, level))
+    for b in np.flatnonzero(rows):
+        predicted, observed, low, high = (round(float(column[b]), 5) for column in columns)
+        yield name, predicted, observed, int(rows[b]), low, high
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """Return at most so many places of `count`, evenly spread, the first and the last included."""
+    return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int)).tolist()
+
+
+def _thinned(name: str, *columns: np.ndarray) -> Iterator[tuple]:
+    for point in evenly(len(columns[0]), POINTS):
+        yield name, *(round(float(column[point]), 5) for column in columns)

@@ -7,12 +7,13 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from ballast import baselines, bootstrap, ledger, scores
+from ballast import baselines, bootstrap, ledger, mistakes, scores
 from ballast import calibration as maps
 from ballast.calibration import Calibration
 from ballast.classes import Classes
 from ballast.errors import UserError
 from ballast.intervals import Kind, Plan, wilson, wilson_f1
+from ballast.mistakes import Mistake
 from ballast.rules import Rule
 
 
@@ -36,7 +37,8 @@ class Evaluation:
     """What is known of the test rows; their arrays have shape (rows, classes).
 
     `calibration` and `rule`, one after the other, are what prediction needs. `baselines` are the
-    headline scores of classifiers that know nothing of a row.
+    headline scores of classifiers that know nothing of a row. `network` are probabilities with the
+    network taken at its word, `validation` those of the validation rows, for the rule.
     """
 
     calibration: Calibration | None
@@ -47,6 +49,9 @@ class Evaluation:
     baselines: dict[str, dict[str, float]]
     predicted: np.ndarray
     probabilities: np.ndarray
+    network: np.ndarray
+    validation: np.ndarray
+    mistakes: list[Mistake]
 
 
 def evaluate(
@@ -65,6 +70,7 @@ def evaluate(
     stratified: bool = False,
     replicates: Annotated[int, Field(ge=100)] = 2000,
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95,
+    errors: Annotated[int, Field(ge=0)] = 20,
 ) -> Evaluation:
     """Fit the decision on validation rows and score it on test rows.
 
@@ -90,6 +96,8 @@ def evaluate(
             rows are then certain, and not one more thing that could have come out otherwise.
         replicates: bootstrap draws; fewer where the rows are very many, see `bootstrap`.
         level: share of the cases in which such an interval holds the true value.
+        errors: how many of the hardest errors the report shows, with their content; 0 keeps all
+            content out of it.
 
     Raises:
         UserError: training has corrected the prior, and so does the decision; or rows with several
@@ -114,7 +122,8 @@ def evaluate(
         logits = fitted.apply(known(scored)) if fitted else known(scored)
         return ledger.probabilities(logits, classes.multilabel)
 
-    rule = decision.fit(validation.targets, likely(validation), classes, **decision_options)
+    chosen_on = likely(validation)
+    rule = decision.fit(validation.targets, chosen_on, classes, **decision_options)
     shifted = not correct and calibration in ("none", "temperature")
     if shifted and hasattr(decision, "CORRECTS_PRIOR"):
         name = decision.__name__.rpartition(".")[2]
@@ -134,6 +143,9 @@ def evaluate(
         baselines.scores_of(test.targets, classes),
         predicted,
         probabilities,
+        ledger.probabilities(test.outputs, classes.multilabel),
+        chosen_on,
+        mistakes.hardest(test.targets, predicted, probabilities, classes, errors),
     )
 
 

@@ -32,6 +32,8 @@ def entry(
     return {
         "task": "multilabel" if before.multilabel else "single-label",
         "labels": list(before.names),
+        "rows": int(before.rows),
+        "examples": float(after.rows),
         "prior_before_sampling": before.prior.tolist(),
         "prior_after_sampling": after.prior.tolist(),
         "sampling_shift": sampling_shift(before, after).tolist(),

@@ -7,7 +7,7 @@ arguments of that file's function are the schema of its options block (`losses.f
 import importlib
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -29,6 +29,8 @@ FAMILIES = {
     "weighting": ("weightings", "weigh"),
     "decision": ("decisions", "fit"),
 }
+# folder or block -> its selector
+SELECTORS = {folder: name for name, (folder, _) in FAMILIES.items()} | {"datasets": "dataset"}
 BLOCKS = ("split", "training", "evaluation")
 NAMES = (
     ["seed", "dataset", "datasets", "vectors", "allow_double_correction", *BLOCKS]
@@ -112,6 +114,24 @@ def member(params: dict[str, Any], selector: str, name: str) -> tuple[ModuleType
     module = importlib.import_module(f"ballast.{folder}.{name}")
     block = params[folder].get(name)
     return module, options(getattr(module, verb), block, f"{folder}.{name}")
+
+
+def flat(values: Mapping, prefix: str = "") -> dict[str, Any]:
+    """Return {"losses.focal.gamma": 2.0, ...}; lists are values, and so are empty blocks."""
+    found = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            found |= flat(value, f"{name}.")
+        else:
+            found[name] = value
+    return found
+
+
+def in_effect(name: str, params: Mapping) -> bool:
+    """Return False for options of members that are not chosen, by their dotted names."""
+    folder, _, rest = name.partition(".")
+    return folder not in SELECTORS or rest.partition(".")[0] == str(params.get(SELECTORS[folder]))
 
 
 def options(function: Callable, block: dict[str, Any] | None, where: str) -> dict[str, Any]:

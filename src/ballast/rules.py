@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 STEPS = 1000
 SETTLED = 1e-8
@@ -45,6 +46,44 @@ class Rule:
         if self.multilabel:
             return (scores > 0).astype(np.uint8)
         return np.eye(len(self.offsets), dtype=np.uint8)[scores.argmax(axis=1)]
+
+    def strengths(self, probabilities: np.ndarray) -> np.ndarray:
+        """Return how strong each label stands, 0 to 1: `cuts` says from where on it is given.
+
+        Multi-label: its probability. Single-label: p_c / (p_c + max_j p_j exp(offsets_j)), j the
+        other labels, as the rule weighs them; with two labels and no offset of the other, p_c.
+
+        Args:
+            probabilities: shape (rows, classes).
+
+        Returns:
+            Float, same shape.
+        """
+        if self.prior is not None:
+            probabilities = adapt(probabilities, self.prior, self.multilabel, self.prior_rows)
+        if self.multilabel:
+            return probabilities
+        log_p = log_scores(probabilities, False)
+        weighed = log_p + self.offsets
+        best = weighed.argmax(axis=1)[:, None]
+        others = weighed.copy()
+        np.put_along_axis(others, best, -np.inf, axis=1)
+        rival = np.repeat(weighed.max(axis=1)[:, None], weighed.shape[1], axis=1)
+        np.put_along_axis(rival, best, others.max(axis=1)[:, None], axis=1)
+        return expit(log_p - rival)
+
+    def cuts(self) -> np.ndarray | None:
+        """Return the strength above which each label is given, shape (classes,).
+
+        None where costs weigh several mistakes at once, or would have a label mistaken: no cut.
+        """
+        if self.costs is None:
+            return expit(-self.offsets)
+        if len(self.offsets) != 2:
+            return None
+        (right_0, wrong_0), (wrong_1, right_1) = self.costs
+        stakes = np.array([wrong_0 - right_0, wrong_1 - right_1])
+        return stakes[::-1] / stakes.sum() if (stakes > 0).all() else None
 
     def to_json(self) -> dict[str, Any]:
         """Return the rule as it goes to `models/decision.json`."""

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ballast.comparison.revisions import PREDICTIONS, Revision
-from ballast.params import FAMILIES
+from ballast.params import SELECTORS, flat, in_effect
 
-FOLDERS = {folder: selector for selector, (folder, _) in FAMILIES.items()} | {"datasets": "dataset"}
 # What decides on which rows there are and which of them are test rows.
 ROWS = ("seed", "dataset", "datasets", "split")
 
@@ -19,7 +18,7 @@ def parameters(base: Revision, head: Revision) -> dict[str, list[dict[str, Any]]
         the parameter lacks its key.
     """
     found: dict[str, list[dict[str, Any]]] = {"in_effect": [], "not_chosen": []}
-    first, second = _flat(base.params), _flat(head.params)
+    first, second = flat(base.params), flat(head.params)
     for name in [*first, *(name for name in second if name not in first)]:
         if name in first and name in second and _same(first[name], second[name]):
             continue
@@ -27,7 +26,7 @@ def parameters(base: Revision, head: Revision) -> dict[str, list[dict[str, Any]]
         for side, values in (("base", first), ("head", second)):
             if name in values:
                 change[side] = values[name]
-        chosen = any(_in_effect(name, side.params) for side in (base, head))
+        chosen = any(in_effect(name, side.params) for side in (base, head))
         found["in_effect" if chosen else "not_chosen"].append(change)
     return found
 
@@ -68,7 +67,7 @@ def warnings(base: Revision, head: Revision) -> list[str]:
     changes = parameters(base, head)
     if changes["not_chosen"] and not changes["in_effect"]:
         names = [change["name"] for change in changes["not_chosen"]]
-        selectors = dict.fromkeys(FOLDERS[name.partition(".")[0]] for name in names)
+        selectors = dict.fromkeys(SELECTORS[name.partition(".")[0]] for name in names)
         chosen = ", ".join(f"{name}: {head.params.get(name)}" for name in selectors)
         verb = "is" if len(selectors) == 1 else "are"
         found.append(
@@ -85,10 +84,10 @@ def reasons_for_other_rows(base: Revision, head: Revision) -> list[str]:
 
 def _stale(run: Revision) -> list[str]:
     found = []
-    values = _flat(run.params)
+    values = flat(run.params)
     for stage in run.stages.values():
         for name, locked in stage.get("params", {}).get("params.yaml", {}).items():
-            for place, value in _flat({name: locked}).items():
+            for place, value in flat({name: locked}).items():
                 if place not in values or not _same(values[place], value):
                     now = values.get(place, "(none)")
                     found.append(
@@ -101,32 +100,13 @@ def _stale(run: Revision) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _flat(values: Mapping, prefix: str = "") -> dict[str, Any]:
-    """Return {"losses.focal.gamma": 2.0, ...}; lists are values, and so are empty blocks."""
-    found = {}
-    for key, value in values.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and value:
-            found |= _flat(value, f"{name}.")
-        else:
-            found[name] = value
-    return found
-
-
 def _same(one: Any, other: Any) -> bool:
     # To Python True is 1, to the program it is not.
     return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
-def _in_effect(name: str, params: Mapping) -> bool:
-    folder, _, rest = name.partition(".")
-    if folder not in FOLDERS:
-        return True
-    return rest.partition(".")[0] == str(params.get(FOLDERS[folder]))
-
-
 def _read(stage: Mapping) -> dict[str, Any]:
-    params = _flat(stage.get("params", {}).get("params.yaml", {}))
+    params = flat(stage.get("params", {}).get("params.yaml", {}))
     return {"cmd": stage.get("cmd")} | _hashes(stage, "deps") | params
 
 

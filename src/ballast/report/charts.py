@@ -1,0 +1,236 @@
+"""Charts as SVG: Vega-Lite, drawn by vl-convert, in colours that the page's style sheet sets."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import vl_convert
+from markupsafe import Markup, escape
+
+Rows = Sequence[dict[str, Any]]
+
+VERSION = "6.4"
+TAG = re.compile("<[^>]*>")
+# Half of what is drawn, and without effect here; and digits that no screen shows.
+IDLE = re.compile(
+    r' (?:aria-\w+|class|opacity|pointer-events|role|xmlns:xlink)="(?!0)[^"]*"|(?<=\.\d\d)\d+'
+)
+# Custom properties of report.css: light and dark are the page's matter.
+TEXT, GRID = "var(--text)", "var(--grid)"
+LINE, OTHER, THIRD = "var(--line)", "var(--other)", "var(--third)"
+AXIS = {"labelColor": TEXT, "titleColor": TEXT, "gridColor": GRID, "domain": False, "ticks": False}
+CONFIG = {
+    # The page gives each chart one name; an attribute at every mark would double its size.
+    "aria": False,
+    "background": None,
+    "axis": AXIS | {"labelFontSize": 11, "titleFontSize": 11, "titleFontWeight": "normal"},
+    "view": {"stroke": None},
+    "title": {"color": TEXT, "fontSize": 12, "anchor": "start", "fontWeight": 600},
+    "legend": {"labelColor": TEXT, "titleColor": TEXT, "orient": "top", "labelFontSize": 11},
+}
+SMALL = {"width": 190, "height": 150}
+UNIT = {"domain": [0, 1]}
+TENTHS = {"values": [0, 0.2, 0.4, 0.6, 0.8, 1]}
+# The strengths of rare classes crowd near 0, so cuts stand on a scale of log odds.
+ODDS = [-6.9068, -4.5951, -2.1972, 0, 2.1972, 4.5951, 6.9068]
+SHOWN_AS = "format(1 / (1 + exp(-datum.value)), '.3~f')"
+
+
+def interval_dots(title: str, rows: Rows, least: float) -> Markup:
+    """Return a dot with its interval for each row, in their order.
+
+    Args:
+        title: the score.
+        rows: dicts of class, value, low, high.
+        least: where the scale begins; it ends at 1.
+    """
+    scale = {"scale": {"domain": [least, 1], "nice": False}, "axis": {"tickCount": 5}}
+    y = {"field": "class", "type": "nominal", "sort": None, "title": None}
+    y["axis"] = {"grid": True, "labelLimit": 170}
+    layers = [
+        {
+            "mark": {"type": "rule", "color": LINE, "strokeWidth": 2},
+            "encoding": _x("low", "high", **scale),
+        },
+        {"mark": {"type": "point", "filled": True, "color": LINE, "size": 55, "opacity": 1}},
+    ]
+    layers[1]["encoding"] = _x("value", **scale)
+    spec = {"title": title, "width": 200, "height": {"step": 19}, "encoding": {"y": y}}
+    return _svg(f"{title} by class, with intervals", rows, spec | {"layer": layers})
+
+
+def counts(rows: Rows) -> Markup:
+    """Return the classes before and after resampling, on a logarithmic scale.
+
+    Args:
+        rows: dicts of class, before, after; the numbers of rows and of examples an epoch.
+    """
+    scale = {"type": "symlog", "domainMin": 0}
+    ends = max(max(row["before"], row["after"]) for row in rows)
+    ticks = [0, *(10**power for power in range(8) if 10**power <= ends)]
+    axis = {"values": ticks, "format": ",d", "grid": True}
+
+    def x(field: str) -> dict:
+        title = "rows, and examples an epoch"
+        return {"field": field, "type": "quantitative", "scale": scale, "title": title} | {
+            "axis": axis
+        }
+
+    y = {"field": "class", "type": "nominal", "sort": None, "title": None}
+    y["axis"] = {"grid": True, "labelLimit": 170}
+    layers = [
+        {
+            "mark": {"type": "rule", "color": GRID, "strokeWidth": 4},
+            "encoding": {"x": x("before"), "x2": {"field": "after"}},
+        },
+        {
+            "mark": {"type": "point", "color": OTHER, "size": 70, "strokeWidth": 2, "opacity": 1},
+            "encoding": {"x": x("before")},
+        },
+        {
+            "mark": {"type": "point", "filled": True, "color": LINE, "size": 45, "opacity": 1},
+            "encoding": {"x": x("after")},
+        },
+    ]
+    spec = {"width": 420, "height": {"step": 19}, "encoding": {"y": y}, "layer": layers}
+    return _svg("Rows of each class before and after resampling", rows, spec)
+
+
+def curve(title: str, x: str, y: str, rows: Rows) -> Markup:
+    """Return one class's curve.
+
+    Args:
+        title: of the chart.
+        x: name of a field of the rows, 0 to 1.
+        y: likewise.
+        rows: the points in the order in which to join them.
+    """
+    encoding = _x(x, title=x.replace("_", " ")) | {"y": _unit(y), "order": {"value": 0}}
+    mark = {"type": "line", "color": LINE, "strokeWidth": 2}
+    return _svg(title, rows, SMALL | {"title": title, "mark": mark, "encoding": encoding})
+
+
+def thresholds(title: str, rows: Rows, cut: float | None) -> Markup:
+    """Return precision, recall and F1 of one class along its cut, and where the cut stands.
+
+    Args:
+        title: of the chart.
+        rows: dicts of cut, precision, recall, f1.
+        cut: the chosen one; None if there is none.
+    """
+    odds = "log(clamp(datum.cut, .0005, .9995) / (1 - clamp(datum.cut, .0005, .9995)))"
+    x = {
+        "field": "odds",
+        "type": "quantitative",
+        "title": "cut",
+        "scale": {"domain": [-7.6, 7.6]},
+        "axis": {"values": ODDS, "labelExpr": SHOWN_AS, "grid": True, "labelOverlap": True},
+    }
+    names = ["precision", "recall", "f1"]
+    colour = {"domain": names, "range": [OTHER, THIRD, LINE]}
+    dashes = {"domain": names, "range": [[2, 2], [6, 3], [1, 0]]}
+    legend = {"title": None, "symbolType": "stroke"}
+    lines = {
+        "transform": [{"calculate": odds, "as": "odds"}, {"fold": names, "as": ["score", "value"]}],
+        "mark": {"type": "line", "strokeWidth": 2},
+        "encoding": {
+            "x": x,
+            "y": _unit("value", title=None),
+            "color": {"field": "score", "type": "nominal", "scale": colour, "legend": legend},
+            "strokeDash": {"field": "score", "type": "nominal", "scale": dashes, "legend": legend},
+        },
+    }
+    layers = [lines]
+    if cut is not None:
+        layers.append(
+            {
+                "data": {"values": [{"cut": cut}]},
+                "transform": [{"calculate": odds, "as": "odds"}],
+                "mark": {"type": "rule", "color": TEXT, "strokeDash": [4, 3]},
+                "encoding": {"x": x},
+            }
+        )
+    return _svg(title, rows, SMALL | {"title": title, "layer": layers})
+
+
+def reliability(title: str, rows: Rows) -> Markup:
+    """Return predicted against observed shares, before and after the correction.
+
+    Args:
+        title: of the chart.
+        rows: dicts of probabilities (network or corrected), predicted, observed, low, high, rows.
+    """
+    names = ["network", "corrected"]
+    legend = {"title": None, "symbolType": "circle"}
+    colour = {
+        "field": "probabilities",
+        "type": "nominal",
+        "scale": {"domain": names, "range": [OTHER, LINE]},
+        "legend": legend,
+    }
+    diagonal = [{"predicted": 0, "observed": 0}, {"predicted": 1, "observed": 1}]
+    x = _x("predicted", title="predicted probability")
+    y = _unit("observed", title="observed share")
+    layers = [
+        {
+            "data": {"values": diagonal},
+            "mark": {"type": "line", "color": GRID, "strokeWidth": 2},
+            "encoding": x | {"y": y},
+        },
+        {
+            "mark": {"type": "rule", "strokeWidth": 1.5},
+            "encoding": x | {"y": _unit("low"), "y2": {"field": "high"}, "color": colour},
+        },
+        {
+            "mark": {"type": "line", "strokeWidth": 1.5, "point": {"size": 40, "opacity": 1}},
+            "encoding": x | {"y": y, "color": colour},
+        },
+    ]
+    layers[1]["encoding"]["y"]["title"] = "observed share"
+    return _svg(title, rows, SMALL | {"title": title, "layer": layers})
+
+
+def history(name: str, rows: Rows) -> Markup:
+    """Return a number of the training by epoch.
+
+    Args:
+        name: a field of the rows.
+        rows: dicts of epoch and the number.
+    """
+    encoding = {
+        "x": {
+            "field": "epoch",
+            "type": "quantitative",
+            "title": "epoch",
+            "axis": {"grid": False, "tickMinStep": 1, "format": "d"},
+        },
+        "y": {"field": name, "type": "quantitative", "title": None, "scale": {"zero": False}},
+    }
+    mark = {"type": "line", "color": LINE, "strokeWidth": 2, "point": {"color": LINE, "size": 25}}
+    spec = {"title": name.replace("_", " "), "mark": mark, "encoding": encoding}
+    return _svg(f"{name} by epoch", rows, {"width": 260, "height": 150} | spec)
+
+
+def _unit(field: str, **more: Any) -> dict:
+    """Return the encoding of a field from 0 to 1."""
+    return {
+        "field": field,
+        "type": "quantitative",
+        "scale": UNIT,
+        "axis": TENTHS,
+        "title": field,
+    } | more
+
+
+def _x(field: str, to: str | None = None, title: str | None = None, **more: Any) -> dict:
+    encoding = {"x": _unit(field, title=title, **more)}
+    return encoding | {"x2": {"field": to}} if to else encoding
+
+
+def _svg(label: str, rows: Rows, spec: dict) -> Markup:
+    data = {"values": list(rows)}
+    drawn = vl_convert.vegalite_to_svg(spec | {"data": data, "config": CONFIG}, vl_version=VERSION)
+    slim = TAG.sub(lambda tag: IDLE.sub("", tag[0]), drawn)
+    named = f'<svg role="img" aria-label="{escape(label)}"'
+    # Safe: what comes from the data is text to Vega, which escapes it.
+    return Markup(slim.replace("<svg", named, 1))

@@ -1,0 +1,191 @@
+"""The page: what a run gave, as HTML."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ballast.classes import Classes
+from ballast.curves import evenly
+from ballast.evaluation import Evaluation
+from ballast.mistakes import Mistake
+from ballast.report import charts, words
+
+TITLES = {
+    "f1_macro": "macro-F1",
+    "balanced_accuracy": "balanced accuracy",
+    "mcc": "Matthews correlation",
+    "recall_rarest": "recall of the rarest class",
+    "average_precision": "average precision",
+    "roc_auc": "ROC AUC",
+    "log_loss": "log-loss (less is better)",
+    "calibration_error": "calibration error (less is better)",
+    "f1_micro": "micro-F1",
+    "f1_samples": "F1 by row",
+}
+SCORES = ("f1", "recall", "precision")
+# Points of a curve; more are not seen.
+POINTS = 60
+# With more classes than these, a class's curves are opened one by one.
+OPEN = 12
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the page tells.
+
+    Attributes:
+        params: every parameter in effect, by dotted name.
+        classes: the classes as they stand in the training rows.
+        found: what evaluation found.
+        correct: whether sampling, weights and loss were to be undone.
+        plots: the rows of each, header first, see `curves.plots`.
+        book: the ledger.
+        history: a dict for each epoch.
+        data: numbers of rows as prepare counted them.
+        parts: rows of each part of the split.
+        leaks: what `audit.shared_rows` found by kind of likeness, None where none was looked for.
+        mistakes: the hardest ones, each with its place (file and row) and content.
+    """
+
+    params: dict[str, Any]
+    classes: Classes
+    found: Evaluation
+    correct: bool
+    plots: dict[str, list[tuple]]
+    book: dict[str, Any]
+    history: list[dict[str, float]]
+    data: dict[str, int]
+    parts: dict[str, int]
+    leaks: dict[str, dict[str, int] | None]
+    mistakes: list[tuple[Mistake, tuple[str, str]]]
+
+
+def render(run: Run) -> str:
+    """Return the page: one HTML text that needs no script, no other file and no network."""
+    environment = Environment(
+        loader=PackageLoader("ballast.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    support = run.found.per_class["support"]
+    order = sorted(support, key=lambda name: (-support[name], name))
+    return environment.get_template("page.html").render(
+        run=run,
+        found=run.found,
+        titles=TITLES,
+        order=order,
+        rarest=order[-1],
+        headline=_headline(run.found),
+        dots=_dots(run.found, order),
+        confusion=_confusion(run.plots["confusion"]),
+        panels=_panels(run, order),
+        overall=charts.reliability("all classes", _reliability(run)["(all)"]),
+        counts=charts.counts(_counts(run, order)),
+        histories=[charts.history(name, run.history) for name in run.history[0] if name != "epoch"],
+        training=words.training(run.book, run.classes),
+        correction=words.correction(run.correct, run.found.calibration),
+        decision=words.decision(run.params["decision"], run.found.rule),
+        open=len(order) <= OPEN,
+    )
+
+
+def _headline(found: Evaluation) -> list[dict[str, Any]]:
+    values = found.headline
+    names = [name for name in values if not name.endswith(("_low", "_high"))]
+    return [
+        {
+            "name": name,
+            "value": values[name],
+            "low": values[f"{name}_low"],
+            "high": values[f"{name}_high"],
+            "baselines": [baseline[name] for baseline in found.baselines.values()],
+        }
+        for name in names
+    ]
+
+
+def _dots(found: Evaluation, order: Sequence[str]) -> list[str]:
+    values, bounds = found.per_class, found.per_class_bounds
+    lowest = min(low for score in SCORES for low in bounds[score]["low"].values())
+    drawn = []
+    for score in SCORES:
+        rows = [
+            {
+                "class": f"{name} ({values['support'][name]})",
+                "value": values[score][name],
+                "low": bounds[score]["low"][name],
+                "high": bounds[score]["high"][name],
+            }
+            for name in order
+        ]
+        title = score.replace("f1", "F1")
+        drawn.append(charts.interval_dots(title, rows, np.floor(10 * lowest) / 10))
+    return drawn
+
+
+def _confusion(rows: Sequence[tuple]) -> dict[str, Any]:
+    """Return the table: names across, and each actual class with its (count, share) cells."""
+    lines: dict[str, list[int]] = defaultdict(list)
+    for actual, _, count in rows[1:]:
+        lines[actual].append(count)
+    return {
+        "names": list(lines),
+        "lines": {
+            name: [(count, count / max(sum(line), 1)) for count in line]
+            for name, line in lines.items()
+        },
+    }
+
+
+def _panels(run: Run, order: Sequence[str]) -> list[dict[str, Any]]:
+    """Return each class's curves, those of classes without a test row left out."""
+    of = {name: _by_class(rows) for name, rows in run.plots.items() if name != "confusion"}
+    reliability = _reliability(run)
+    cuts = run.found.rule.cuts()
+    panels = []
+    for name in order:
+        cut = None if cuts is None else float(cuts[run.classes.index(name)])
+        drawn = []
+        if name in of["precision_recall"]:
+            rows = of["precision_recall"][name]
+            drawn.append(charts.curve("Precision and recall", "recall", "precision", rows))
+        if name in of["roc"]:
+            drawn.append(charts.curve("ROC", "false_positive_rate", "recall", of["roc"][name]))
+        if name in of["thresholds"]:
+            title = "Scores by cut (validation rows)"
+            drawn.append(charts.thresholds(title, of["thresholds"][name], cut))
+        drawn.append(charts.reliability("Reliability", reliability[name]))
+        panels.append({"name": name, "cut": cut, "charts": drawn})
+    return panels
+
+
+def _reliability(run: Run) -> dict[str, list[dict[str, Any]]]:
+    return _by_class(run.plots["reliability"])
+
+
+def _by_class(rows: Sequence[tuple]) -> dict[str, list[dict[str, Any]]]:
+    header, *points = rows
+    found = defaultdict(list)
+    for point in points:
+        entry = dict(zip(header, point, strict=True))
+        found[entry.pop("class")].append(entry)
+    return {
+        name: [entries[i] for i in evenly(len(entries), POINTS)] for name, entries in found.items()
+    }
+
+
+def _counts(run: Run, order: Sequence[str]) -> list[dict[str, Any]]:
+    book = run.book
+    before = np.array(book["prior_before_sampling"]) * book["rows"]
+    after = np.array(book["prior_after_sampling"]) * book["examples"]
+    places = {name: book["labels"].index(name) for name in order}
+    return [
+        {"class": name, "before": round(before[c]), "after": round(after[c], 1)}
+        for name, c in places.items()
+    ]

@@ -1,0 +1,90 @@
+"""What the layers did, in words: the ledger, the calibration, the decision."""
+
+from typing import Any
+
+import numpy as np
+
+from ballast.calibration import Calibration
+from ballast.classes import Classes
+from ballast.ledger import SLIGHT
+from ballast.rules import Rule
+
+MAPS = {
+    "temperature": "one factor on all logits",
+    "sigmoid": "a line through each class's log odds (Platt)",
+    "isotonic": "a non-decreasing step function of each class's log odds",
+}
+
+
+def training(book: dict[str, Any], classes: Classes) -> list[str]:
+    """Return what sampling, weights and loss did to p(y|x), a sentence each.
+
+    Args:
+        book: the ledger.
+        classes: the classes as they stand in the training rows.
+    """
+    strength = book["corrections"]
+    sampler = next(name for name in strength if name.startswith("sampler: "))
+    lines = [
+        f"{sampler}. An epoch has {book['examples']:,.0f} examples of {classes.rows:,} training "
+        f"rows. {_towards(strength[sampler])}"
+    ]
+    lines.append(f"{_weights(np.array(book['weights']), book, classes)}")
+    loss = f"loss: {book['loss']}"
+    inverse = (
+        "Its outputs lead back to probabilities by formula."
+        if book["log_odds"]
+        else "No formula leads from its outputs to probabilities."
+    )
+    lines.append(f"{loss}. {inverse} {_towards(strength[loss])}")
+    return [*lines, *(f"What no formula undoes: {line}" for line in book["bends"])]
+
+
+def correction(correct: bool, calibration: Calibration | None) -> list[str]:
+    """Return what was done about it before the decision, a sentence each."""
+    if correct:
+        first = (
+            "evaluation.correct: true. The shifts of sampling and weights and the bend of the loss "
+            "are taken out of the network's outputs, so that probabilities are those of rows as "
+            "they come."
+        )
+    else:
+        first = "evaluation.correct: false. The network's outputs are taken at their word."
+    if calibration is None:
+        return [first, "No calibration map was needed or asked for."]
+    how = MAPS[calibration.method]
+    return [first, f"Then a map, fitted on the validation rows: {calibration.method}, {how}."]
+
+
+def decision(name: str, rule: Rule) -> list[str]:
+    """Return how labels were decided, a sentence each."""
+    lines = [f"decision: {name}, chosen on the validation rows."]
+    if rule.costs is not None:
+        lines.append("The label of the least expected cost is given.")
+    elif rule.multilabel:
+        lines.append("A label is given where its probability is above the label's cut.")
+    elif (rule.offsets == 0).all():
+        lines.append("The most probable label is given.")
+    else:
+        lines.append("The most probable label is given, after each class's offset.")
+    if rule.prior is not None:
+        lines.append("Probabilities are first adapted to the class shares of the rows to predict.")
+    return [*lines, rule.note] if rule.note else lines
+
+
+def _towards(strength: float) -> str:
+    if strength > SLIGHT:
+        return f"It takes the class prior {strength:.0%} of the way to classes all alike."
+    if strength < -SLIGHT:
+        return f"It makes the classes {-strength:.0%} more unlike."
+    return "It leaves the class prior as it is."
+
+
+def _weights(weights: np.ndarray, book: dict[str, Any], classes: Classes) -> str:
+    name = f"weighting: {book['weighting']}"
+    present = weights if weights.ndim == 1 else weights[1]
+    if np.ptp(weights) == 0:
+        return f"{name}. All rows weigh the same."
+    low, high = int(present.argmin()), int(present.argmax())
+    ends = ", ".join(f"{present[c]:.3g} for {classes.names[c]}" for c in (high, low))
+    return f"{name}. Weights run from {ends}. {_towards(book['corrections'][name])}"
