@@ -125,3 +125,73 @@ def test_rows_that_all_look_alike_have_a_curve_too(curve):
     found = by_class(curve(targets, np.full((3, 2), 0.5), classes_of(targets)))
     assert len(found) == 2
     assert all(len(points) >= 2 for points in found.values())
+
+
+@pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
+def test_scores_by_cut_are_those_of_the_rule_moved_there(multilabel):
+    targets, _, p, classes = some_problem(multilabel)
+    rule = Rule(np.array([0.4, -0.3, 0.0]), multilabel)
+    points = list(curves.thresholds(targets, p, rule, classes))
+    assert {name for name, *_ in points} == set("abc")
+    strengths = rule.strengths(p)
+    for name, cut, *found in points[::7]:
+        c = classes.index(name)
+        # Cuts are rounded, and stand at a row's own strength: just below it.
+        given = strengths[:, c] > cut - 1e-5
+        expected = metrics.precision_recall_fscore_support(
+            targets[:, c], given, average="binary", zero_division=0
+        )[:3]
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_no_cut_has_a_better_f1_than_the_best_of_the_curve():
+    targets, _, p, classes = some_problem(True)
+    rule = Rule(np.zeros(3), True)
+    best = {}
+    for name, *_, f1 in curves.thresholds(targets, p, rule, classes):
+        best[name] = max(best.get(name, 0), f1)
+    for c, name in enumerate(classes.names):
+        every = [metrics.f1_score(targets[:, c], p[:, c] > cut) for cut in np.linspace(0, 1, 301)]
+        assert best[name] >= max(every) - 1e-5
+
+
+@pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
+def test_reliability_bins_hold_every_row_once_and_keep_the_means(multilabel):
+    targets, _, p, classes = some_problem(multilabel)
+    found = defaultdict(list)
+    for name, *values in curves.reliability(targets, p, classes, 0.95):
+        found[name].append(values)
+    assert list(found) == [curves.ALL, *"abc"]
+    columns = {"a": (0,), "b": (1,), "c": (2,), curves.ALL: (0, 1, 2)}
+    for name, lines in found.items():
+        predicted, observed, rows, low, high = np.array(lines).T
+        own = list(columns[name])
+        assert rows.sum() == targets[:, own].size
+        assert rows @ predicted / rows.sum() == pytest.approx(p[:, own].mean(), abs=1e-5)
+        assert rows @ observed / rows.sum() == pytest.approx(targets[:, own].mean(), abs=1e-5)
+        assert ((low <= observed) & (observed <= high)).all()
+        # Bins of a tenth, each told once.
+        assert (np.diff((predicted * 10).astype(int)) > 0).all()
+
+
+def test_reliability_puts_a_probability_of_1_into_the_last_bin():
+    targets, p = one_hot([0, 1], 2), np.array([[1.0, 0.0], [0.0, 1.0]])
+    lines = list(curves.reliability(targets, p, classes_of(targets), 0.95))
+    assert [line[1:4] for line in lines if line[0] == "a"] == [(0.0, 0.0, 1), (1.0, 1.0, 1)]
+
+
+def test_a_class_without_a_validation_row_has_no_scores_by_cut():
+    targets = one_hot([0, 1, 0, 1], 3)
+    p = np.full((4, 3), 1 / 3)
+    points = curves.thresholds(targets, p, Rule(np.zeros(3), False), classes_of(targets))
+    assert {name for name, *_ in points} == {"a", "b"}
+
+
+@pytest.mark.parametrize(("count", "most"), [(0, 5), (1, 5), (5, 5), (7, 5), (1000, 60)])
+def test_evenly_spread_places_hold_both_ends(count, most):
+    places = curves.evenly(count, most)
+    assert len(places) == min(count, most) == len(set(places))
+    assert places == sorted(places)
+    if count:
+        assert places[0] == 0
+        assert places[-1] == count - 1

@@ -207,6 +207,7 @@ def test_the_entry_says_what_was_done():
     assert json.loads(json.dumps(book)) == book
     assert book["task"] == "single-label"
     assert book["labels"] == ["a", "b"]
+    assert (book["rows"], book["examples"]) == (before.rows, after.rows)
     assert book["prior_before_sampling"] == [0.9, 0.1]
     assert book["prior_after_sampling"] == [0.5, 0.5]
     assert layers.items() <= book.items()

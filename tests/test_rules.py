@@ -5,7 +5,13 @@ import pytest
 from problems import classes_of, one_hot, some_probabilities, some_targets
 
 from ballast import params
-from ballast.decisions import argmax, cost_matrix, logit_adjustment, prior_shift
+from ballast.decisions import (
+    argmax,
+    cost_matrix,
+    logit_adjustment,
+    max_f1,
+    prior_shift,
+)
 from ballast.errors import UserError
 from ballast.rules import Rule, adapt
 
@@ -27,6 +33,30 @@ def test_a_rule_of_a_few_entries_tells_them_all():
         "prior_rows": 0.0,
         "note": "so",
     }
+
+
+# Strengths and cuts.
+
+
+@pytest.mark.parametrize("member", [argmax, logit_adjustment, max_f1, prior_shift])
+@EACH_TASK
+def test_a_label_is_given_where_its_strength_is_above_its_cut(member, multilabel):
+    targets, p, classes = some_rows(6, multilabel)
+    rule = member.fit(targets, p, classes)
+    np.testing.assert_array_equal(rule.predict(p), rule.strengths(p) > rule.cuts())
+
+
+def test_of_two_classes_the_strength_is_the_probability():
+    p = np.array([[0.9, 0.1], [0.3, 0.7], [1.0, 0.0]])
+    np.testing.assert_allclose(Rule(np.zeros(2), False).strengths(p), p, atol=1e-15)
+    costs = np.array([[0.0, 2.0], [8.0, 0.0]])
+    np.testing.assert_allclose(Rule(np.zeros(2), False, costs=costs).cuts(), [0.8, 0.2])
+
+
+def test_costs_of_many_classes_are_no_cut():
+    assert Rule(np.zeros(3), False, costs=1 - np.eye(3)).cuts() is None
+    nonsense = np.array([[1.0, 0.0], [1.0, 0.0]])
+    assert Rule(np.zeros(2), False, costs=nonsense).cuts() is None
 
 
 # Costs.

@@ -63,6 +63,13 @@ class Run:
     leaks: dict[str, dict[str, int] | None]
     mistakes: list[tuple[Mistake, tuple[str, str]]]
 
+    @property
+    def rarest(self) -> str:
+        """Name of the class whose recall is `recall_rarest`, see `scores.headline`."""
+        support = self.found.per_class["support"]
+        present = [c for c, name in enumerate(self.classes.names) if support[name]]
+        return self.classes.names[min(present, key=lambda c: self.classes.counts[c])]
+
 
 def render(run: Run) -> str:
     """Return the page: one HTML text that needs no script, no other file and no network."""
@@ -80,7 +87,7 @@ def render(run: Run) -> str:
         found=run.found,
         titles=TITLES,
         order=order,
-        rarest=order[-1],
+        rarest=run.rarest,
         headline=_headline(run.found),
         dots=_dots(run.found, order),
         confusion=_confusion(run.plots["confusion"]),

@@ -1,0 +1,203 @@
+"""The report, opened in a real browser: no errors, no requests; on a phone, and by keyboard."""
+
+import re
+import shutil
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from problems import some_probabilities, some_targets
+from workspace import CHOSEN
+
+from ballast import curves, ledger
+from ballast.classes import Classes
+from ballast.decisions import argmax, max_f1
+from ballast.evaluation import Scored, evaluate
+from ballast.report.page import Run, render
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+# What a text or a name of a class may hold, and must not do.
+HOSTILE = (
+    "<script>alert(1)</script><img src='https://example.org/x.png' onerror='alert(2)'> & \"it\""
+)
+LEVEL = 0.95
+
+
+@cache
+def a_run(count: int, multilabel: bool = False, decision=argmax, errors: int = 20) -> Run:
+    """A run with random scores, names that try to escape, and rows that stand in several parts."""
+    rng = np.random.default_rng(count)
+    names = (*(f"class {c:02}" for c in range(count - 1)), HOSTILE)
+    parts = []
+    for rows in (300 + 4 * count, 200 + 4 * count):
+        labels = rng.choice(count, rows, p=(w := 0.97 ** np.arange(count)) / w.sum())
+        labels[:count] = np.arange(count)
+        targets = np.eye(count, dtype=np.uint8)[labels]
+        if multilabel:
+            targets = some_targets(rng, rows, count, multilabel=True)
+        logits = np.log(some_probabilities(rng, targets, multilabel))
+        parts.append(Scored(targets, 2 * logits, logits))
+    validation, test = parts
+    counts = validation.targets.sum(axis=0)
+    positive = 1 if count == 2 and not multilabel else None
+    classes = Classes(names, counts, len(validation.targets), multilabel, positive)
+    evened = Classes(names, np.full(count, counts.max()), int(counts.max()) * count, multilabel)
+    strength = {"sampler: random_over": 1.0, "weighting: none": 0.0, "loss: focal": 0.0}
+    weights = np.ones((2, count) if multilabel else count)
+    layers = {"loss": "focal", "weighting": "none", "corrections": strength}
+    book = ledger.entry(classes, evened, weights, layers)
+    options = {"replicates": 100, "level": LEVEL, "errors": errors}
+    found = evaluate(validation, test, classes, book, decision, {}, False, 0, **options)
+    places = {"train": 0, "validation": 1, "test": 2, "train, validation": 0, "train, test": 3}
+    return Run(
+        params={name: value for name, value in CHOSEN.items() if isinstance(value, str)}
+        | {"evaluation.level": LEVEL, "datasets.demo.label": HOSTILE},
+        classes=classes,
+        found=found,
+        correct=True,
+        plots=curves.plots(found, validation.targets, test.targets, classes, LEVEL),
+        book=book,
+        history=[{"epoch": e, "loss": 1 / e, "val_f1_macro": 1 - 1 / e} for e in (1.0, 2.0, 3.0)],
+        data={"rows": 1000, "kept": 990, "rejected": 10, "conflicting_labels": 2},
+        parts={"train": 690, "validation": 100, "test": 200, "excluded": 0},
+        leaks={"exact": places | {"validation, test": 0}, "near": None, "group": None},
+        mistakes=[(mistake, ("rows.csv, row 7", HOSTILE)) for mistake in found.mistakes],
+    )
+
+
+@cache
+def a_page(*which) -> str:
+    """The page of a run, drawn once for all tests."""
+    return render(a_run(*which))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if BROWSER is None:
+        pytest.skip("no Chromium on PATH: install one, Debian's package `chromium` for example")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """Open a page, and hold it at the end against what no page may do."""
+    requests, faults, contexts = [], [], []
+
+    def visit(which: tuple, **options):
+        path = tmp_path / "report.html"
+        path.write_text(a_page(*which), encoding="utf-8")
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda message: faults.append(message.text))
+        page.on("dialog", lambda dialog: (faults.append(dialog.message), dialog.dismiss()))
+        page.goto(path.as_uri())
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert faults == []
+    assert set(requests) == {Path(tmp_path / "report.html").as_uri()}
+
+
+RUNS = {"2 classes": (2, False, max_f1), "97 classes": (97,), "28 labels": (28, True, max_f1)}
+EACH_RUN = pytest.mark.parametrize("which", RUNS.values(), ids=RUNS)
+
+
+@EACH_RUN
+def test_opens_without_an_error_or_a_request_and_shows_every_class(which, opened):
+    run, page = a_run(*which), opened(which)
+    assert page.title().startswith("demo: macro-F1")
+    for name in run.classes.names:
+        assert page.locator("#curves summary b").get_by_text(name, exact=True).count() == 1
+    assert page.locator("#confusion tbody tr").count() >= len(run.classes.names)
+    assert page.locator("#errors tbody tr").count() == len(run.mistakes) > 0
+    assert HOSTILE in page.locator("#errors tbody tr").first.inner_text()
+
+
+@EACH_RUN
+def test_fits_a_phone_in_the_dark(which, opened):
+    page = opened(which, viewport={"width": 375, "height": 700}, color_scheme="dark")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    background, text = (
+        page.evaluate(f"getComputedStyle(document.body).{name}")
+        for name in ("backgroundColor", "color")
+    )
+    light = [sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in (background, text)]
+    assert light[0] < 200 < 500 < light[1]
+    # Charts take their colours from the style sheet too.
+    label = page.locator("#classes svg text").first
+    assert label.evaluate("node => getComputedStyle(node).fill") == text
+
+
+def test_works_by_keyboard(opened):
+    page = opened(RUNS["97 classes"])
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    panel = page.locator("#curves details").first
+    assert panel.get_attribute("open") is None
+    panel.locator("summary").focus()
+    page.keyboard.press("Enter")
+    assert panel.get_attribute("open") is not None
+    assert panel.locator("svg").first.is_visible()
+    # A wide table can be scrolled without a mouse.
+    table = page.locator("#confusion .scroll")
+    table.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(300)
+    assert table.evaluate("node => node.scrollLeft") > 0
+
+
+def test_the_confusion_matrix_is_legible_at_28_classes(opened):
+    run = a_run(*RUNS["28 labels"])
+    page = opened(RUNS["28 labels"], viewport={"width": 1280, "height": 900})
+    table = page.locator("#confusion table")
+    cells = table.locator("tbody td")
+    counts = [int(count) for *_, count in run.plots["confusion"][1:]]
+    assert [int(text or 0) for text in cells.all_inner_texts()] == counts
+    sizes = cells.evaluate_all("cells => cells.map(c => [c.clientWidth, c.scrollWidth])")
+    assert all(inside >= needed for inside, needed in sizes)
+    assert float(cells.first.evaluate("c => parseFloat(getComputedStyle(c).fontSize)")) >= 12
+
+
+def test_says_the_same_when_made_again():
+    again = a_run.__wrapped__(*RUNS["2 classes"])
+    assert render(again) == a_page(*RUNS["2 classes"])
+
+
+def test_names_nothing_outside_itself():
+    page = a_page(*RUNS["2 classes"])
+    kept = page.replace("http://www.w3.org/2000/svg", "")
+    assert not re.search(r"<(script|link|iframe|img)\b|\burl\(|@import", kept)
+    # Of the text that tries, the letters are there and the meaning is not.
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in kept
+
+
+def test_tells_the_headline_with_bounds_baselines_and_positive_counts():
+    run = a_run(3)
+    page = re.sub(r"<[^>]*>|\s+", " ", render(run)).replace("  ", " ")
+    headline = run.found.headline
+    for name in ("f1_macro", "mcc", "roc_auc", "log_loss"):
+        value, low, high = (f"{headline[name + end]:.3f}" for end in ("", "_low", "_high"))
+        assert re.search(rf"{value} +{low} to {high}", page), name
+    rarest = run.classes.names[int(np.argmin(run.classes.counts))]
+    assert run.rarest == rarest
+    for name, support in run.found.per_class["support"].items():
+        if name != HOSTILE:
+            assert f"{name} : {support} test rows" in page
+
+
+def test_errors_can_be_left_out():
+    run = a_run(3, errors=0)
+    assert run.mistakes == []
+    assert "None are shown" in render(run)
