@@ -29,6 +29,7 @@ $(ENV)/ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(ENV)
 	$(ENV)/bin/python -m pip install --quiet --require-hashes -r requirements.txt
 	$(ENV)/bin/python -m pip install --quiet --no-build-isolation --no-deps --no-index --editable .
+	$(ENV)/bin/ballast offline-plots
 	touch $@
 
 $(ENV)/ready-for-tests: $(ENV)/ready requirements-test.txt

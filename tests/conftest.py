@@ -1,6 +1,7 @@
 """Fixtures that several tests share."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 from ruamel.yaml import YAML
 
 REPO = Path(__file__).parents[1]
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 
 
 class Project:
@@ -44,3 +47,40 @@ class Project:
 def project(tmp_path):
     """An empty project."""
     return Project(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium."""
+    if BROWSER is None:
+        pytest.skip("no Chromium on PATH: install one, Debian's package `chromium` for example")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def visit(browser):
+    """Open a local page, and hold it at the end against what no page may do."""
+    asked, faults, contexts = {}, [], []
+
+    def visit(path: Path, **options):
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        requests = asked.setdefault(path.as_uri(), [])
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
+        page.on("dialog", lambda dialog: (faults.append(dialog.message), dialog.dismiss()))
+        page.goto(path.as_uri())
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert faults == []
+    assert all(set(requests) == {page} for page, requests in asked.items())

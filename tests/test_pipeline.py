@@ -6,6 +6,9 @@ import json
 import pytest
 import workspace
 from closure import ROOT
+from ruamel.yaml import YAML
+
+from ballast import offline
 
 ALL = ["prepare", "split", "resample", "embed", "train", "evaluate"]
 
@@ -135,12 +138,22 @@ def test_metrics_diff_shows_the_change_of_f1_between_branches(clean):
     assert change["diff"] == pytest.approx(change["new"] - change["old"])
 
 
-def test_plots_are_drawn(clean):
-    clean.run("dvc", "plots", "show", "--out", "plots")
-    page = clean.text("plots/index.html")
-    for title in ["Confusion matrix", "Precision and recall by class", "ROC by class", "macro-F1"]:
-        assert title in page
-    assert "<DVC_METRIC" not in page
+def test_plots_of_two_revisions_are_drawn_without_network(clean, visit):
+    offline.write(clean.folder / ".dvc")
+    clean.run("dvc", "exp", "run", "-S", "decision=max_f1")
+    clean.run("dvc", "plots", "diff", "HEAD", "workspace", "--out", "plots")
+    page = visit(clean.folder / "plots/index.html")
+    page.wait_for_selector("svg.marks")
+    titles = ["Confusion matrix", "Precision and recall by class", "ROC by class", "F1 by cut"]
+    for title in [*titles, "Reliability by class", "macro-F1", "Training loss"]:
+        assert title in page.content()
+    assert "<DVC_METRIC" not in page.content()
+    marks = page.locator("svg.marks").evaluate_all(
+        "all => all.map(s => s.querySelectorAll('path, rect').length)"
+    )
+    # Those that dvc.yaml lists, and the history of the train stage.
+    assert len(marks) == len(YAML(typ="safe").load(ROOT / "dvc.yaml")["plots"]) + 1
+    assert min(marks) > 5
 
 
 def test_a_stage_without_its_input_says_what_to_run(clean):

@@ -1,9 +1,7 @@
 """The report, opened in a real browser: no errors, no requests; on a phone, and by keyboard."""
 
 import re
-import shutil
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,8 +14,6 @@ from ballast.decisions import argmax, max_f1
 from ballast.evaluation import Scored, evaluate
 from ballast.report.page import Run, render
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 # What a text or a name of a class may hold, and must not do.
 HOSTILE = (
     "<script>alert(1)</script><img src='https://example.org/x.png' onerror='alert(2)'> & \"it\""
@@ -73,41 +69,16 @@ def a_page(*which) -> str:
     return render(a_run(*which))
 
 
-@pytest.fixture(scope="module")
-def browser():
-    if BROWSER is None:
-        pytest.skip("no Chromium on PATH: install one, Debian's package `chromium` for example")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        yield running
-        running.close()
-
-
 @pytest.fixture
-def opened(browser, tmp_path):
-    """Open a page, and hold it at the end against what no page may do."""
-    requests, faults, contexts = [], [], []
+def opened(visit, tmp_path):
+    """Open the page of a run in a browser."""
 
-    def visit(which: tuple, **options):
+    def open_page(which: tuple, **options):
         path = tmp_path / "report.html"
         path.write_text(a_page(*which), encoding="utf-8")
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda message: faults.append(message.text))
-        page.on("dialog", lambda dialog: (faults.append(dialog.message), dialog.dismiss()))
-        page.goto(path.as_uri())
-        return page
+        return visit(path, **options)
 
-    yield visit
-    for context in contexts:
-        context.close()
-    assert faults == []
-    assert set(requests) == {Path(tmp_path / "report.html").as_uri()}
+    return open_page
 
 
 RUNS = {"2 classes": (2, False, max_f1), "97 classes": (97,), "28 labels": (28, True, max_f1)}

@@ -66,6 +66,15 @@ def show() -> None:
     run(_show)
 
 
+@app.command("offline-plots")
+def offline_plots() -> None:
+    """Let `dvc plots show` and `diff` write pages that need no network (`make` has done so)."""
+    from ballast.offline import write
+
+    run(write)
+    print("dvc plots show and diff: their pages now need no network.")
+
+
 @app.command()
 def compare(
     base: Annotated[str, typer.Argument(help="commit, branch, tag or experiment")],
