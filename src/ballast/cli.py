@@ -76,6 +76,14 @@ def offline_plots() -> None:
 
 
 @app.command()
+def stale() -> None:
+    """Tell from Git alone, without data, whether dvc.lock is that of this code; if not, exit 1."""
+    from ballast.locking import check_lock
+
+    run(lambda: print(f"dvc.lock is up to date: {check_lock()} stages."))
+
+
+@app.command()
 def compare(
     base: Annotated[str, typer.Argument(help="commit, branch, tag or experiment")],
     head: Annotated[
