@@ -114,6 +114,54 @@ def compare(
         raise typer.Exit(1)
 
 
+@app.command()
+def comment(
+    file: Annotated[Path, typer.Argument(help="Markdown, as `ballast compare --md` writes it")],
+    token: Annotated[str, typer.Option(envvar=["GITHUB_TOKEN", "GITLAB_TOKEN"])],
+    repository: Annotated[
+        str,
+        typer.Option(envvar=["GITHUB_REPOSITORY", "CI_PROJECT_ID"], help="OWNER/NAME, or number"),
+    ],
+    api: Annotated[
+        str, typer.Option(envvar=["GITHUB_API_URL", "CI_API_V4_URL"], help="GitLab's: .../api/v4")
+    ] = "https://api.github.com",
+    number: Annotated[
+        int | None, typer.Option(envvar="CI_MERGE_REQUEST_IID", help="of the request")
+    ] = None,
+    branch: Annotated[
+        str | None, typer.Option(help="on GitHub, instead of the number: OWNER:BRANCH it is from")
+    ] = None,
+    commit: Annotated[str | None, typer.Option(help="and in which that must still end")] = None,
+    report: Annotated[str | None, typer.Option(help="address to link to")] = None,
+) -> None:
+    """Make FILE our one comment on a pull request (GitHub) or merge request (GitLab)."""
+    from ballast.commenting import comment_text
+    from ballast.forges import GitHub, GitLab
+
+    is_gitlab = api.rstrip("/").endswith("/api/v4")
+    if number is None and (is_gitlab or not (branch and commit)):
+        raise typer.BadParameter("give --number; or, on GitHub, both --branch and --commit.")
+
+    def main() -> None:
+        forge = (GitLab if is_gitlab else GitHub)(api, repository, token)
+        found = forge.number_of(branch, commit) if number is None else number
+        if found is None:
+            print(f"No open pull request of {branch} ends in {commit}: nothing to comment on.")
+            return
+        updated = forge.put(found, comment_text(_markdown(file), report))
+        print(f"{'Updated' if updated else 'Wrote'} the comment on {found} of {repository}.")
+
+    run(main)
+
+
+def _markdown(file: Path) -> str:
+    # From a fork, a link could lead to any file of this machine.
+    if file.is_symlink() or not file.is_file():
+        raise UserError(f"{file} is no file: `ballast compare BASE HEAD --md` writes one.")
+    with file.open(encoding="utf-8", errors="replace") as stream:
+        return stream.read(1_000_000)
+
+
 def _show() -> None:
     headline = read_json(Path("metrics/metrics.json"))
     baselines = read_json(Path("metrics/baselines.json"))
