@@ -237,6 +237,29 @@ def test_a_shallow_clone_says_what_to_do(project, tmp_path, monkeypatch):
         assert "fetch-depth: 0" in done.stderr
 
 
+def test_a_branch_is_compared_with_where_it_left_the_other(project):
+    left = project.git("rev-parse", "HEAD")
+    project.commit(rows_of([0]), branch="other")
+    head = project.git("rev-parse", "HEAD")
+    project.git("checkout", "--quiet", "main")
+    project.commit(rows_of())
+    found = told("main", "other", "--merge-base")
+    assert (found["base"], found["verdict"]) == (left[:9], "better")
+    assert told("main", head)["head"] == head[:9]
+    project.git("checkout", "--quiet", "--orphan", "alone")
+    project.commit(rows_of())
+    done = run("main", "--merge-base")
+    assert (done.exit_code, "have no commit in common" in done.stderr) == (2, True)
+
+
+def test_where_nothing_can_be_compared_the_comment_says_why(project):
+    project.git("rm", "--quiet", "-r", "metrics")
+    project.git("commit", "--quiet", "--message", "no results")
+    done = run("HEAD", "HEAD~", "--md")
+    assert done.exit_code == 2
+    assert done.stdout.startswith("### No comparison\n\nHEAD has no metrics/predictions.csv: run")
+
+
 def test_no_repository_and_no_results_are_said(project, tmp_path, monkeypatch):
     project.git("rm", "--quiet", "-r", "metrics")
     project.git("commit", "--quiet", "--message", "no results")

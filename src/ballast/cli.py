@@ -89,6 +89,9 @@ def compare(
     head: Annotated[
         str | None, typer.Argument(help="likewise; without it, the workspace as it lies")
     ] = None,
+    merge_base: Annotated[
+        bool, typer.Option("--merge-base", help="compare with where HEAD left BASE")
+    ] = False,
     level: Annotated[float, typer.Option(help="of the intervals", min=0.5, max=0.999)] = 0.95,
     fail_if: Annotated[
         Literal["worse", "not-better"] | None, typer.Option(help="then the exit code is 1")
@@ -98,15 +101,18 @@ def compare(
 ) -> None:
     """Tell whether HEAD is better than BASE, row by row, from what Git has; errors exit with 2."""
     from ballast.comparison.judging import report
-    from ballast.comparison.rendering import write
-    from ballast.comparison.revisions import read
+    from ballast.comparison.rendering import without_result, write
+    from ballast.comparison.revisions import fork_point, read
 
     if md and as_json:
         raise typer.BadParameter("choose one of --md and --json.")
     try:
-        found = report(read(base), read(head), level)
+        first = fork_point(base, head or "HEAD") if merge_base else base
+        found = report(read(first), read(head), level)
     except UserError as error:
         print(f"\nerror: {error}\n", file=sys.stderr)
+        if md:
+            print(without_result(str(error)), end="")
         raise typer.Exit(2) from error
     write(found, "md" if md else "json" if as_json else "terminal")
     verdict = found["verdict"]

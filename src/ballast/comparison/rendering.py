@@ -52,7 +52,7 @@ def markdown(report: dict[str, Any]) -> str:
     lines = [
         f"### {head} against {base}: {report['verdict']}",
         report["reason"] + "  ",
-        _rows(report),
+        _rows(report) + "\n",
         *(f"> **Warning:** {line}\n" for line in report["warnings"]),
         f"| score | {base} | {head} | difference ({_level(report)} interval) |",
         "|---|---|---|---|",
@@ -68,6 +68,11 @@ def markdown(report: dict[str, Any]) -> str:
         lines.append(f"| {' | '.join(cells)} |")
     lines += ["", *(f"- {_cell(line)}" for line in _changes(report))]
     return "\n".join(lines) + "\n"
+
+
+def without_result(reason: str) -> str:
+    """Return what stands in a pull request's comment when there is nothing to compare."""
+    return f"### No comparison\n\n{reason}\n"
 
 
 def _rows(report: dict[str, Any]) -> str:

@@ -24,7 +24,7 @@ class Revision:
     """A run as it stands in a commit or in the workspace.
 
     Attributes:
-        name: as the user gave it.
+        name: as the user gave it, a commit's 40 digits shortened.
         predictions: {row id: (true labels, predicted labels)}.
         predictions_md5: of the file they stand in.
         classes: names of the classes, as far as `per_class.json` tells.
@@ -48,7 +48,7 @@ def read(revision: str | None, folder: Path = Path(".")) -> Revision:
     Raises:
         UserError: an unknown revision, or one without results.
     """
-    name = WORKSPACE if revision is None else revision
+    name = WORKSPACE if revision is None else _short(revision)
     commit = None if revision is None else _commit(revision, folder)
 
     def text(path: str) -> str | None:
@@ -77,6 +77,25 @@ def read(revision: str | None, folder: Path = Path(".")) -> Revision:
         _yaml(params, f"{name}: params.yaml"),
         _yaml(text("dvc.lock") or "{}", f"{name}: dvc.lock").get("stages", {}),
     )
+
+
+def fork_point(base: str, head: str, folder: Path = Path(".")) -> str:
+    """Return the commit at which `head` left `base`, shortened.
+
+    Raises:
+        UserError: an unknown revision, or two without a common commit.
+    """
+    done = _git(folder, "merge-base", _commit(base, folder), _commit(head, folder))
+    if done.returncode:
+        raise UserError(
+            f"{base} and {head} have no commit in common: compare without --merge-base."
+        )
+    return _short(done.stdout.decode().strip())
+
+
+def _short(revision: str) -> str:
+    """Return 9 digits of a commit that is named by all its 40, and any other name as it is."""
+    return revision[:9] if re.fullmatch("[0-9a-f]{40}", revision) else revision
 
 
 def _commit(revision: str, folder: Path) -> str:
