@@ -1,11 +1,15 @@
 # make repro: environment, pipeline, results. make test: environment with test packages, all tests.
 # make strategies: every strategy on the demo corpus, docs/strategies.md.
+# make stale: is dvc.lock that of the code? make comment.md: what a pull request's comment says.
 PYTHON ?= python3
 ENV := .venv
 # DVC starts the stages with `python`: that of the environment.
 export PATH := $(CURDIR)/$(ENV)/bin:$(PATH)
+# What comment.md compares; from the environment too.
+export BASE ?= origin/main
+export HEAD ?= HEAD
 
-.PHONY: repro test lint strategies lock clean
+.PHONY: repro test lint stale strategies comment.md lock clean
 
 repro: $(ENV)/ready
 	$(ENV)/bin/ballast check
@@ -21,6 +25,13 @@ lint: $(ENV)/ready-for-tests
 
 strategies: $(ENV)/ready
 	$(ENV)/bin/python benchmarks/strategies.py
+
+stale: $(ENV)/ready
+	$(ENV)/bin/ballast stale
+
+# Where nothing can be compared (exit code 2), the comment says why.
+comment.md: $(ENV)/ready
+	$(ENV)/bin/ballast compare --merge-base "$$BASE" "$$HEAD" --md > $@ || test $$? -eq 2
 
 $(ENV)/ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else \
