@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
-from sklearn.isotonic import IsotonicRegression
 
 from ballast.ledger import log_shares
 
@@ -136,6 +135,9 @@ def _steps(scores: np.ndarray, present: np.ndarray) -> tuple[list[float], list[f
     """Return the scores and log odds of one class between which to interpolate."""
     if present.min() == present.max():
         return [], []
+    # Its import takes a second, and few runs need it.
+    from sklearn.isotonic import IsotonicRegression
+
     regression = IsotonicRegression().fit(scores, present)
     p = np.clip(regression.y_thresholds_, *_smoothed(present))
     return regression.X_thresholds_.tolist(), (np.log(p) - np.log1p(-p)).tolist()

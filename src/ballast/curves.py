@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
-from sklearn import metrics
 
 from ballast.classes import Classes
 from ballast.evaluation import Evaluation
@@ -101,21 +100,29 @@ def precision_recall(
     """
     for c, name in enumerate(classes.names):
         if targets[:, c].any():
-            precision, recall, _ = metrics.precision_recall_curve(
-                targets[:, c], probabilities[:, c]
-            )
-            reached, first = np.unique(recall[::-1], return_index=True)
-            yield from _thinned(name, reached, np.maximum.reduceat(precision[::-1], first))
+            _, hits, given, _ = _counts(targets[:, c], probabilities[:, c])
+            # Without a row given, all that are given are right.
+            recall, precision = np.append(hits / hits[0], 0), np.append(hits / given, 1)
+            yield from _thinned(name, recall[::-1], precision[::-1])
 
 
 def roc(
     targets: np.ndarray, probabilities: np.ndarray, classes: Classes
 ) -> Iterator[tuple[str, float, float]]:
-    """Yield (class, false positive rate, recall) along each class's curve, at most `POINTS`."""
+    """Yield (class, false positive rate, recall) along each class's curve, at most `POINTS`.
+
+    Told are the corners: where the curve turns from rows without the class to such with it.
+    """
     for c, name in enumerate(classes.names):
-        if 0 < targets[:, c].sum() < len(targets):
-            wrong, recall, _ = metrics.roc_curve(targets[:, c], probabilities[:, c])
-            yield from _thinned(name, wrong, recall)
+        rows, present = len(targets), int(targets[:, c].sum())
+        if 0 < present < rows:
+            _, hits, given, above = _counts(targets[:, c], probabilities[:, c])
+            # Down the cuts: first the other rows above one, then all that stand at it.
+            wrong = np.column_stack([above, given - hits])[::-1].ravel()
+            found = np.column_stack([np.append(hits[1:], 0), hits])[::-1].ravel()
+            corners = np.column_stack([wrong / (rows - present), found / present])
+            corners = np.vstack([[0, 0], corners, [1, 1]])
+            yield from _thinned(name, *np.unique(corners, axis=0).T)
 
 
 def thresholds(
@@ -135,12 +142,10 @@ def thresholds(
     """
     strengths = rule.strengths(probabilities)
     for c, name in enumerate(classes.names):
-        own = np.sort(strengths[targets[:, c] > 0, c])
-        cuts = np.unique(own)
-        hits = len(own) - np.searchsorted(own, cuts)
-        given = len(targets) - np.searchsorted(np.sort(strengths[:, c]), cuts)
-        scores = (share(hits, given), hits / max(len(own), 1), share(2 * hits, given + len(own)))
-        yield from _thinned(name, cuts, *scores)
+        if targets[:, c].any():
+            cuts, hits, given, _ = _counts(targets[:, c], strengths[:, c])
+            f1 = 2 * hits / (given + hits[0])
+            yield from _thinned(name, cuts, hits / given, hits / hits[0], f1)
 
 
 def reliability(
@@ -172,6 +177,20 @@ def _bins(name: str, present: np.ndarray, p: np.ndarray, level: float) -> Iterat
     for b in np.flatnonzero(rows):
         predicted, observed, low, high = (round(float(column[b]), 5) for column in columns)
         yield name, predicted, observed, int(rows[b]), low, high
+
+
+def _counts(present: np.ndarray, strengths: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return the strengths of the rows that have a class, rising, each once, and counts at each.
+
+    These are: rows with the class and all rows that are at least as strong, and rows without the
+    class that are stronger.
+    """
+    own, others = np.sort(strengths[present > 0]), np.sort(strengths[present == 0])
+    cuts = np.unique(own)
+    hits = len(own) - np.searchsorted(own, cuts)
+    false = len(others) - np.searchsorted(others, cuts)
+    above = len(others) - np.searchsorted(others, cuts, side="right")
+    return cuts, hits, hits + false, above
 
 
 def evenly(count: int, most: int) -> list[int]:
