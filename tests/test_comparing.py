@@ -8,6 +8,9 @@ import pytest
 from closure import ROOT
 from problems import LETTERS, classes_of, one_hot, some_probabilities, some_targets
 from scipy.stats import binomtest, norm
+from sklearn import metrics
+from statsmodels.stats import contingency_tables
+from statsmodels.stats.multitest import multipletests
 
 from ballast import scores
 from ballast.comparison import comparing, pairs, redrawing
@@ -53,6 +56,45 @@ def test_scores_are_those_of_the_metrics(multilabel):
                     assert kept[score][side] == pytest.approx(value)
                 elif score == "support":
                     assert kept["rows"] == value
+
+
+def test_scores_are_scikit_learns():
+    targets, *sides = some_models(False)
+    found = compared(targets, *sides, replicates=10)
+    true = targets.argmax(axis=1)
+    for side, predicted in zip(("base", "head"), sides, strict=True):
+        given = predicted.argmax(axis=1)
+        expected = {
+            "f1_macro": metrics.f1_score(true, given, average="macro"),
+            "balanced_accuracy": metrics.balanced_accuracy_score(true, given),
+            "mcc": metrics.matthews_corrcoef(true, given),
+            "accuracy": metrics.accuracy_score(true, given),
+        }
+        for name, value in expected.items():
+            assert found["scores"][name][side] == pytest.approx(value, rel=1e-9)
+        by_class = {
+            "f1": metrics.f1_score(true, given, average=None),
+            "recall": metrics.recall_score(true, given, average=None),
+        }
+        for score, values in by_class.items():
+            kept = [values_of[score][side] for values_of in found["classes"].values()]
+            assert kept == pytest.approx(values.tolist(), rel=1e-9)
+
+
+def test_scores_of_several_labels_are_scikit_learns():
+    targets, *sides = some_models(True)
+    found = compared(targets, *sides, True, replicates=10)["scores"]
+    for side, predicted in zip(("base", "head"), sides, strict=True):
+        pairs_of = list(zip(targets.T, predicted.T, strict=True))
+        balanced = [metrics.balanced_accuracy_score(*pair) for pair in pairs_of]
+        expected = {
+            "f1_macro": metrics.f1_score(targets, predicted, average="macro"),
+            "balanced_accuracy": np.mean(balanced),
+            "mcc": np.mean([metrics.matthews_corrcoef(*pair) for pair in pairs_of]),
+            "accuracy": metrics.accuracy_score(targets, predicted),
+        }
+        for name, value in expected.items():
+            assert found[name][side] == pytest.approx(value, rel=1e-9)
 
 
 def test_a_small_case_by_hand():
@@ -168,9 +210,12 @@ def test_swapped_labels_give_the_p_value_that_swapping_rows_gives(multilabel):
 
 
 @pytest.mark.parametrize(("one", "other"), [(0, 0), (0, 5), (3, 4), (40, 12), (1, 9)])
-def test_mcnemar_is_the_binomial_test(one, other):
+def test_mcnemar_is_the_binomial_test_and_statsmodels(one, other):
     expected = binomtest(one, one + other).pvalue if one + other else 1
-    assert mcnemar(one, other) == mcnemar(other, one) == pytest.approx(expected)
+    assert mcnemar(one, other) == mcnemar(other, one) == pytest.approx(expected, rel=1e-9)
+    table = [[50, one], [other, 7]]
+    expected = contingency_tables.mcnemar(table, exact=True).pvalue
+    assert mcnemar(one, other) == pytest.approx(expected, rel=1e-9)
 
 
 def test_five_discordant_rows_can_never_be_significant():
@@ -195,6 +240,13 @@ def test_holm_by_hand():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.9, 0.8]) == [1, 1]
     assert holm([]) == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_holm_is_statsmodels(seed):
+    # Many ties, and values that are 1 once adjusted.
+    values = np.round(np.random.default_rng(seed).random(30) ** 4, 3)
+    assert holm(values.tolist()) == pytest.approx(multipletests(values, method="holm")[1], rel=1e-9)
 
 
 def test_examples_of_the_docstrings():
