@@ -45,13 +45,13 @@ class Project:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
-    def write(self, rows, *, trained="1", classes=None):
+    def write(self, rows, *, trained="1", classes=None, scores=None):
         """Write what a run with these predictions leaves."""
         (self.folder / "metrics").mkdir(exist_ok=True)
         stream = io.StringIO()
         csv.writer(stream, lineterminator="\n").writerows([["id", "actual", "predicted"], *rows])
         (self.folder / "metrics/predictions.csv").write_text(stream.getvalue(), "utf-8")
-        headline = {"f1_macro": 0.9, "f1_macro_low": 0.8, "log_loss": 0.3}
+        headline = {"f1_macro": 0.9, "f1_macro_low": 0.8, "log_loss": 0.3} | (scores or {})
         (self.folder / "metrics/metrics.json").write_text(json.dumps(headline), "utf-8")
         f1 = dict.fromkeys(classes or sorted({actual for _, actual, _ in rows}), 0.9)
         (self.folder / "metrics/per_class.json").write_text(json.dumps({"f1": f1}), "utf-8")
@@ -397,6 +397,21 @@ def test_several_labels_a_row(project):
     assert list(found["classes"]) == ["common", "rare"]
     assert found["classes"]["common"]["head_only"] == 30
     assert found["classes"]["rare"]["head_only"] == 0
+
+
+@pytest.mark.parametrize("told_by", ["metrics.json", "predictions", "nothing"])
+def test_several_labels_are_known_where_the_rows_in_common_have_one_each(project, told_by):
+    first, second = rows_of(), rows_of([160], start=150)
+    if told_by == "predictions":
+        first[1][1:] = ["common|rare", "common"]
+    scores = {"f1_micro": 0.9, "f1_samples": 0.9} if told_by == "metrics.json" else {}
+    project.commit(first, branch="one", classes=CLASSES, scores=scores)
+    project.commit(second, branch="other", classes=CLASSES, scores=scores)
+    found = told("one", "other")
+    assert found["rows"]["compared"] == 150
+    # One rare row is taken for a common one: where each label is asked for, both are wrong.
+    assert found["classes"]["rare"]["base_only"] == 1
+    assert found["classes"]["common"]["base_only"] == (told_by != "nothing")
 
 
 def test_a_project_in_a_folder_of_a_larger_repository(project, monkeypatch):

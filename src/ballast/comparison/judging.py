@@ -6,6 +6,7 @@ from ballast.comparison import changes, comparing
 from ballast.comparison.pairs import SEPARATOR, common, is_multilabel
 from ballast.comparison.revisions import Revision
 from ballast.errors import UserError
+from ballast.scores import OF_LABELS
 
 
 def report(base: Revision, head: Revision, level: float = 0.95) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def report(base: Revision, head: Revision, level: float = 0.95) -> dict[str, Any
     if not shared.rows:
         raise UserError(_nothing_in_common(base, head, len(shared.conflicting)))
     known = list(dict.fromkeys([*head.classes, *base.classes]))
-    multilabel = is_multilabel(shared.rows, known)
+    multilabel = _is_multilabel(base, head, known)
     seen = {text for row in shared.rows for text in row}
     if multilabel:
         seen = {label for text in seen for label in text.split(SEPARATOR) if label}
@@ -47,6 +48,14 @@ def report(base: Revision, head: Revision, level: float = 0.95) -> dict[str, Any
         "stages": changes.stages(base, head),
         "warnings": [*_about_rows(base, head, rows), *changes.warnings(base, head)],
     }
+
+
+def _is_multilabel(base: Revision, head: Revision, names: list[str]) -> bool:
+    """Tell from all that either revision has; the rows in common may have one label each."""
+    sides = (base, head)
+    if any(name in side.headline for side in sides for name in OF_LABELS):
+        return True
+    return is_multilabel((row for side in sides for row in side.predictions.values()), names)
 
 
 def _untested(base: Revision, head: Revision) -> dict[str, dict[str, float]]:

@@ -34,7 +34,7 @@ def common(first: Mapping[str, tuple[str, str]], second: Mapping[str, tuple[str,
     return Common(rows, conflicting)
 
 
-def is_multilabel(rows: Iterable[tuple[str, str, str]], names: Sequence[str]) -> bool:
+def is_multilabel(rows: Iterable[tuple[str, ...]], names: Sequence[str]) -> bool:
     """Tell whether some row has no label or several, joined by |."""
     labels = {label for row in rows for label in row} - set(names)
     return any(not label or SEPARATOR in label for label in labels)
