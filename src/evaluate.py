@@ -1,9 +1,10 @@
 """Stage 6, evaluate: choose the decision rule on validation rows, judge it on test rows.
 
 Run by `dvc repro evaluate`. Works from the scores, without the network. Writes calibration and
-rule to `models/decision.json` and to `metrics/`: the headline (`metrics.json`), that of classifiers
-that know nothing (`baselines.json`), the scores by class (`per_class.json`), the predictions by row
-id, what the plots draw, and the report, which shows it all (`report.html`).
+rule to `models/decision.json` and to `metrics/`: the headline (`metrics.json`), that of the
+validation rows (`validation.json`) and of classifiers that know nothing (`baselines.json`), the
+scores by class (`per_class.json`), the predictions by row id, what the plots draw, and the report,
+which shows it all (`report.html`).
 """
 
 import csv
@@ -114,6 +115,9 @@ def main() -> None:
     kept = {"calibration": calibration, **found.rule.to_json()}
     storage.write_json(Path("models/decision.json"), kept)
     storage.write_json(METRICS / "metrics.json", found.headline)
+    # Names of their own: `dvc exp show --sort-by` takes the name without the file.
+    on_validation = {f"val_{name}": value for name, value in found.validation_headline.items()}
+    storage.write_json(METRICS / "validation.json", on_validation)
     storage.write_json(METRICS / "baselines.json", found.baselines)
     storage.write_json(METRICS / "per_class.json", found.per_class)
     storage.write_json(METRICS / "per_class_bounds.json", found.per_class_bounds)

@@ -108,6 +108,21 @@ def test_baselines_are_scored_beside():
         assert baseline["roc_auc"] == 0.5
 
 
+@pytest.mark.parametrize("decision", [argmax, max_f1])
+def test_validation_rows_have_a_headline_of_their_own(decision):
+    """That of the same calibration and rule: as if they were the test rows."""
+    found = run(decision, calibration="sigmoid")
+    again = evaluate(
+        scored(0), scored(0), CLASSES, BOOK, decision, {}, False, 0,
+        calibration="sigmoid", replicates=100,
+    )  # fmt: skip
+    assert tuple(found.validation_headline) == get_args(scores.Headline)
+    assert found.validation_headline == {
+        name: again.headline[name] for name in found.validation_headline
+    }
+    assert found.validation_headline["f1_macro"] != found.headline["f1_macro"]
+
+
 @pytest.mark.parametrize("name", params.members("decisions"))
 def test_the_labels_of_the_test_rows_decide_nothing(name):
     settings = params.load(ROOT / "params.yaml")

@@ -156,6 +156,17 @@ def test_plots_of_two_revisions_are_drawn_without_network(clean, visit):
     assert min(marks) > 5
 
 
+def test_metrics_diff_of_two_decisions_holds_80_columns(clean):
+    clean.run("dvc", "exp", "run", "-S", "decision=max_f1", "-S", "decisions.max_f1.shrink=0")
+    shown = clean.run("dvc", "metrics", "diff").splitlines()
+    assert max(map(len, shown)) <= 80
+    for name in ("metrics.json", "per_class.json", "validation.json"):
+        assert any(line.startswith(f"metrics/{name} ") for line in shown), name
+    # Names that two files share would have to be given with their file to sort experiments.
+    clean.run("dvc", "exp", "show", "--sort-by", "f1_macro")
+    clean.run("dvc", "exp", "show", "--sort-by", "val_f1_macro")
+
+
 def test_a_stage_without_its_input_says_what_to_run(clean):
     (clean.folder / "data/split/rows.parquet").unlink()
     printed = clean.run("python", "src/resample.py", check=False)

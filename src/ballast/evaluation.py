@@ -37,7 +37,8 @@ class Evaluation:
     """What is known of the test rows; their arrays have shape (rows, classes).
 
     `calibration` and `rule`, one after the other, are what prediction needs. `baselines` are the
-    headline scores of classifiers that know nothing of a row. `network` are probabilities with the
+    headline scores of classifiers that know nothing of a row, `validation_headline` those of the
+    validation rows, to which calibration and rule are fitted. `network` are probabilities with the
     network taken at its word, `validation` those of the validation rows, for the rule.
     """
 
@@ -47,6 +48,7 @@ class Evaluation:
     per_class: dict[str, dict[str, float]]
     per_class_bounds: dict[str, dict[str, dict[str, float]]]
     baselines: dict[str, dict[str, float]]
+    validation_headline: dict[str, float]
     predicted: np.ndarray
     probabilities: np.ndarray
     network: np.ndarray
@@ -141,6 +143,7 @@ def evaluate(
         scores.per_class(test.targets, predicted, classes),
         bounds_per_class(test.targets, predicted, classes, level),
         baselines.scores_of(test.targets, classes),
+        scores.headline(validation.targets, rule.predict(chosen_on), chosen_on, classes),
         predicted,
         probabilities,
         ledger.probabilities(test.outputs, classes.multilabel),
