@@ -1,4 +1,4 @@
-"""`ballast show`: the headline beside the baselines, the classes with their counts and bounds."""
+"""`ballast show`: the headline beside validation and baselines, the classes with their bounds."""
 
 import json
 
@@ -26,8 +26,10 @@ def test_show_fits_eighty_columns(multilabel, tmp_path, monkeypatch):
     predicted[last] = targets[last]
     classes = classes_of(targets, multilabel)
     ends = bootstrap.headline(targets, predicted, p, classes, Plan("wilson", False, 100, 0.95, 0))
+    found = scores.headline(targets, predicted, p, classes)
     values = {
-        "metrics": bounded(scores.headline(targets, predicted, p, classes), ends),
+        "metrics": bounded(found, ends),
+        "validation": {f"val_{name}": value + 0.01 for name, value in found.items()},
         "baselines": baselines.scores_of(targets, classes),
         "per_class": scores.per_class(targets, predicted, classes),
         "per_class_bounds": bounds_per_class(targets, predicted, classes, 0.95),
@@ -44,7 +46,8 @@ def test_show_fits_eighty_columns(multilabel, tmp_path, monkeypatch):
     expected = "{mcc:.3f} ({mcc_low:.3f} to {mcc_high:.3f})".format(**headline)
     (line,) = [line for line in lines if "mcc" in line]
     assert line.split("│")[2].strip() == expected
-    assert [cell.strip() for cell in line.split("│")[3:5]] == ["0.000", "0.000"]
+    others = [f"{headline['mcc'] + 0.01:.3f}", "0.000", "0.000"]
+    assert [cell.strip() for cell in line.split("│")[3:6]] == others
     support, given = targets.sum(axis=0), predicted.sum(axis=0)
     rows = [line for line in lines if line.startswith(tuple(f"│ {c} " for c in LETTERS))]
     counts = [[int(cell) for cell in line.split("│")[2:4]] for line in rows]

@@ -170,17 +170,20 @@ def _markdown(file: Path) -> str:
 
 def _show() -> None:
     headline = read_json(Path("metrics/metrics.json"))
+    validation = read_json(Path("metrics/validation.json"))
     baselines = read_json(Path("metrics/baselines.json"))
     per_class = read_json(Path("metrics/per_class.json"))
     bounds = read_json(Path("metrics/per_class_bounds.json"))
     console = Console()
-    table = Table("headline", "test rows", *(name.replace("_", " ") for name in baselines))
+    trivial = (name.replace("_", "\n") for name in baselines)
+    table = Table("headline", "test rows", "validation", *trivial)
     for name, value in headline.items():
         if name.endswith(("_low", "_high")):
             continue
         low, high = headline[f"{name}_low"], headline[f"{name}_high"]
-        trivial = (f"{baseline[name]:.3f}" for baseline in baselines.values())
-        table.add_row(name, f"{value:.3f} ({low:.3f} to {high:.3f})", *trivial)
+        others = (validation[f"val_{name}"], *(scores[name] for scores in baselines.values()))
+        cells = (f"{other:.3f}" for other in others)
+        table.add_row(name, f"{value:.3f} ({low:.3f} to {high:.3f})", *cells)
     console.print(table)
 
     table = Table("class")
