@@ -24,12 +24,25 @@ ROOT = Path(__file__).parent.parent
 HEADER = """# How often `ballast compare` errs
 
 Made by `python benchmarks/comparison.py`: {trials} pairs of models a line, whose true difference of
-macro-F1 is known; the test rows by class are as given. Held: how often the 95 % interval contains
-the true difference. Plain: the same of the paired bootstrap without its smoothing. The last two
-columns are how often the verdict is "better" or "worse".
+macro-F1 is known; the test rows by class are as given, the draws 1,000 (the command takes more).
+Held: how often the 95 % interval contains the true difference. Plain: the same of the paired
+bootstrap without its smoothing. The last two columns are how often the verdict is "better" or
+"worse".
 
 | problem | rows by class | true difference | rows that differ | held | plain | "better" | "worse" |
 |---|---|---|---|---|---|---|---|
+"""
+NOTES = """
+How to read it:
+
+- The standard error of a share of 95 % is half a point, of 2.5 % a third of one. Two lines lie
+  outside 93.5 to 96.5 %, both on the safe side: equal models that differ on one row or on three.
+  Most such test sets show no difference at all, and then every interval holds 0.
+- Where models are equal, each of "better" and "worse" is due in at most 2.5 % of the test sets.
+- A difference of .04 shows in one test set of seventeen with 12 rows of the rarest class, in nearly
+  half of them with 50.
+- The smoothing was chosen with the lines of 12 rows in view. On seven other problems with 12 rows
+  (other recalls, three classes, several labels a row) the interval held 95 to 96 %.
 """
 
 
@@ -180,8 +193,13 @@ def main(
         for case in problems(positives):
             text = line(case, simulate(case, trials))
             print(text, end="", flush=True)
-            with output.open("a", encoding="utf-8") as stream:
-                stream.write(text)
+            _append(output, text)
+    _append(output, NOTES)
+
+
+def _append(path: Path, text: str) -> None:
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(text)
 
 
 if __name__ == "__main__":
