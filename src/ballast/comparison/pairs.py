@@ -93,12 +93,14 @@ def count(
     place = {name: index for index, name in enumerate(names)}
     arrays = []
     for side in range(3):
-        array = np.zeros((len(ordered), len(names)), dtype=np.uint8)
-        for row, (labels, _) in enumerate(ordered):
-            for label in labels[side].split(SEPARATOR) if multilabel else [labels[side]]:
+        texts = [labels[side] for labels, _ in ordered]
+        numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+        distinct = np.zeros((len(numbers), len(names)), dtype=np.uint8)
+        for text, number in numbers.items():
+            for label in text.split(SEPARATOR) if multilabel else [text]:
                 if label:
-                    array[row, place[label]] = 1
-        arrays.append(array)
+                    distinct[number, place[label]] = 1
+        arrays.append(distinct[[numbers[text] for text in texts]])
     return Pairs(*arrays, np.array([number for _, number in ordered]), multilabel)
 
 
