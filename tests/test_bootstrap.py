@@ -99,7 +99,8 @@ def test_the_point_lies_inside_and_higher_levels_are_wider(multilabel, positive,
     narrow, wide = (bootstrap.headline(*problem, plan(kind, level=level)) for level in (0.5, 0.99))
     assert narrow.keys() == point.keys()
     for name, value in point.items():
-        assert wide[name][0] < narrow[name][0] <= value <= narrow[name][1] < wide[name][1], name
+        assert wide[name][0] < narrow[name][0] or wide[name][0] == 0, name
+        assert narrow[name][0] <= value <= narrow[name][1] < wide[name][1], name
         assert all(type(end) is float for end in wide[name])
 
 
@@ -110,7 +111,7 @@ def test_same_seed_same_intervals(multilabel, positive, kind):
     found = [bootstrap.headline(*problem, plan(kind, seed=seed)) for seed in (0, 0, 1)]
     assert found[0] == found[1]
     assert found[0]["mcc"] != found[2]["mcc"]
-    assert found[0]["roc_auc"] != found[2]["roc_auc"]
+    assert found[0]["average_precision"] != found[2]["average_precision"]
 
 
 @TASKS
@@ -150,8 +151,10 @@ def test_perfect_rows_prove_no_perfect_classifier(multilabel):
         assert found[name][1] == 1
     # Nothing but the rows themselves can be drawn.
     for kind in ("bca", "percentile"):
-        assert bootstrap.headline(*rows, plan(kind))["f1_macro"] == (1, 1)
-    assert found["roc_auc"] == (1, 1)
+        drawn = bootstrap.headline(*rows, plan(kind))
+        assert drawn["f1_macro"] == drawn["roc_auc"] == (1, 1)
+    assert 0.8 < found["roc_auc"][0] < 0.95
+    assert found["roc_auc"][1] == 1
     assert found["log_loss"] == found["calibration_error"] == (0, 0)
 
 
@@ -172,6 +175,37 @@ def test_no_row_of_a_class_and_one_class_alone_are_no_error(kind, multilabel):
             assert np.isfinite([low, high]).all()
             assert low <= point[name] + 1e-12, name
             assert point[name] <= high + 1e-12, name
+
+
+def test_of_many_rows_roc_auc_has_the_interval_of_delong():
+    targets, _, p, classes = some_problem(rows=20_000)
+    (low, high), drawn = (
+        bootstrap.of_probabilities(targets, p, classes, plan(kind, replicates=500))["roc_auc"]
+        for kind in ("wilson", "percentile")
+    )
+    assert (low, high) == pytest.approx(drawn, abs=0.15 * (high - low))
+
+
+def test_probabilities_that_are_right_may_have_no_calibration_error():
+    rng = np.random.default_rng(0)
+    p = rng.uniform(0.5, 1, 400)
+    right = np.stack([1 - p, p], axis=1)
+    targets = one_hot((rng.random(400) < p).astype(int), 2)
+    classes = classes_of(targets)
+    point = scores.calibration_error(targets, right, False)
+    low, high = bootstrap.of_probabilities(targets, right, classes, plan("wilson"))[
+        "calibration_error"
+    ]
+    assert low == 0 < point < high
+    # Replicates are further off than the rows themselves, and no bootstrap knows it.
+    assert (
+        bootstrap.of_probabilities(targets, right, classes, plan())["calibration_error"][0] > 0.01
+    )
+    wrong = np.stack([p, 1 - p], axis=1)
+    low, high = bootstrap.of_probabilities(targets, wrong, classes, plan("wilson"))[
+        "calibration_error"
+    ]
+    assert 0.4 < low < 0.5 < high
 
 
 def test_a_class_that_is_missing_counts_with_0_for_certain():

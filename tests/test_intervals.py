@@ -9,7 +9,17 @@ from problems import ROOT
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from ballast.intervals import Plan, acceleration, delta, ends, recovered, wilson, wilson_f1
+from ballast.intervals import (
+    Plan,
+    acceleration,
+    delta,
+    ends,
+    low_of_gaps,
+    recovered,
+    wilson,
+    wilson_area,
+    wilson_f1,
+)
 
 LEVELS = pytest.mark.parametrize("level", [0.5, 0.9, 0.95])
 
@@ -57,6 +67,28 @@ def test_the_interval_of_f1_is_that_of_a_share(level):
     assert low < 18 / 24 < high
     assert wilson_f1(0, 0, 0, level) == (0, 1)
     assert wilson_f1(12, 12, 12, level)[1] == 1
+
+
+@LEVELS
+def test_the_interval_of_an_area_is_that_of_as_many_rows_as_its_variance_is_worth(level):
+    area, rows = 0.8, 10**6
+    found = wilson_area(area, area * (1 - area) / 50, rows, level)
+    np.testing.assert_allclose(found, wilson(40, 50, level), atol=1e-5)
+
+
+def test_the_interval_of_an_area_without_a_mistake_or_without_a_ranking():
+    low, high = wilson_area(np.array([1, 1, 0.5]), np.zeros(3), np.array([12, 500, 12]), 0.95)
+    assert 0.8 < low[0] < 0.9 < 0.99 < low[1] < 1
+    np.testing.assert_allclose(high, [1, 1, 0.5], atol=1e-4)
+    # All rows alike stand at one half, for certain.
+    assert low[2] == pytest.approx(0.5, abs=1e-4)
+
+
+def test_gaps_that_chance_can_make_are_perhaps_none():
+    gaps = np.array([0.3, -0.1])
+    drawn = gaps + np.array([[0.05, -0.05], [0.0, 0.1], [-0.1, 0.1]])
+    assert low_of_gaps(gaps, drawn, 0.99) == pytest.approx(0.4 - 0.2, abs=2e-3)
+    assert low_of_gaps(gaps, gaps + 3 * (drawn - gaps), 0.99) == 0
 
 
 def skewed(rows: int = 40) -> np.ndarray:
@@ -162,6 +194,16 @@ def test_macro_f1_from_wilson_is_held_as_often_as_it_says(name, positives, simul
     # No less for the others; a bit more with a dozen positives.
     assert 0.935 < found["f1 of the rarest", "wilson"] < 0.98
     assert 0.935 < found["balanced_accuracy", "wilson"] < 0.99
+
+
+def test_roc_auc_and_calibration_error_are_held_where_a_bootstrap_fails(simulation):
+    methods = {kind: (kind, False) for kind in ("wilson", "bca")}
+    name = "2 classes, ROC AUC .90, too sure"
+    found = simulation.coverage_of_probabilities(name, 12, 300, methods, 300)
+    # 2.5 standard errors of 300 trials; the calibration error is held more often than asked for.
+    for name in ("roc_auc", "calibration_error"):
+        assert found[name, "wilson"] > 0.95 - 0.032, name
+        assert found[name, "bca"] < 0.95 - 0.032, name
 
 
 def test_bca_holds_macro_f1_more_often_than_percentile_unless_positives_are_few(simulation):

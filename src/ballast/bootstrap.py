@@ -11,7 +11,17 @@ import numpy as np
 
 from ballast import scores
 from ballast.classes import Classes
-from ballast.intervals import Plan, acceleration, delta, ends, recovered, wilson, wilson_f1
+from ballast.intervals import (
+    Plan,
+    acceleration,
+    delta,
+    ends,
+    low_of_gaps,
+    recovered,
+    wilson,
+    wilson_area,
+    wilson_f1,
+)
 from ballast.ranking import Ranking
 
 # Drawn numbers that an evaluation may take: kinds of row, and rows times columns, times replicates;
@@ -143,31 +153,72 @@ def of_probabilities(
     if drawing:
         rankings = list(rankings)
 
-    ranked, slopes = np.zeros((1, 2)), np.zeros((rows, 2))
-    for ranking in rankings:
-        ranked += np.stack(ranking.scores(once), axis=-1) / len(columns)
-        slopes += np.stack(ranking.influence(), axis=-1) / len(columns)
+    ranked, slopes = np.zeros(2), np.zeros((rows, 2))
+    areas, of_areas = np.zeros(len(columns)), np.zeros((rows, len(columns)))
+    for place, ranking in enumerate(rankings):
+        found, of_rows = np.concatenate(ranking.scores(once)), np.stack(ranking.influence(), axis=1)
+        ranked += found / len(columns)
+        slopes += of_rows / len(columns)
+        areas[place], of_areas[:, place] = found[1], of_rows[:, 1]
     gap = gaps.mean(axis=0)
-    point = np.array([*ranked[0], losses.mean(), np.abs(gap).sum()])
+    point = np.array([*ranked, losses.mean(), np.abs(gap).sum()])
     of_means = np.stack([losses, gaps @ np.sign(gap)], axis=1)
     influence = np.hstack([slopes, (of_means - of_means.mean(axis=0)) / rows])
     influence = _within(influence, strata, np.ones(rows))
-    if not drawing:
-        return _named(names, *delta(point, influence, plan))
+    low, high = normal = delta(point, influence, plan)
+    if drawing:
+        rng = np.random.default_rng([plan.seed, 1])
+        curves, means = _redrawn(rng, rankings, np.column_stack([losses, gaps]), strata, replicates)
+        errors = np.abs(means[:, 1:]).sum(axis=1)
+        drawn = np.column_stack([curves, means[:, 0], errors])
+        low, high = ends(point, drawn, acceleration(influence), plan)
+        if plan.kind == "wilson":
+            # Replicates add their own error to that of the rows: they say nothing of a small one.
+            low[3], high[3] = low_of_gaps(gap, means[:, 1:], plan.level), normal[1][3]
+    if plan.kind == "wilson" and columns:
+        low[1], high[1] = _mean_area(areas, of_areas, targets[:, columns], plan.level)
+    return _named(names, low, high)
 
-    rng = np.random.default_rng([plan.seed, 1])
+
+def _mean_area(
+    areas: np.ndarray, influence: np.ndarray, targets: np.ndarray, level: float
+) -> tuple[float, float]:
+    """Return both ends of the mean of the classes' areas, from the interval of each."""
+    support = targets.sum(axis=0, dtype=np.int64)
+    fewer = np.minimum(support, len(targets) - support)
+    bounds = wilson_area(areas, (influence**2).sum(axis=0), fewer, level)
+    point, low, high = (array / len(areas) for array in (areas, *bounds))
+    return recovered(point, (low, high), influence, np.ones(len(targets)))
+
+
+def _redrawn(
+    rng: np.random.Generator,
+    rankings: list[Ranking],
+    values: np.ndarray,
+    strata: np.ndarray,
+    replicates: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean average precision and ROC AUC, and the means of the values, of rows drawn anew.
+
+    Args:
+        rng: draws the rows.
+        rankings: of each class.
+        values: shape (rows, values).
+        strata: to draw within, in order, shape (rows,).
+        replicates: number of draws.
+
+    Returns:
+        Arrays of shape (replicates, 2) and (replicates, values).
+    """
     first = np.searchsorted(strata, strata)
     size = np.searchsorted(strata, strata, side="right") - first
-    values = np.column_stack([losses, gaps])
-    drawn = []
-    for count in _chunks(replicates, rows, CHUNK_OF_ROWS):
+    curves, means = [], []
+    for count in _chunks(replicates, len(strata), CHUNK_OF_ROWS):
         weights = _drawn_rows(rng, first, size, count)
-        means = weights @ values / rows
-        error = np.abs(means[:, 1:]).sum(axis=1)
+        means.append(weights @ values / len(strata))
         parts = [np.stack(ranking.scores(weights)) for ranking in rankings]
-        drawn.append(np.column_stack([_mean(parts, count), means[:, 0], error]))
-    skew = acceleration(influence)
-    return _named(names, *ends(point, np.concatenate(drawn), skew, plan))
+        curves.append(_mean(parts, count))
+    return np.concatenate(curves), np.concatenate(means)
 
 
 def _kinds(targets: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

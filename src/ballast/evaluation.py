@@ -92,8 +92,9 @@ def evaluate(
             after that; `auto` is one where `correct` cannot undo all by itself, as the ledger says
             under `bends` (`ledger.calibration`), else none.
         interval: how intervals are found: `bca` or `percentile` bootstrap (`intervals.ends`), or
-            `wilson`: macro-F1 and balanced accuracy from the classes' Wilson intervals, which hold
-            what they should with a dozen rows of a class as well, and all else by `bca`.
+            `wilson`: macro-F1, balanced accuracy and ROC AUC from the classes' Wilson intervals,
+            which hold what they should with a dozen rows of a class as well; the calibration error
+            down to where chance alone makes it (`intervals.low_of_gaps`); all else by `bca`.
         stratified: draw as many rows of each true class as there are: the class shares of the test
             rows are then certain, and not one more thing that could have come out otherwise.
         replicates: bootstrap draws; fewer where the rows are very many, see `bootstrap`.

@@ -16,7 +16,8 @@ class Plan:
 
     Attributes:
         kind: `percentile` and `bca` are two ways to find the ends of bootstrap replicates, see
-            `ends`; `wilson` is `recovered` for means of shares, `bca` for all else.
+            `ends`; `wilson` is `recovered` for means of shares and of ROC AUC, `low_of_gaps`
+            for the calibration error, `bca` for all else.
         stratified: draw as many rows of each true class as there are, and not just as many rows.
         replicates: bootstrap draws.
         level: share of the replicates inside, .95 say.
@@ -68,6 +69,27 @@ def wilson_f1(
     """
     low, high = wilson(hits, support + given - hits, level)
     return 2 * low / (1 + low), 2 * high / (1 + high)
+
+
+def wilson_area(
+    area: np.ndarray, variance: np.ndarray, rows: np.ndarray, level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return both ends of an interval of ROC AUC, from Wilson's.
+
+    That of a share of as many rows as the variance is worth, area (1 - area) / variance (an
+    effective sample size, as in Korn and Graubard 1998). Half a row that stands anywhere in the
+    ranking is imagined beside the others: a ranking without a mistake proves no perfect one.
+
+    Args:
+        area: any shape.
+        variance: of it, from the rows' influences, likewise.
+        rows: positive or negative ones, whichever are fewer, likewise.
+        level: as in `wilson`.
+    """
+    share = (area * rows + 0.25) / (rows + 0.5)
+    spread = variance + 0.5 * (area - 0.5) ** 2 / rows**2
+    worth = np.maximum(share * (1 - share) / np.maximum(spread, 1e-12), 1)
+    return wilson(area * worth, worth, level)
 
 
 def recovered(
@@ -144,6 +166,22 @@ def ends(
     lower, upper = (np.take_along_axis(ordered, floor + k, axis=0) for k in (0, 1))
     low, high = lower + (places - floor) * (upper - lower)
     return np.minimum(low, points), np.maximum(high, points)
+
+
+def low_of_gaps(gaps: np.ndarray, drawn: np.ndarray, level: float) -> float:
+    """Return the low end of an interval of sum |gap|, which chance alone makes larger than 0.
+
+    The true sum differs from the one seen by no more than sum |gap seen - true gap|, whatever the
+    true gaps are. Rows drawn anew tell how large that can be by chance; so much below the point
+    lies the low end, at 0 where the gaps may all be chance.
+
+    Args:
+        gaps: those seen, shape (gaps,).
+        drawn: those of rows drawn anew, shape (replicates, gaps).
+        level: as in `wilson`.
+    """
+    chance = np.quantile(np.abs(drawn - gaps).sum(axis=1), (1 + level) / 2)
+    return max(float(np.abs(gaps).sum() - chance), 0.0)
 
 
 def delta(points: np.ndarray, influence: np.ndarray, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
