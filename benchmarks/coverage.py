@@ -45,10 +45,11 @@ How to read it:
 - ROC AUC comes from such intervals as well: its bootstrap is too narrow for the same reason.
 - The calibration error of a few rows is too large on average, and that of rows drawn from them even
   more: where the probabilities are right, no bootstrap interval holds the true value. The low end
-  of `wilson` is 0 wherever chance alone could make such an error; where the probabilities are
-  wrong, the interval is somewhat wider than it need be.
-- For average precision and log-loss `wilson` is `bca`; with 12 positives it holds the true value a
-  little too rarely. So does that of mcc.
+  of `wilson` is 0 wherever chance alone could make such an error. Where the probabilities are
+  wrong, that interval is wider than it need be.
+- MCC, average precision and log-loss know no such interval: `wilson` takes `bca` for them. With 12
+  positives it holds average precision as often as it says, MCC and log-loss in the worst line in
+  nine cases of ten.
 - Stratified draws leave out what the number of positives adds by chance: narrower, and right only
   where that number was fixed.
 """
