@@ -136,23 +136,26 @@ def test_scores_by_cut_are_those_of_the_rule_moved_there(multilabel):
     strengths = rule.strengths(p)
     for name, cut, *found in points[::7]:
         c = classes.index(name)
-        # Cuts are rounded, and stand at a row's own strength: just below it.
-        given = strengths[:, c] > cut - 1e-5
         expected = metrics.precision_recall_fscore_support(
-            targets[:, c], given, average="binary", zero_division=0
+            targets[:, c], strengths[:, c] > cut, average="binary", zero_division=0
         )[:3]
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_no_cut_has_a_better_f1_than_the_best_of_the_curve():
-    targets, _, p, classes = some_problem(True)
-    rule = Rule(np.zeros(3), True)
-    best = {}
-    for name, *_, f1 in curves.thresholds(targets, p, rule, classes):
-        best[name] = max(best.get(name, 0), f1)
-    for c, name in enumerate(classes.names):
-        every = [metrics.f1_score(targets[:, c], p[:, c] > cut) for cut in np.linspace(0, 1, 301)]
-        assert best[name] >= max(every) - 1e-5
+@pytest.mark.parametrize("prior", [None, np.array([0.5, 0.3, 0.2])], ids=["plain", "adapted"])
+@pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
+def test_scores_at_the_cut_in_force_are_those_of_what_the_rule_predicts(multilabel, prior):
+    targets, _, p, classes = some_problem(multilabel)
+    rule = Rule(np.array([0.43, -0.31, 9.0]), multilabel, prior=prior)
+    predicted = rule.predict(p)
+    points = {
+        (name, cut): scores for name, cut, *scores in curves.thresholds(targets, p, rule, classes)
+    }
+    for c, (name, cut) in enumerate(zip(classes.names, rule.cuts(), strict=True)):
+        expected = metrics.precision_recall_fscore_support(
+            targets[:, c], predicted[:, c], average="binary", zero_division=0
+        )[:3]
+        np.testing.assert_allclose(points[name, round(float(cut), 5)], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])

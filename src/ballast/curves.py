@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
+from scipy.special import expit
 
 from ballast.classes import Classes
 from ballast.evaluation import Evaluation
@@ -12,6 +13,8 @@ from ballast.rules import Rule
 from ballast.scores import share
 
 POINTS = 200
+# Log odds of the cuts at which every class is scored: from .001 to .999, the ends in detail.
+CUTS = np.linspace(-7, 7, 57)
 BINS = 10
 NONE, ALL = "(none)", "(all)"
 
@@ -100,7 +103,7 @@ def precision_recall(
     """
     for c, name in enumerate(classes.names):
         if targets[:, c].any():
-            _, hits, given, _ = _counts(targets[:, c], probabilities[:, c])
+            hits, given, _ = _counts(targets[:, c], probabilities[:, c])
             # Without a row given, all that are given are right.
             recall, precision = np.append(hits / hits[0], 0), np.append(hits / given, 1)
             yield from _thinned(name, recall[::-1], precision[::-1])
@@ -116,7 +119,7 @@ def roc(
     for c, name in enumerate(classes.names):
         rows, present = len(targets), int(targets[:, c].sum())
         if 0 < present < rows:
-            _, hits, given, above = _counts(targets[:, c], probabilities[:, c])
+            hits, given, above = _counts(targets[:, c], probabilities[:, c])
             # Down the cuts: first the other rows above one, then all that stand at it.
             wrong = np.column_stack([above, given - hits])[::-1].ravel()
             found = np.column_stack([np.append(hits[1:], 0), hits])[::-1].ravel()
@@ -128,11 +131,11 @@ def roc(
 def thresholds(
     targets: np.ndarray, probabilities: np.ndarray, rule: Rule, classes: Classes
 ) -> Iterator[tuple[str, float, float, float, float]]:
-    """Yield (class, cut, precision, recall, F1) for at most `POINTS` cuts a class.
+    """Yield (class, cut, precision, recall, F1) for `CUTS` and for the cut that the rule has.
 
-    What the class would score if it were given from another strength on, and the rule stayed as it
-    is for the others (`Rule.strengths`). The cuts are strengths of rows that have the class: at any
-    other one precision, recall and F1 are no better. Classes without a row have no curve.
+    What the class would score if it were given above another strength, and the rule stayed as it is
+    for the others (`Rule.strengths`); at the rule's own cut, what the rule scores. Classes without
+    a row have no curve.
 
     Args:
         targets: multi-hot labels of the rows on which the rule was chosen, shape (rows, classes).
@@ -140,12 +143,16 @@ def thresholds(
         rule: the decision.
         classes: for the names.
     """
-    strengths = rule.strengths(probabilities)
+    strengths, chosen = rule.strengths(probabilities), rule.cuts()
     for c, name in enumerate(classes.names):
-        if targets[:, c].any():
-            cuts, hits, given, _ = _counts(targets[:, c], strengths[:, c])
-            f1 = 2 * hits / (given + hits[0])
-            yield from _thinned(name, cuts, hits / given, hits / hits[0], f1)
+        own = np.sort(strengths[targets[:, c] > 0, c])
+        if not len(own):
+            continue
+        cuts = np.union1d(expit(CUTS), [] if chosen is None else chosen[c])
+        hits = len(own) - np.searchsorted(own, cuts, side="right")
+        given = len(targets) - np.searchsorted(np.sort(strengths[:, c]), cuts, side="right")
+        scores = (share(hits, given), hits / len(own), share(2 * hits, given + len(own)))
+        yield from _points(name, cuts, *scores)
 
 
 def reliability(
@@ -180,7 +187,7 @@ def _bins(name: str, present: np.ndarray, p: np.ndarray, level: float) -> Iterat
 
 
 def _counts(present: np.ndarray, strengths: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return the strengths of the rows that have a class, rising, each once, and counts at each.
+    """Return counts at the strengths of the rows that have a class, rising, each taken once.
 
     These are: rows with the class and all rows that are at least as strong, and rows without the
     class that are stronger.
@@ -190,7 +197,7 @@ def _counts(present: np.ndarray, strengths: np.ndarray) -> tuple[np.ndarray, ...
     hits = len(own) - np.searchsorted(own, cuts)
     false = len(others) - np.searchsorted(others, cuts)
     above = len(others) - np.searchsorted(others, cuts, side="right")
-    return cuts, hits, hits + false, above
+    return hits, hits + false, above
 
 
 def evenly(count: int, most: int) -> list[int]:
@@ -199,5 +206,10 @@ def evenly(count: int, most: int) -> list[int]:
 
 
 def _thinned(name: str, *columns: np.ndarray) -> Iterator[tuple]:
-    for point in evenly(len(columns[0]), POINTS):
-        yield name, *(round(float(column[point]), 5) for column in columns)
+    places = evenly(len(columns[0]), POINTS)
+    return _points(name, *(column[places] for column in columns))
+
+
+def _points(name: str, *columns: np.ndarray) -> Iterator[tuple]:
+    for point in zip(*columns, strict=True):
+        yield name, *(round(float(value), 5) for value in point)
