@@ -41,24 +41,36 @@ def test_weights_are_told_by_their_ends(shape):
     lines = words.training(
         book(weights=weights, weighting="balanced", corrections=strength), CLASSES
     )
-    assert "Weights run from 4 for b, 0.5 for a." in lines[1]
+    assert "Weights run from 4 (b) to 0.5 (a)." in lines[1]
     assert "100% of the way" in lines[1]
 
 
 def test_what_no_formula_undoes_is_told_in_the_words_of_the_layer():
     lines = words.training(book(log_odds=False, bends=["It bends."]), CLASSES)
-    assert "No formula leads from its outputs to probabilities." in lines[2]
+    # What it does to the prior is not known.
+    assert lines[2] == "loss: cross_entropy."
     assert lines[3] == "What no formula undoes: It bends."
+
+
+def test_a_loss_that_is_to_even_out_the_classes_is_said_to_without_a_formula_too():
+    strength = {"sampler: none": 0.0, "weighting: none": 0.0, "loss: cross_entropy": 1.0}
+    lines = words.training(book(log_odds=False, corrections=strength), CLASSES)
+    assert "100% of the way" in lines[2]
 
 
 def test_the_way_back_is_told_with_its_map():
     fitted = calibration.Calibration("isotonic", False, {})
-    first, second = words.correction(True, fitted)
-    assert "are taken out" in first
+    first, second = words.correction(book(), True, fitted)
+    assert "is undone as far as formulas tell it" in first
     assert "isotonic" in second
-    first, second = words.correction(False, None)
+    first, second = words.correction(book(), False, None)
     assert "at their word" in first
     assert "No calibration map" in second
+
+
+def test_outputs_that_no_formula_can_undo_are_not_said_to_be_undone():
+    first, _ = words.correction(book(log_odds=False), True, None)
+    assert "they stay as they are" in first
 
 
 @pytest.mark.parametrize(
@@ -74,7 +86,7 @@ def test_a_decision_is_told_by_what_its_rule_does(member, expected):
     p = np.array([[0.7, 0.3], [0.2, 0.8], [0.6, 0.4]])
     rule = member.fit(one_hot([0, 1, 1], 2), p, CLASSES)
     lines = words.decision("mine", rule)
-    assert lines[0] == "decision: mine, chosen on the validation rows."
+    assert lines[0] == "decision: mine."
     assert any(line.startswith(expected) for line in lines)
 
 

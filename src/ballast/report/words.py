@@ -12,7 +12,7 @@ from ballast.rules import Rule
 MAPS = {
     "temperature": "one factor on all logits",
     "sigmoid": "a line through each class's log odds (Platt)",
-    "isotonic": "a non-decreasing step function of each class's log odds",
+    "isotonic": "a non-decreasing curve of each class's log odds",
 }
 
 
@@ -29,36 +29,47 @@ def training(book: dict[str, Any], classes: Classes) -> list[str]:
         f"{sampler}. An epoch has {book['examples']:,.0f} examples of {classes.rows:,} training "
         f"rows. {_towards(strength[sampler])}"
     ]
-    lines.append(f"{_weights(np.array(book['weights']), book, classes)}")
+    lines.append(_weights(np.array(book["weights"]), book, classes))
     loss = f"loss: {book['loss']}"
-    inverse = (
-        "Its outputs lead back to probabilities by formula."
-        if book["log_odds"]
-        else "No formula leads from its outputs to probabilities."
-    )
-    lines.append(f"{loss}. {inverse} {_towards(strength[loss])}")
+    # A loss without a formula says itself, among what bends, that there is none.
+    inverse = ["Its outputs lead back to probabilities by formula."] if book["log_odds"] else []
+    # Without a formula it is not known what a loss does to the prior, unless that is its purpose.
+    told = book["log_odds"] or strength[loss] > SLIGHT
+    lines.append(" ".join([f"{loss}.", *inverse, *([_towards(strength[loss])] if told else [])]))
     return [*lines, *(f"What no formula undoes: {line}" for line in book["bends"])]
 
 
-def correction(correct: bool, calibration: Calibration | None) -> list[str]:
-    """Return what was done about it before the decision, a sentence each."""
-    if correct:
+def correction(book: dict[str, Any], correct: bool, calibration: Calibration | None) -> list[str]:
+    """Return what was done about it before the decision, a sentence each.
+
+    Args:
+        book: the ledger.
+        correct: whether sampling, weights and loss were to be undone.
+        calibration: the map that follows, if any.
+    """
+    if not correct:
+        first = "evaluation.correct: false. The network's outputs are taken at their word."
+    elif book["log_odds"]:
         first = (
-            "evaluation.correct: true. The shifts of sampling and weights and the bend of the loss "
-            "are taken out of the network's outputs, so that probabilities are those of rows as "
-            "they come."
+            "evaluation.correct: true. What sampling, weights and loss did to the network's "
+            "outputs is undone as far as formulas tell it."
         )
     else:
-        first = "evaluation.correct: false. The network's outputs are taken at their word."
+        first = (
+            "evaluation.correct: true. No formula can undo anything in outputs that are no log "
+            "odds: they stay as they are."
+        )
     if calibration is None:
-        return [first, "No calibration map was needed or asked for."]
+        return [first, "No calibration map follows."]
     how = MAPS[calibration.method]
     return [first, f"Then a map, fitted on the validation rows: {calibration.method}, {how}."]
 
 
 def decision(name: str, rule: Rule) -> list[str]:
     """Return how labels were decided, a sentence each."""
-    lines = [f"decision: {name}, chosen on the validation rows."]
+    lines = [f"decision: {name}."]
+    if rule.prior is not None:
+        lines.append("Probabilities are first adapted to the class shares of the rows to predict.")
     if rule.costs is not None:
         lines.append("The label of the least expected cost is given.")
     elif rule.multilabel:
@@ -67,8 +78,6 @@ def decision(name: str, rule: Rule) -> list[str]:
         lines.append("The most probable label is given.")
     else:
         lines.append("The most probable label is given, after each class's offset.")
-    if rule.prior is not None:
-        lines.append("Probabilities are first adapted to the class shares of the rows to predict.")
     return [*lines, rule.note] if rule.note else lines
 
 
@@ -86,5 +95,5 @@ def _weights(weights: np.ndarray, book: dict[str, Any], classes: Classes) -> str
     if np.ptp(weights) == 0:
         return f"{name}. All rows weigh the same."
     low, high = int(present.argmin()), int(present.argmax())
-    ends = ", ".join(f"{present[c]:.3g} for {classes.names[c]}" for c in (high, low))
+    ends = " to ".join(f"{present[c]:.3g} ({classes.names[c]})" for c in (high, low))
     return f"{name}. Weights run from {ends}. {_towards(book['corrections'][name])}"
