@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from ballast import curves, params, storage
 from ballast.classes import describe, multi_hot
-from ballast.dataset import selected
+from ballast.dataset import Dataset, selected
 from ballast.errors import run
 from ballast.evaluation import Evaluation, Scored, evaluate
 from ballast.params import in_effect
@@ -36,14 +36,19 @@ def read_scored(part: str, targets: np.ndarray) -> Scored:
     return Scored(targets, outputs, logits)
 
 
-def read_leaks(parts: np.ndarray, near: float | None) -> dict[str, dict[str, int] | None]:
+def read_leaks(parts: np.ndarray, dataset: Dataset) -> dict[str, dict[str, int] | None]:
     """Return the leakage audit by kind of likeness; None where it was not looked for."""
     columns = {"exact": "exact_duplicates", "near": "duplicates", "group": "group"}
     table = storage.read_table(Path("data/prepared/rows.parquet"), list(columns.values()))
     found = {kind: table[column].to_pylist() for kind, column in columns.items()}
-    looked_for = {"near": near is not None, "group": any(v is not None for v in found["group"])}
+    looked_for = {
+        "exact": True,
+        # Of rows without a text, only equal ones are alike.
+        "near": dataset.near_duplicates is not None and dataset.text is not None,
+        "group": dataset.group is not None,
+    }
     return {
-        kind: shared_rows(groups, parts) if looked_for.get(kind, True) else None
+        kind: shared_rows(groups, parts) if looked_for[kind] else None
         for kind, groups in found.items()
     }
 
@@ -55,18 +60,18 @@ def read_history() -> list[dict[str, float]]:
     return [{name: float(value) for name, value in line.items()} for line in lines]
 
 
-def read_contents(ids: list[str]) -> list[tuple[str, str]]:
+def read_contents(ids: list[str], features: list[str]) -> list[tuple[str, str]]:
     """Return where each of some rows stands, and how its content begins."""
     columns = ["id", "text", "features", "file", "row"]
     table = storage.read_table(Path("data/prepared/rows.parquet"), columns)
     chosen = table.filter(pc.is_in(table["id"], pa.array(ids, pa.string())))
-    told = {
-        row["id"]: (
-            f"{row['file']}, row {row['row']}",
-            shorten(row["text"]) if row["text"] else ", ".join(map(str, row["features"])),
-        )
-        for row in chosen.to_pylist()
-    }
+    told = {}
+    for row in chosen.to_pylist():
+        content = [] if row["text"] is None else [shorten(row["text"])]
+        if features:
+            pairs = zip(features, row["features"], strict=True)
+            content.append(", ".join(f"{name} = {value:g}" for name, value in pairs))
+        told[row["id"]] = f"{row['file']}, row {row['row']}", "\n".join(content)
     return [told[name] for name in ids]
 
 
@@ -126,9 +131,11 @@ def main() -> None:
         storage.write_csv(METRICS / f"{name}.csv", header, rows)
     ids = np.array(split["id"].to_pylist())[parts == "test"].tolist()
     write_predictions(ids, test, found, classes.names)
-    contents = read_contents([ids[mistake.row] for mistake in found.mistakes])
+    dataset = selected(settings)
+    contents = read_contents([ids[mistake.row] for mistake in found.mistakes], dataset.features)
     report = Run(
         params={name: v for name, v in params.flat(settings).items() if in_effect(name, settings)},
+        level=options["level"],
         classes=classes,
         found=found,
         correct=options["correct"],
@@ -137,7 +144,7 @@ def main() -> None:
         history=read_history(),
         data=storage.read_json(METRICS / "data.json"),
         parts=storage.read_json(METRICS / "split.json"),
-        leaks=read_leaks(parts, selected(settings).near_duplicates),
+        leaks=read_leaks(parts, dataset),
         mistakes=list(zip(found.mistakes, contents, strict=True)),
     )
     (METRICS / "report.html").write_text(render(report), encoding="utf-8", newline="\n")

@@ -1,18 +1,21 @@
 """The report, opened in a real browser: no errors, no requests; on a phone, and by keyboard."""
 
 import re
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
-from problems import some_probabilities, some_targets
+from markupsafe import escape
+from problems import classes_of, one_hot, some_probabilities, some_targets
 from workspace import CHOSEN
 
-from ballast import curves, ledger
+from ballast import curves, ledger, scores
 from ballast.classes import Classes
 from ballast.decisions import argmax, max_f1
 from ballast.evaluation import Scored, evaluate
-from ballast.report.page import Run, render
+from ballast.report import charts
+from ballast.report.page import Run, known_scores, render
 
 # What a text or a name of a class may hold, and must not do.
 HOSTILE = (
@@ -49,7 +52,8 @@ def a_run(count: int, multilabel: bool = False, decision=argmax, errors: int = 2
     places = {"train": 0, "validation": 1, "test": 2, "train, validation": 0, "train, test": 3}
     return Run(
         params={name: value for name, value in CHOSEN.items() if isinstance(value, str)}
-        | {"evaluation.level": LEVEL, "datasets.demo.label": HOSTILE},
+        | {"datasets.demo.label": HOSTILE},
+        level=LEVEL,
         classes=classes,
         found=found,
         correct=True,
@@ -92,8 +96,8 @@ def test_opens_without_an_error_or_a_request_and_shows_every_class(which, opened
     for name in run.classes.names:
         assert page.locator("#curves summary b").get_by_text(name, exact=True).count() == 1
     assert page.locator("#confusion tbody tr").count() >= len(run.classes.names)
-    assert page.locator("#errors tbody tr").count() == len(run.mistakes) > 0
-    assert HOSTILE in page.locator("#errors tbody tr").first.inner_text()
+    assert page.locator("#errors li").count() == len(run.mistakes) > 0
+    assert HOSTILE in page.locator("#errors li .text").first.inner_text()
 
 
 @EACH_RUN
@@ -139,6 +143,89 @@ def test_the_confusion_matrix_is_legible_at_28_classes(opened):
     sizes = cells.evaluate_all("cells => cells.map(c => [c.clientWidth, c.scrollWidth])")
     assert all(inside >= needed for inside, needed in sizes)
     assert float(cells.first.evaluate("c => parseFloat(getComputedStyle(c).fontSize)")) >= 12
+
+
+# Of every text and what stands behind it, the ratio of WCAG 2 (contrast): each colour is drawn over
+# those behind it, and read back.
+CONTRASTS = """() => {
+  const brush = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
+  const read = colours => {
+    for (const colour of colours) { brush.fillStyle = colour; brush.fillRect(0, 0, 1, 1); }
+    const [r, g, b] = [...brush.getImageData(0, 0, 1, 1).data].map(
+      v => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+    return .2126 * r + .7152 * g + .0722 * b;
+  };
+  const ratio = node => {
+    const behind = [];
+    for (let at = node; at; at = at.parentElement)
+      behind.unshift(getComputedStyle(at).backgroundColor);
+    const style = getComputedStyle(node);
+    const text = node instanceof SVGElement ? style.fill : style.color;
+    const [dark, light] = [read(behind), read([...behind, text])].sort((a, b) => a - b);
+    return (light + .05) / (dark + .05);
+  };
+  const own = node => [...node.childNodes].some(n => n.nodeType == 3 && n.data.trim());
+  const told = {};
+  for (const node of document.body.querySelectorAll("*"))
+    if (own(node)) {
+      const key = `${node.localName}.${node.getAttribute("class")} ${node.style.cssText}`;
+      told[key] = ratio(node);
+    }
+  return told;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_stands_out_from_what_is_behind_it(scheme, opened):
+    page = opened(RUNS["28 labels"], color_scheme=scheme)
+    ratios = page.evaluate(CONTRASTS)
+    cells = {name: ratio for name, ratio in ratios.items() if "--s" in name}
+    assert len(cells) > 20
+    assert {name: ratio for name, ratio in ratios.items() if ratio < 4.5} == {}
+
+
+def test_long_names_leave_room_for_the_numbers(visit, tmp_path):
+    run = a_run(3)
+    long = "a class whose name goes on and on " * 8
+    names = (f"{long}to one end", f"{long}to another", "RESULTS")
+    spelled = {f"class {c:02}": name for c, name in enumerate(names[:2])} | {HOSTILE: names[2]}
+    told = render(run)
+    for name, other in spelled.items():
+        told = told.replace(str(escape(name)), other)
+    path = tmp_path / "report.html"
+    path.write_text(told, encoding="utf-8")
+    page = visit(path, viewport={"width": 375, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    table = page.locator("#confusion table")
+    assert table.evaluate("node => node.rows[1].cells[0].offsetWidth") < 200
+    assert table.evaluate("node => node.rows[0].offsetHeight") < 200
+
+
+def test_charts_shorten_long_names_in_the_middle_and_keep_the_number_of_rows():
+    long = "a class whose name goes on and on " * 8
+    rows = [
+        {"class": f"{long}{end} ({count})", "value": value, "low": 0.1, "high": 0.9}
+        for end, count, value in (("here", 7, 0.5), ("there", 12, None))
+    ]
+    drawn = charts.interval_dots("F1", rows, 0.0)
+    names = [text for text in re.findall(r"<text[^>]*>([^<]*)</text>", drawn) if "…" in text]
+    assert [name[-7:] for name in names] == ["ere (7)", "re (12)"]
+    assert max(map(len, names)) <= 28
+    # The one score that is known.
+    assert len(re.findall(r"<path[^>]*fill=\"var\(--line\)\"", drawn)) == 1
+
+
+def test_scores_that_are_shares_of_nothing_are_not_told_as_0():
+    targets, predicted = one_hot([0, 0, 1], 3), one_hot([0, 0, 0], 3)
+    classes = classes_of(one_hot([0, 1, 2], 3))
+    found = replace(
+        a_run(3).found,
+        per_class=scores.per_class(targets, predicted, classes),
+    )
+    told = known_scores(found)
+    assert told["recall"] == {"a": 1.0, "b": 0.0, "c": None}
+    assert told["precision"] == {"a": pytest.approx(2 / 3), "b": None, "c": None}
+    assert told["f1"] == {"a": pytest.approx(0.8), "b": 0.0, "c": None}
 
 
 def test_says_the_same_when_made_again():

@@ -24,6 +24,8 @@ CONFIG = {
     "aria": False,
     "background": None,
     "axis": AXIS | {"labelFontSize": 11, "titleFontSize": 11, "titleFontWeight": "normal"},
+    # The first label of one axis stands near that of the other.
+    "axisX": {"labelPadding": 6},
     "view": {"stroke": None},
     "title": {"color": TEXT, "fontSize": 12, "anchor": "start", "fontWeight": 600},
     "legend": {"labelColor": TEXT, "titleColor": TEXT, "orient": "top", "labelFontSize": 11},
@@ -33,6 +35,20 @@ UNIT = {"domain": [0, 1]}
 TENTHS = {"values": [0, 0.2, 0.4, 0.6, 0.8, 1]}
 # The strengths of rare classes crowd near 0, so cuts stand on a scale of log odds.
 ODDS = [-6.9068, -4.5951, -2.1972, 0, 2.1972, 4.5951, 6.9068]
+ENDS = 0.0008, 0.9992
+# What a class is called at its line: names may be long, and the numbers of rows are at their end.
+NAMES = {
+    "field": "class",
+    "type": "nominal",
+    "sort": None,
+    "title": None,
+    "axis": {
+        "grid": True,
+        "labelLimit": 0,
+        "labelPadding": 7,
+        "labelExpr": "truncate(datum.label, 28, 'center')",
+    },
+}
 SHOWN_AS = "format(1 / (1 + exp(-datum.value)), '.3~f')"
 
 
@@ -41,12 +57,11 @@ def interval_dots(title: str, rows: Rows, least: float) -> Markup:
 
     Args:
         title: the score.
-        rows: dicts of class, value, low, high.
+        rows: dicts of class (as it is to be called), value (None if unknown), low, high.
         least: where the scale begins; it ends at 1.
     """
-    scale = {"scale": {"domain": [least, 1], "nice": False}, "axis": {"tickCount": 5}}
-    y = {"field": "class", "type": "nominal", "sort": None, "title": None}
-    y["axis"] = {"grid": True, "labelLimit": 170}
+    axis = {"tickCount": 4, "labelFlush": False}
+    scale = {"scale": {"domain": [least, 1], "nice": False}, "axis": axis}
     layers = [
         {
             "mark": {"type": "rule", "color": LINE, "strokeWidth": 2},
@@ -55,7 +70,7 @@ def interval_dots(title: str, rows: Rows, least: float) -> Markup:
         {"mark": {"type": "point", "filled": True, "color": LINE, "size": 55, "opacity": 1}},
     ]
     layers[1]["encoding"] = _x("value", **scale)
-    spec = {"title": title, "width": 200, "height": {"step": 19}, "encoding": {"y": y}}
+    spec = {"title": title, "width": 190, "height": {"step": 19}, "encoding": {"y": NAMES}}
     return _svg(f"{title} by class, with intervals", rows, spec | {"layer": layers})
 
 
@@ -63,7 +78,8 @@ def counts(rows: Rows) -> Markup:
     """Return the classes before and after resampling, on a logarithmic scale.
 
     Args:
-        rows: dicts of class, before, after; the numbers of rows and of examples an epoch.
+        rows: dicts of class (as it is to be called), before, after; the
+            numbers of rows and of examples an epoch.
     """
     scale = {"type": "symlog", "domainMin": 0}
     ends = max(max(row["before"], row["after"]) for row in rows)
@@ -76,8 +92,6 @@ def counts(rows: Rows) -> Markup:
             "axis": axis
         }
 
-    y = {"field": "class", "type": "nominal", "sort": None, "title": None}
-    y["axis"] = {"grid": True, "labelLimit": 170}
     layers = [
         {
             "mark": {"type": "rule", "color": GRID, "strokeWidth": 4},
@@ -92,7 +106,7 @@ def counts(rows: Rows) -> Markup:
             "encoding": {"x": x("after")},
         },
     ]
-    spec = {"width": 420, "height": {"step": 19}, "encoding": {"y": y}, "layer": layers}
+    spec = {"width": 260, "height": {"step": 19}, "encoding": {"y": NAMES}, "layer": layers}
     return _svg("Rows of each class before and after resampling", rows, spec)
 
 
@@ -116,14 +130,15 @@ def thresholds(title: str, rows: Rows, cut: float | None) -> Markup:
     Args:
         title: of the chart.
         rows: dicts of cut, precision, recall, f1.
-        cut: the chosen one; None if there is none.
+        cut: the chosen one, at the edge where it lies beyond; None if there is none.
     """
-    odds = "log(clamp(datum.cut, .0005, .9995) / (1 - clamp(datum.cut, .0005, .9995)))"
+    clamped = f"clamp(datum.cut, {ENDS[0]}, {ENDS[1]})"
+    odds = f"log({clamped} / (1 - {clamped}))"
     x = {
         "field": "odds",
         "type": "quantitative",
         "title": "cut",
-        "scale": {"domain": [-7.6, 7.6]},
+        "scale": {"domain": [-7.2, 7.2]},
         "axis": {"values": ODDS, "labelExpr": SHOWN_AS, "grid": True, "labelOverlap": True},
     }
     names = ["precision", "recall", "f1"]
@@ -203,6 +218,7 @@ def history(name: str, rows: Rows) -> Markup:
             "type": "quantitative",
             "title": "epoch",
             "axis": {"grid": False, "tickMinStep": 1, "format": "d"},
+            "scale": {"zero": False, "nice": False},
         },
         "y": {"field": name, "type": "quantitative", "title": None, "scale": {"zero": False}},
     }

@@ -26,7 +26,6 @@ TITLES = {
     "f1_micro": "micro-F1",
     "f1_samples": "F1 by row",
 }
-SCORES = ("f1", "recall", "precision")
 # Points of a curve; more are not seen.
 POINTS = 60
 # With more classes than these, a class's curves are opened one by one.
@@ -39,6 +38,7 @@ class Run:
 
     Attributes:
         params: every parameter in effect, by dotted name.
+        level: of the intervals.
         classes: the classes as they stand in the training rows.
         found: what evaluation found.
         correct: whether sampling, weights and loss were to be undone.
@@ -52,6 +52,7 @@ class Run:
     """
 
     params: dict[str, Any]
+    level: float
     classes: Classes
     found: Evaluation
     correct: bool
@@ -82,16 +83,18 @@ def render(run: Run) -> str:
     )
     support = run.found.per_class["support"]
     order = sorted(support, key=lambda name: (-support[name], name))
+    rarest, rows = run.rarest, f"{support[run.rarest]:,}"
     return environment.get_template("page.html").render(
         run=run,
         found=run.found,
-        titles=TITLES,
+        titles=TITLES | {"recall_rarest": f"recall of the rarest class ({rarest}, {rows} rows)"},
         order=order,
-        rarest=run.rarest,
+        scores=known_scores(run.found),
         headline=_headline(run.found),
         dots=_dots(run.found, order),
         confusion=_confusion(run.plots["confusion"]),
         panels=_panels(run, order),
+        likely=_likely,
         overall=charts.reliability("all classes", _reliability(run)["(all)"]),
         counts=charts.counts(_counts(run, order)),
         histories=[charts.history(name, run.history) for name in run.history[0] if name != "epoch"],
@@ -117,15 +120,38 @@ def _headline(found: Evaluation) -> list[dict[str, Any]]:
     ]
 
 
+def _likely(probability: float) -> str:
+    """Return a probability with three digits, that of neither 0 nor 1."""
+    if probability < 0.001:
+        return "< 0.001"
+    return "> 0.999" if probability > 0.999 else f"{probability:.3f}"
+
+
+def known_scores(found: Evaluation) -> dict[str, dict[str, float | None]]:
+    """Return the scores by class, None where they would be shares of nothing."""
+    support, given = found.per_class["support"], found.per_class["predicted"]
+    wholes = {
+        "f1": {name: support[name] + given[name] for name in support},
+        "recall": support,
+        "precision": given,
+    }
+    return {
+        score: {
+            name: value if whole[name] else None for name, value in found.per_class[score].items()
+        }
+        for score, whole in wholes.items()
+    }
+
+
 def _dots(found: Evaluation, order: Sequence[str]) -> list[str]:
-    values, bounds = found.per_class, found.per_class_bounds
-    lowest = min(low for score in SCORES for low in bounds[score]["low"].values())
+    support, bounds = found.per_class["support"], found.per_class_bounds
+    lowest = min(low for score in bounds.values() for low in score["low"].values())
     drawn = []
-    for score in SCORES:
+    for score, values in known_scores(found).items():
         rows = [
             {
-                "class": f"{name} ({values['support'][name]})",
-                "value": values[score][name],
+                "class": f"{name} ({support[name]:,})",
+                "value": values[name],
                 "low": bounds[score]["low"][name],
                 "high": bounds[score]["high"][name],
             }
@@ -151,7 +177,7 @@ def _confusion(rows: Sequence[tuple]) -> dict[str, Any]:
 
 
 def _panels(run: Run, order: Sequence[str]) -> list[dict[str, Any]]:
-    """Return each class's curves, those of classes without a test row left out."""
+    """Return each class with its cut and curves; where rows are lacking, a curve is left out."""
     of = {name: _by_class(rows) for name, rows in run.plots.items() if name != "confusion"}
     reliability = _reliability(run)
     cuts = run.found.rule.cuts()
@@ -192,7 +218,13 @@ def _counts(run: Run, order: Sequence[str]) -> list[dict[str, Any]]:
     before = np.array(book["prior_before_sampling"]) * book["rows"]
     after = np.array(book["prior_after_sampling"]) * book["examples"]
     places = {name: book["labels"].index(name) for name in order}
+    counts = {name: (round(before[c]), round(after[c], 1)) for name, c in places.items()}
     return [
-        {"class": name, "before": round(before[c]), "after": round(after[c], 1)}
-        for name, c in places.items()
+        {"class": f"{name} ({_moved(*pair)})", "before": pair[0], "after": pair[1]}
+        for name, pair in counts.items()
     ]
+
+
+def _moved(before: int, after: float) -> str:
+    told = [f"{number:,.0f}" for number in (before, after)]
+    return told[0] if told[0] == told[1] else " → ".join(told)
