@@ -151,6 +151,10 @@ def test_plots_of_two_revisions_are_drawn_without_network(clean, visit):
     marks = page.locator("svg.marks").evaluate_all(
         "all => all.map(s => s.querySelectorAll('path, rect').length)"
     )
+    # What a class's name brings into the page does not load either.
+    policy = page.locator("meta[http-equiv='Content-Security-Policy']").get_attribute("content")
+    assert policy.startswith("default-src 'none'")
+    assert "http" not in policy
     # Those that dvc.yaml lists, and the history of the train stage.
     assert len(marks) == len(YAML(typ="safe").load(ROOT / "dvc.yaml")["plots"]) + 1
     assert min(marks) > 5
