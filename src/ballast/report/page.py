@@ -114,6 +114,7 @@ def _headline(found: Evaluation) -> list[dict[str, Any]]:
             "value": values[name],
             "low": values[f"{name}_low"],
             "high": values[f"{name}_high"],
+            "validation": found.validation_headline[name],
             "baselines": [baseline[name] for baseline in found.baselines.values()],
         }
         for name in names
