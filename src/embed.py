@@ -79,6 +79,8 @@ def main() -> None:
     storage.fresh_folder(DATA)
     storage.fresh_folder(MODEL)
     write_features(corpus, rows)
+    told = {"embedding": settings["embedding"], "options": options}
+    storage.write_json(MODEL / "embedding.json", told)
     embedded = embedding.embed(corpus, settings["seed"], **options)
     if embedded is not None:
         write_tokens(embedded)

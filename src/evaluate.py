@@ -117,7 +117,7 @@ def main() -> None:
         **options,
     )
     calibration = found.calibration.to_json() if found.calibration else None
-    kept = {"calibration": calibration, **found.rule.to_json()}
+    kept = {"correct": options["correct"], "calibration": calibration, **found.rule.to_json()}
     storage.write_json(Path("models/decision.json"), kept)
     storage.write_json(METRICS / "metrics.json", found.headline)
     # Names of their own: `dvc exp show --sort-by` takes the name without the file.

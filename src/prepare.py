@@ -2,8 +2,8 @@
 
 Run by `dvc repro prepare`. Reads `data/raw/<dataset>/`. Writes to `data/prepared/` the rows
 (`rows.parquet`), the rejected rows with their reasons (`rejected.csv`), contents that stand under
-different labels (`conflicts.csv`) and the classes (`classes.json`); the numbers of rows go to
-`metrics/data.json`.
+different labels (`conflicts.csv`) and the classes (`classes.json`), and to `models/input.json` how
+to read files like these; the numbers of rows go to `metrics/data.json`.
 """
 
 from collections import Counter
@@ -15,10 +15,10 @@ import pyarrow as pa
 
 from ballast import dataset as datasets
 from ballast import duplicates, params, storage
-from ballast.dataset import Dataset
+from ballast.dataset import Dataset, Layout
 from ballast.errors import UserError, run
 from ballast.progress import track
-from ballast.reading import read
+from ballast.reading import format_of, read
 from ballast.rows import PARTS, Rejected, Row, Rows, clean, number
 
 OUTPUT = Path("data/prepared")
@@ -167,6 +167,13 @@ def write_conflicts(rows: list[Row], exact: np.ndarray) -> int:
     return len(order)
 
 
+def write_layout(folder: Path, dataset: Dataset) -> None:
+    """Write how the files are read and which columns the network sees, for prediction."""
+    told = dataset.model_dump(include=set(Layout.model_fields))
+    told["format"] = dataset.format or format_of(folder / dataset.parts()[0][1])
+    storage.write_json(Path("models/input.json"), told)
+
+
 def report(rows: Rows, task: str, numbers: dict[str, int]) -> None:
     """Print what became of the rows."""
     print(
@@ -198,6 +205,7 @@ def main() -> None:
         groups = duplicates.near_groups(rows.kept, dataset.near_duplicates)
     write_rows(rows.kept, exact, groups)
     storage.write_json(OUTPUT / "classes.json", found)
+    write_layout(folder, dataset)
 
     kept, rejected = len(rows.kept), len(rows.rejected)
     numbers = {

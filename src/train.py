@@ -25,7 +25,7 @@ from ballast.batches import Table, open_table
 from ballast.classes import describe, multi_hot
 from ballast.errors import run
 from ballast.examples import Examples, mean_vectors
-from ballast.network import Inputs
+from ballast.network import Inputs, variables
 from ballast.objective import objective
 from ballast.plans import read_plan
 from ballast.training import score, train
@@ -58,9 +58,13 @@ def read_rows(names: dict) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarra
 
 
 def write_network(model: keras.Model, settings: dict, options: dict, inputs: Inputs) -> None:
-    """Write the weights and what the network is rebuilt from; a .keras file is never the same."""
+    """Write the weights by name and what the network is rebuilt from.
+
+    A .keras file is never the same twice, and an .h5 file of Keras has no names of its own.
+    """
     storage.fresh_folder(NETWORK)
-    model.save_weights(NETWORK / "network.weights.h5")
+    for name, variable in variables(model).items():
+        np.save(NETWORK / f"{name}.npy", variable.numpy())
     config = {"model": settings["model"], "options": options}
     config |= {"features": inputs.features, "outputs": inputs.outputs}
     storage.write_json(NETWORK / "network.json", config)

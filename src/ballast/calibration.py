@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 
-from ballast.ledger import log_shares
+from ballast import ledger
 
 Method = Literal["temperature", "sigmoid", "isotonic"]
 # A slope outside of these would mean that scores say nothing, or all.
@@ -93,6 +93,11 @@ def fit(method: Method, targets: np.ndarray, logits: np.ndarray, multilabel: boo
     return Calibration(method, multilabel, values)
 
 
+def likely(logits: np.ndarray, fitted: Calibration | None, multilabel: bool) -> np.ndarray:
+    """Return probabilities of logits, by the map where there is one; float64, same shape."""
+    return ledger.probabilities(fitted.apply(logits) if fitted else logits, multilabel)
+
+
 def _slope(targets: np.ndarray, logits: np.ndarray, multilabel: bool) -> float:
     # A slope is a ratio, so its logarithm is searched.
     def loss(log_slope: float) -> float:
@@ -151,5 +156,5 @@ def _smoothed(present: np.ndarray) -> tuple[float, float]:
 
 def _against_the_rest(logits: np.ndarray) -> np.ndarray:
     """Return log p_c - log(1 - p_c) of the softmax."""
-    log_p, log_rest = log_shares(logits)
+    log_p, log_rest = ledger.log_shares(logits)
     return log_p - log_rest

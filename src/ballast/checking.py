@@ -15,7 +15,7 @@ def check_params(path: Path = Path("params.yaml")) -> dict[str, Any]:
     Raises:
         UserError: with all that is wrong, a line each.
     """
-    # Losses and models import Keras, to which the settings of the train stage apply.
+    # The training imports Keras, to which the settings of the train stage apply.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     params = load(path)

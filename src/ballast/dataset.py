@@ -11,7 +11,25 @@ from ballast.params import check
 Files = str | list[str] | None
 
 
-class Dataset(BaseModel):
+class Layout(BaseModel):
+    """How files are read, and which of their columns a network sees: what prediction needs too."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    format: Literal["csv", "tsv", "jsonl", "parquet"] | None = None
+    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    quote: Annotated[str, Field(min_length=1, max_length=1)] | None = '"'
+    encoding: str = "utf-8"
+    columns: list[str] | None = None
+    text: str | None = None
+    features: list[str] = []
+
+    def used_columns(self) -> list[str]:
+        """Return the columns that the files must have."""
+        return [*([] if self.text is None else [self.text]), *self.features]
+
+
+class Dataset(Layout):
     """Which files in `data/raw/<dataset>/` hold the rows, and what their columns mean.
 
     Files and format: `files` to be split by Ballast, or given parts `train`, `validation`, `test`.
@@ -33,19 +51,10 @@ class Dataset(BaseModel):
     triples from which two texts count as near-duplicates; null looks for exact ones only.
     """
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
     files: Files = None
     train: Files = None
     validation: Files = None
     test: Files = None
-    format: Literal["csv", "tsv", "jsonl", "parquet"] | None = None
-    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    quote: Annotated[str, Field(min_length=1, max_length=1)] | None = '"'
-    encoding: str = "utf-8"
-    columns: list[str] | None = None
-    text: str | None = None
-    features: list[str] = []
     label: str
     label_separator: Annotated[str, Field(min_length=1)] | None = None
     label_names: str | dict[str, str] | None = None
@@ -85,8 +94,8 @@ class Dataset(BaseModel):
 
     def used_columns(self) -> list[str]:
         """Return the columns that the files must have."""
-        named = [self.text, *self.features, self.label, self.id, self.group, self.split]
-        return [name for name in named if name is not None]
+        named = [self.label, self.id, self.group, self.split]
+        return super().used_columns() + [name for name in named if name is not None]
 
 
 def selected(params: dict[str, Any]) -> Dataset:

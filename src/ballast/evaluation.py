@@ -122,8 +122,7 @@ def evaluate(
         fitted = maps.fit(calibration, validation.targets, known(validation), classes.multilabel)
 
     def likely(scored: Scored) -> np.ndarray:
-        logits = fitted.apply(known(scored)) if fitted else known(scored)
-        return ledger.probabilities(logits, classes.multilabel)
+        return maps.likely(known(scored), fitted, classes.multilabel)
 
     chosen_on = likely(validation)
     rule = decision.fit(validation.targets, chosen_on, classes, **decision_options)

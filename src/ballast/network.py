@@ -1,7 +1,6 @@
 """What every model is built from: its inputs, word vectors, and the last layer."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
@@ -28,12 +27,6 @@ class Inputs:
 class FrozenVectors(layers.Embedding):
     """Word vectors that are not trained; they are kept with the embedding, not with the network."""
 
-    def save_own_variables(self, store: Any) -> None:
-        """Save nothing."""
-
-    def load_own_variables(self, store: Any) -> None:
-        """Load nothing: the vectors were set when the network was built."""
-
 
 @keras.saving.register_keras_serializable("ballast")
 class TextVectors(layers.Layer):
@@ -55,8 +48,8 @@ def token_input() -> keras.KerasTensor:
 
 def look_up(tokens: keras.KerasTensor, inputs: Inputs, trainable: bool) -> keras.KerasTensor:
     """Return the tokens' vectors, shape (batch, tokens, dimensions); padding's are zero."""
-    kind = layers.Embedding if trainable else FrozenVectors
-    layer = kind(*inputs.vectors.shape, trainable=trainable)
+    kind, name = (layers.Embedding, "vectors") if trainable else (FrozenVectors, "frozen")
+    layer = kind(*inputs.vectors.shape, trainable=trainable, name=name)
     layer.build()
     layer.embeddings.assign(inputs.vectors)
     return TextVectors()(layer(tokens), tokens)
@@ -104,9 +97,10 @@ def largest_windows(
     padding alone takes part for each text alike: a row's result doesn't depend on its batch.
     """
     pooled = []
-    for width in widths:
+    for number, width in enumerate(widths):
         padded = layers.ZeroPadding1D((0, width))(vectors)
-        responses = layers.Conv1D(filters, width, activation="relu")(padded)
+        layer = layers.Conv1D(filters, width, activation="relu", name=f"filters_{number}")
+        responses = layer(padded)
         pooled.append(layers.GlobalMaxPooling1D()(responses))
     return layers.Concatenate()(pooled) if len(pooled) > 1 else pooled[0]
 
@@ -121,3 +115,13 @@ def finish(
         hidden = layers.Concatenate()([hidden, sources["features"]])
     hidden = layers.Dropout(dropout)(hidden)
     return keras.Model(sources, layers.Dense(inputs.outputs, name="logits")(hidden))
+
+
+def variables(model: keras.Model) -> dict[str, keras.Variable]:
+    """Return the network's weights by name, as `logits.kernel`; the order is the model's.
+
+    Frozen vectors are left out: they are kept with the embedding. Assigned to a network newly
+    built, the weights make it the one that they came from.
+    """
+    kept = [layer for layer in model.layers if not isinstance(layer, FrozenVectors)]
+    return {v.path.replace("/", "."): v for layer in kept for v in layer.weights}

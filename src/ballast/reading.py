@@ -55,7 +55,7 @@ def read(path: Path, dataset: Dataset) -> Iterator[Record]:
             "Put the file there (for a public data set: `ballast fetch NAME`), or mend the file "
             "name in the dataset's block in params.yaml."
         )
-    form = dataset.format or _format(path)
+    form = dataset.format or format_of(path)
     opener = gzip.open if path.suffix.lower() == ".gz" else open
     # surrogateescape keeps undecodable bytes visible, so that the row can be named.
     encoding = "utf-8-sig" if dataset.encoding.lower() in ("utf-8", "utf8") else dataset.encoding
@@ -83,7 +83,12 @@ def read(path: Path, dataset: Dataset) -> Iterator[Record]:
         raise UserError(f"{path} is not a whole Parquet file: {error}.") from error
 
 
-def _format(path: Path) -> str:
+def format_of(path: Path) -> str:
+    """Return the format that a file's name tells.
+
+    Raises:
+        UserError: it tells none.
+    """
     suffix = Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix
     if suffix.lower() not in SUFFIXES:
         raise UserError(

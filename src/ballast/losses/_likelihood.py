@@ -1,10 +1,12 @@
 """Log probability of what is true, from logits, without overflow or lost digits."""
 
-import keras
-from keras import ops
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import keras
 
 
-def log_true(labels: keras.KerasTensor, logits: keras.KerasTensor, multilabel: bool):
+def log_true(labels: "keras.KerasTensor", logits: "keras.KerasTensor", multilabel: bool):
     """Return log p and log(1 - p), p the probability that softmax(z) gives to the true class.
 
     Multi-label: for each label the probability that sigmoid(z) gives to its true state. Both
@@ -18,6 +20,8 @@ def log_true(labels: keras.KerasTensor, logits: keras.KerasTensor, multilabel: b
     Returns:
         Two tensors, each of shape (batch,), or multi-label (batch, classes).
     """
+    from keras import ops
+
     if multilabel:
         signed = (2 * labels - 1) * logits
         return -ops.softplus(-signed), -ops.softplus(signed)

@@ -1,18 +1,19 @@
 """Asymmetric loss: absent labels that are unlikely already count less, or nothing."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import keras
-from keras import ops
 from pydantic import Field
 
 from ballast.classes import Classes
 from ballast.losses._likelihood import log_true
 
+if TYPE_CHECKING:
+    import keras
+
 
 def loss(
-    labels: keras.KerasTensor,
-    logits: keras.KerasTensor,
+    labels: "keras.KerasTensor",
+    logits: "keras.KerasTensor",
     classes: Classes,
     *,
     gamma_positive: Annotated[float, Field(ge=0)] | None = None,
@@ -53,6 +54,8 @@ def loss(
         >>> float(loss(np.array([[0.0]]), unlikely, one)[0, 0])
         0.0
     """
+    from keras import ops
+
     if gamma_positive is None:
         gamma_positive = 1.0 if classes.multilabel else 0.0
     log_p, log_rest = log_true(labels, logits, classes.multilabel)
@@ -67,6 +70,8 @@ def loss(
 
 def _absent(logits, gamma: float, shift: float):
     """-p_m^gamma log(1 - p_m), from log p where nothing is shifted."""
+    from keras import ops
+
     log_p, log_rest = -ops.softplus(-logits), -ops.softplus(logits)
     if shift == 0:
         return -ops.exp(gamma * log_p) * log_rest

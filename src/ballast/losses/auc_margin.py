@@ -1,19 +1,20 @@
 """AUC margin: positive rows' scores above the negative ones' by a margin, both kept together."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import keras
-from keras import ops
 from pydantic import Field
 
 from ballast.classes import Classes
+
+if TYPE_CHECKING:
+    import keras
 
 PER_BATCH = True
 
 
 def loss(
-    labels: keras.KerasTensor,
-    logits: keras.KerasTensor,
+    labels: "keras.KerasTensor",
+    logits: "keras.KerasTensor",
     classes: Classes,
     *,
     margin: Annotated[float, Field(gt=0)] = 1.0,
@@ -44,6 +45,8 @@ def loss(
         >>> float(loss(np.eye(2), np.zeros((2, 2)), two)[0])  # a = b, no variance: margin^2
         1.0
     """
+    from keras import ops
+
     h = ops.sigmoid(logits) if classes.multilabel else ops.softmax(logits, axis=-1)
     present, a = _share_and_mean(labels, h)
     absent, b = _share_and_mean(1 - labels, h)
@@ -57,5 +60,7 @@ def loss(
 
 def _share_and_mean(side, h):
     """Each row's share of one side's rows, and the mean score there; 0 where there are none."""
+    from keras import ops
+
     share = side / ops.maximum(ops.sum(side, axis=0, keepdims=True), 1)
     return share, ops.sum(share * h, axis=0, keepdims=True)

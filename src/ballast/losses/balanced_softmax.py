@@ -1,14 +1,17 @@
 """Balanced softmax: each class's share of the softmax times its rows; logit adjustment at tau 1."""
 
-import keras
+from typing import TYPE_CHECKING
+
 import numpy as np
-from keras import ops
 
 from ballast.classes import Classes
 from ballast.losses._likelihood import log_true
 
+if TYPE_CHECKING:
+    import keras
 
-def loss(labels: keras.KerasTensor, logits: keras.KerasTensor, classes: Classes):
+
+def loss(labels: "keras.KerasTensor", logits: "keras.KerasTensor", classes: Classes):
     """Return -log(n_y e^z_y / sum_j n_j e^z_j), n the classes' numbers of rows.
 
     Source: Ren, Yu, Sheng, Ma, Zhao, Yi and Li, Balanced Meta-Softmax for Long-Tailed Visual
@@ -28,6 +31,8 @@ def loss(labels: keras.KerasTensor, logits: keras.KerasTensor, classes: Classes)
         >>> float(loss(np.array([[0.0, 1.0]]), np.array([[0.0, 0.0]]), two)[0])  # log 4
         1.3862943611198906
     """
+    from keras import ops
+
     shift = ops.convert_to_tensor(_log_counts(classes), dtype=logits.dtype)
     log_p, _ = log_true(labels, logits + shift, classes.multilabel)
     return -log_p

@@ -1,17 +1,19 @@
 """Cost-sensitive cross-entropy: each mistake counts by what was taken for what."""
 
-import keras
-from keras import ops
+from typing import TYPE_CHECKING
 
 from ballast.classes import Classes
 from ballast.costs import Costs, cost_matrix
 from ballast.errors import UserError
 from ballast.losses._likelihood import log_true
 
+if TYPE_CHECKING:
+    import keras
+
 
 def loss(
-    labels: keras.KerasTensor,
-    logits: keras.KerasTensor,
+    labels: "keras.KerasTensor",
+    logits: "keras.KerasTensor",
     classes: Classes,
     *,
     costs: Costs | None = None,
@@ -47,6 +49,8 @@ def loss(
         >>> float(found[0] / loss(*missed, two)[0])
         10.0
     """
+    from keras import ops
+
     if classes.multilabel:
         raise UserError(
             "params.yaml: loss: cost_sensitive needs one label a row: with several labels none is "

@@ -1,13 +1,16 @@
 """Cross-entropy: the plain loss, whose outputs are the probabilities themselves."""
 
-import keras
+from typing import TYPE_CHECKING
+
 import numpy as np
-from keras import ops
 
 from ballast.classes import Classes
 
+if TYPE_CHECKING:
+    import keras
 
-def loss(labels: keras.KerasTensor, logits: keras.KerasTensor, classes: Classes):
+
+def loss(labels: "keras.KerasTensor", logits: "keras.KerasTensor", classes: Classes):
     """Return -sum_c y_c log p_c with p = softmax(z), or a label -y log p - (1-y) log(1-p).
 
     Args:
@@ -23,6 +26,8 @@ def loss(labels: keras.KerasTensor, logits: keras.KerasTensor, classes: Classes)
         >>> float(loss(np.array([[0.0, 1.0]]), np.array([[0.0, 0.0]]), two)[0])  # log 2
         0.6931471805599453
     """
+    from keras import ops
+
     if classes.multilabel:
         # -log p = softplus(-z) and -log(1 - p) = softplus(z), without overflow or cancellation.
         return ops.softplus((1 - 2 * labels) * logits)

@@ -1,23 +1,24 @@
 """Distribution-balanced loss: weights know which labels come together, absent ones are let off."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import keras
 import numpy as np
-from keras import ops
 from pydantic import Field
 
 from ballast.balancing import log_prior
 from ballast.classes import Classes
 from ballast.errors import UserError
 
+if TYPE_CHECKING:
+    import keras
+
 # It evens the labels out, how far no formula tells: weights or a sampler would do so once more.
 CORRECTS_PRIOR = True
 
 
 def loss(
-    labels: keras.KerasTensor,
-    logits: keras.KerasTensor,
+    labels: "keras.KerasTensor",
+    logits: "keras.KerasTensor",
     classes: Classes,
     *,
     rebalance: bool = True,
@@ -67,6 +68,8 @@ def loss(
         >>> [round(float(value), 4) for value in found[0]]  # log 2 and (log 2) / 2
         [0.6931, 0.3466]
     """
+    from keras import ops
+
     if not classes.multilabel:
         raise UserError(
             "params.yaml: loss: distribution_balanced needs rows with several labels: it weighs "
@@ -83,6 +86,8 @@ def loss(
 
 def _weights(labels, classes: Classes, alpha: float, beta: float, mu: float):
     """A weight for each element, shape (batch, classes)."""
+    from keras import ops
+
     # Relative to the commonest label, so that low precision holds the rates of large data.
     counts = np.maximum(classes.counts, 0.5)
     rates = ops.convert_to_tensor(counts.max() / counts, dtype=labels.dtype)

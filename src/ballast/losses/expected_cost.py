@@ -1,10 +1,8 @@
 """Expected cost of the mistakes under the predicted probabilities, and a share of cross-entropy."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import keras
 import numpy as np
-from keras import ops
 from pydantic import Field
 
 from ballast.classes import Classes
@@ -12,12 +10,15 @@ from ballast.costs import Costs, cost_matrix
 from ballast.errors import UserError
 from ballast.losses._likelihood import log_true
 
+if TYPE_CHECKING:
+    import keras
+
 PLACE = "losses.expected_cost.costs"
 
 
 def loss(
-    labels: keras.KerasTensor,
-    logits: keras.KerasTensor,
+    labels: "keras.KerasTensor",
+    logits: "keras.KerasTensor",
     classes: Classes,
     *,
     costs: Costs | None = None,
@@ -49,6 +50,8 @@ def loss(
         >>> float(loss(*row, two, costs={"spam": {"ham": 10.0}})[0])  # 10 / 2 + log 2
         5.693147180559945
     """
+    from keras import ops
+
     if classes.multilabel:
         raise UserError(
             "params.yaml: loss: expected_cost needs one label a row: with several labels none is "

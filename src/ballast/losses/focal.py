@@ -1,20 +1,21 @@
 """Focal loss: rows that are already right count less, so the hard ones lead the training."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import keras
 import numpy as np
-from keras import ops
 from pydantic import Field
 
 from ballast.classes import Classes
 from ballast.ledger import log_shares
 from ballast.losses._likelihood import log_true
 
+if TYPE_CHECKING:
+    import keras
+
 
 def loss(
-    labels: keras.KerasTensor,
-    logits: keras.KerasTensor,
+    labels: "keras.KerasTensor",
+    logits: "keras.KerasTensor",
     classes: Classes,
     *,
     gamma: Annotated[float, Field(ge=0)] = 2.0,
@@ -44,6 +45,8 @@ def loss(
         >>> float(loss(np.array([[0.0, 1.0]]), np.array([[0.0, 0.0]]), two)[0])  # log 2 / 4
         0.17328679513998632
     """
+    from keras import ops
+
     weights = ops.convert_to_tensor(
         classes.by_name(alpha, 1.0, "losses.focal.alpha"), dtype=logits.dtype
     )

@@ -1,19 +1,20 @@
 """Generalized cross-entropy: from cross-entropy to absolute error, rows far off pull less."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import keras
 import numpy as np
-from keras import ops
 from pydantic import Field
 
 from ballast.classes import Classes
 from ballast.losses._likelihood import log_true
 
+if TYPE_CHECKING:
+    import keras
+
 
 def loss(
-    labels: keras.KerasTensor,
-    logits: keras.KerasTensor,
+    labels: "keras.KerasTensor",
+    logits: "keras.KerasTensor",
     classes: Classes,
     *,
     q: Annotated[float, Field(ge=0, lt=1)] = 0.7,
@@ -40,6 +41,8 @@ def loss(
         >>> round(float(loss(*row, two, q=0.5)[0]), 6)  # 2 - sqrt(2)
         0.585786
     """
+    from keras import ops
+
     log_p, _ = log_true(labels, logits, classes.multilabel)
     return -log_p if q == 0 else -ops.expm1(q * log_p) / q
 

@@ -1,19 +1,20 @@
 """LDAM: cross-entropy with a margin before the true class, the wider the rarer it is."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import keras
 import numpy as np
-from keras import ops
 from pydantic import Field
 
 from ballast.classes import Classes
 from ballast.losses._likelihood import log_true
 
+if TYPE_CHECKING:
+    import keras
+
 
 def loss(
-    labels: keras.KerasTensor,
-    logits: keras.KerasTensor,
+    labels: "keras.KerasTensor",
+    logits: "keras.KerasTensor",
     classes: Classes,
     *,
     margin: Annotated[float, Field(ge=0)] = 0.5,
@@ -44,6 +45,8 @@ def loss(
         >>> float(rare[0])  # the output is ahead by the margin and no more: log 2
         0.6931471805599453
     """
+    from keras import ops
+
     margins = ops.convert_to_tensor(_margins(classes, margin), dtype=logits.dtype)
     if classes.multilabel:
         moved = logits - labels * margins[1] + (1 - labels) * margins[0]

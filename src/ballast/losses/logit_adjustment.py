@@ -1,20 +1,21 @@
 """Logit adjustment: cross-entropy with the prior added to the logits, not learnt by them."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import keras
 import numpy as np
-from keras import ops
 from pydantic import Field
 
 from ballast.balancing import log_prior
 from ballast.classes import Classes
 from ballast.losses._likelihood import log_true
 
+if TYPE_CHECKING:
+    import keras
+
 
 def loss(
-    labels: keras.KerasTensor,
-    logits: keras.KerasTensor,
+    labels: "keras.KerasTensor",
+    logits: "keras.KerasTensor",
     classes: Classes,
     *,
     tau: Annotated[float, Field(ge=0)] = 1.0,
@@ -40,6 +41,8 @@ def loss(
         >>> float(loss(np.array([[0.0, 1.0]]), np.array([[0.0, 0.0]]), two)[0])  # log 4
         1.3862943611198906
     """
+    from keras import ops
+
     prior = ops.convert_to_tensor(tau * log_prior(classes), dtype=logits.dtype)
     log_p, _ = log_true(labels, logits + prior, classes.multilabel)
     return -log_p

@@ -1,19 +1,20 @@
 """Poly-1: cross-entropy with its first Taylor term, 1 - p, made larger (or smaller)."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import keras
 import numpy as np
-from keras import ops
 from pydantic import Field
 
 from ballast.classes import Classes
 from ballast.losses._likelihood import log_true
 
+if TYPE_CHECKING:
+    import keras
+
 
 def loss(
-    labels: keras.KerasTensor,
-    logits: keras.KerasTensor,
+    labels: "keras.KerasTensor",
+    logits: "keras.KerasTensor",
     classes: Classes,
     *,
     epsilon: Annotated[float, Field(gt=-1)] = 1.0,
@@ -37,6 +38,8 @@ def loss(
         >>> float(loss(np.array([[0.0, 1.0]]), np.array([[0.0, 0.0]]), two)[0])  # log 2 + 1/2
         1.1931471805599454
     """
+    from keras import ops
+
     log_p, _ = log_true(labels, logits, classes.multilabel)
     return -log_p - epsilon * ops.expm1(log_p)
 

@@ -1,19 +1,20 @@
 """Soft macro-F1: true and false positives counted by probability, for large batches."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import keras
-from keras import ops
 from pydantic import Field
 
 from ballast.classes import Classes
+
+if TYPE_CHECKING:
+    import keras
 
 PER_BATCH = True
 
 
 def loss(
-    labels: keras.KerasTensor,
-    logits: keras.KerasTensor,
+    labels: "keras.KerasTensor",
+    logits: "keras.KerasTensor",
     classes: Classes,
     *,
     smoothing: Annotated[float, Field(gt=0)] = 1.0,
@@ -45,6 +46,8 @@ def loss(
         >>> round(float(found[0]), 6)  # TP = FP = FN = 1/2, F1 = 2/3
         0.333333
     """
+    from keras import ops
+
     p = ops.sigmoid(logits) if classes.multilabel else ops.softmax(logits, axis=-1)
     # 1 - F1 = (FP + FN) / (2 TP + FP + FN), and 2 TP + FP + FN = sum p + sum y.
     mistakes = (1 - labels) * p + labels * (1 - p)

@@ -1,12 +1,14 @@
 """Squared hinge, one class against the rest: the loss of a linear support vector machine."""
 
-import keras
-from keras import ops
+from typing import TYPE_CHECKING
 
 from ballast.classes import Classes
 
+if TYPE_CHECKING:
+    import keras
 
-def loss(labels: keras.KerasTensor, logits: keras.KerasTensor, classes: Classes):
+
+def loss(labels: "keras.KerasTensor", logits: "keras.KerasTensor", classes: Classes):
     """Return sum_c max(0, 1 - t_c z_c)^2 with t = 1 for the true class and -1 for the others.
 
     Source: Rifkin and Klautau, In Defense of One-Vs-All Classification, 2004; Fan, Chang, Hsieh,
@@ -29,5 +31,7 @@ def loss(labels: keras.KerasTensor, logits: keras.KerasTensor, classes: Classes)
         >>> float(loss(np.array([[0.0, 1.0]]), np.array([[0.5, 2.0]]), two)[0])  # 1.5^2 + 0
         2.25
     """
+    from keras import ops
+
     values = ops.square(ops.relu(1 - (2 * labels - 1) * logits))
     return values if classes.multilabel else ops.sum(values, axis=-1)

@@ -1,10 +1,8 @@
 """Weighted sigmoid cross-entropy: presence and absence of a label count alike, up to a limit."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import keras
 import numpy as np
-from keras import ops
 from pydantic import Field
 
 from ballast.balancing import clipped_weights
@@ -12,10 +10,13 @@ from ballast.classes import Classes
 from ballast.errors import UserError
 from ballast.losses._likelihood import log_true
 
+if TYPE_CHECKING:
+    import keras
+
 
 def loss(
-    labels: keras.KerasTensor,
-    logits: keras.KerasTensor,
+    labels: "keras.KerasTensor",
+    logits: "keras.KerasTensor",
     classes: Classes,
     *,
     most: Annotated[float, Field(ge=0.5, lt=1)] = 0.9,
@@ -43,6 +44,8 @@ def loss(
         >>> float(loss(np.array([[1.0]]), np.array([[0.0]]), one)[0, 0])  # 5 log 2
         3.465735902799727
     """
+    from keras import ops
+
     if not classes.multilabel:
         raise UserError(
             "params.yaml: loss: weighted_sigmoid needs rows with several labels: with one label a "

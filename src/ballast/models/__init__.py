@@ -1,1 +1,7 @@
-"""Models: networks from tokens or numeric features to logits."""
+"""Models: networks from tokens or numeric features to logits, in Keras and in NumPy.
+
+`build` makes the network that is trained; `forward` is what it computes, without dropout, from its
+weights alone. Keras is imported inside `build`, and named in annotations in quotation marks:
+prediction needs `forward` alone, and importing TensorFlow would take longer than predicting a
+hundred thousand texts.
+"""

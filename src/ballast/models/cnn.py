@@ -1,22 +1,27 @@
 """Convolution over word vectors, the largest response of each filter, linear layer."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import keras
+import numpy as np
 from pydantic import Field
 
 from ballast.errors import UserError
-from ballast.network import Inputs, finish, largest_windows, look_up, token_input
+from ballast.forward import Forward, TextNetwork
+
+if TYPE_CHECKING:
+    import keras
+
+    from ballast.network import Inputs
 
 
 def build(
-    inputs: Inputs,
+    inputs: "Inputs",
     *,
     filters: Annotated[int, Field(ge=1)] = 128,
     width: Annotated[int, Field(ge=1)] = 7,
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
     trainable: bool = True,
-) -> keras.Model:
+) -> "keras.Model":
     """Return Embedding -> Conv1D(filters, width) -> global max pooling -> Dense(classes).
 
     Source: Collobert, Weston, Bottou, Karlen, Kavukcuoglu and Kuksa, Natural Language Processing
@@ -35,6 +40,8 @@ def build(
     Raises:
         UserError: the embedding gives no text.
     """
+    from ballast.network import finish, largest_windows, look_up, token_input
+
     if inputs.vectors is None:
         raise UserError(
             "params.yaml: model: cnn reads texts, and the embedding gives none: use model: mlp."
@@ -42,3 +49,13 @@ def build(
     tokens = token_input()
     pooled = largest_windows(look_up(tokens, inputs, trainable), filters, [width])
     return finish(tokens, pooled, inputs, dropout)
+
+
+def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
+    """Return the network of `build`, as trained, in NumPy.
+
+    Args:
+        weights: by name, as `ballast.network.variables` names them.
+        vectors: the embedding's, shape (vocabulary + 2, dimensions); trained ones take their place.
+    """
+    return TextNetwork(weights, weights.get("vectors.embeddings", vectors))

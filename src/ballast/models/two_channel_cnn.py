@@ -1,22 +1,26 @@
 """TextCNN with a static and a trainable channel (Kim 2014, CNN-multichannel)."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import keras
-from keras import layers
+import numpy as np
 from pydantic import Field
 
 from ballast.errors import UserError
-from ballast.network import Inputs, finish, largest_windows, look_up, token_input
+from ballast.forward import Forward, TextNetwork
+
+if TYPE_CHECKING:
+    import keras
+
+    from ballast.network import Inputs
 
 
 def build(
-    inputs: Inputs,
+    inputs: "Inputs",
     *,
     filters: Annotated[int, Field(ge=1)] = 100,
     widths: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)] = [3, 4, 5],  # noqa: B006
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
-) -> keras.Model:
+) -> "keras.Model":
     """Return two channels of word vectors -> filters of several widths -> max pooling -> Dense.
 
     Both channels start from the same vectors; one is trained. Each filter is applied to both and
@@ -35,6 +39,10 @@ def build(
     Raises:
         UserError: the embedding gives no text.
     """
+    from keras import layers
+
+    from ballast.network import finish, largest_windows, look_up, token_input
+
     if inputs.vectors is None:
         raise UserError(
             "params.yaml: model: two_channel_cnn reads texts, and the embedding gives none: use "
@@ -44,3 +52,13 @@ def build(
     channels = [look_up(tokens, inputs, trainable) for trainable in (False, True)]
     pooled = largest_windows(layers.Add()(channels), filters, widths)
     return finish(tokens, pooled, inputs, dropout)
+
+
+def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
+    """Return the network of `build`, as trained, in NumPy.
+
+    Args:
+        weights: by name, as `ballast.network.variables` names them.
+        vectors: the embedding's, those of the static channel; shape (vocabulary + 2, dimensions).
+    """
+    return TextNetwork(weights, vectors + weights["vectors.embeddings"])

@@ -1,0 +1,101 @@
+"""Filters over word vectors, and their largest response over a text, without Keras.
+
+A filter's response to a window is a sum over its words, so what each word adds at each place of the
+window is worked out once for each word of the vocabulary. What is left are additions.
+"""
+
+from threading import Lock
+
+import numpy as np
+
+from ballast.compiling import compiled
+
+# Words are projected in such blocks, and each block in the same way whoever asks for it: a row's
+# result doesn't depend on the rows beside it.
+BLOCK = 64
+
+
+class Windows:
+    """The filters of one width, applied to texts."""
+
+    def __init__(self, vectors: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> None:
+        """Prepare the filters.
+
+        Args:
+            vectors: a vector for each token number, float32, shape (tokens, dimensions).
+            kernel: shape (width, dimensions, filters).
+            bias: shape (filters,).
+        """
+        width, dimensions, filters = kernel.shape
+        self.vectors, self.bias = vectors, bias
+        self.kernel = kernel.transpose(1, 0, 2).reshape(dimensions, width * filters)
+        # Memory that is never written to takes no room.
+        self.table = np.empty((len(vectors), width, filters), dtype=np.float32)
+        self.projected = np.zeros(-(-len(vectors) // BLOCK), dtype=bool)
+        self.lock = Lock()
+
+    def largest(self, tokens: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+        """Return relu of each filter's largest response, float32, shape (texts, filters).
+
+        Args:
+            tokens: all texts in one array, uint16 or uint32.
+            offsets: where each text begins, int64, shape (texts + 1,).
+        """
+        self._project(tokens)
+        best, _ = largest_responses(tokens, offsets, self.table, self.bias)
+        return np.maximum(best, 0)
+
+    def _project(self, tokens: np.ndarray) -> None:
+        """Work out the table's rows for these tokens, unless that has been done."""
+        asked = np.zeros(len(self.projected), dtype=bool)
+        asked[tokens // BLOCK] = True
+        with self.lock:
+            for block in np.flatnonzero(asked & ~self.projected):
+                part = slice(block * BLOCK, (block + 1) * BLOCK)
+                self.table[part] = (self.vectors[part] @ self.kernel).reshape(
+                    self.table[part].shape
+                )
+            self.projected |= asked
+
+
+@compiled
+def largest_responses(tokens, offsets, table, bias):
+    """Return each filter's largest response over a text, and the window that it was given to.
+
+    Every text is followed by zero vectors, so its last window is padding alone: a response of
+    `bias`. Of equal responses the first window's is taken. Additions have a fixed order: bias, then
+    the words from left to right.
+
+    Args:
+        tokens: all texts in one array, shape (all tokens,).
+        offsets: where each text begins, int64, shape (texts + 1,).
+        table: what each token adds at each place of a window, float32, shape (tokens, width,
+            filters).
+        bias: float32, shape (filters,).
+
+    Returns:
+        Responses, float32, and the windows' first places in the text, int32; both of shape
+        (texts, filters).
+    """
+    texts = len(offsets) - 1
+    _, width, filters = table.shape
+    best = np.empty((texts, filters), np.float32)
+    where = np.empty((texts, filters), np.int32)
+    response = np.empty(filters, np.float32)
+    for text in range(texts):
+        first, length = offsets[text], offsets[text + 1] - offsets[text]
+        for f in range(filters):
+            best[text, f] = -np.inf
+            where[text, f] = 0
+        for start in range(length + 1):
+            for f in range(filters):
+                response[f] = bias[f]
+            for k in range(min(width, length - start)):
+                token = tokens[first + start + k]
+                for f in range(filters):
+                    response[f] += table[token, k, f]
+            for f in range(filters):
+                larger = response[f] > best[text, f]
+                best[text, f] = response[f] if larger else best[text, f]
+                where[text, f] = start if larger else where[text, f]
+    return best, where
