@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ballast import curves, params, storage
-from ballast.classes import describe, multi_hot
+from ballast.classes import describe, joined, multi_hot
 from ballast.dataset import Dataset, selected
 from ballast.errors import run
 from ballast.evaluation import Evaluation, Scored, evaluate
@@ -82,13 +82,7 @@ def shorten(text: str) -> str:
 
 def write_predictions(ids: list[str], targets: np.ndarray, found: Evaluation, names) -> None:
     """Write actual and predicted labels of each test row; several labels are joined by |."""
-
-    def labels(matrix: np.ndarray) -> list[str]:
-        given = [names[c] for c in np.nonzero(matrix)[1]]
-        ends = np.cumsum(matrix.sum(axis=1, dtype=np.int64)).tolist()
-        return ["|".join(given[a:b]) for a, b in zip([0, *ends], ends, strict=False)]
-
-    rows = zip(ids, labels(targets), labels(found.predicted), strict=True)
+    rows = zip(ids, joined(targets, names), joined(found.predicted, names), strict=True)
     storage.write_csv(METRICS / "predictions.csv", ["id", "actual", "predicted"], rows)
 
 

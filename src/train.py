@@ -67,6 +67,8 @@ def write_network(model: keras.Model, settings: dict, options: dict, inputs: Inp
         np.save(NETWORK / f"{name}.npy", variable.numpy())
     config = {"model": settings["model"], "options": options}
     config |= {"features": inputs.features, "outputs": inputs.outputs}
+    # What it takes of a row that has both, say.
+    config["inputs"] = sorted(model.input)
     storage.write_json(NETWORK / "network.json", config)
 
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ballast import tokens as module
 from ballast.errors import UserError
-from ballast.tokens import PADDING, RESERVED, UNKNOWN, build_vocabulary, encode, tokenize
+from ballast.tokens import PADDING, RESERVED, UNKNOWN, Encoder, build_vocabulary, tokenize
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,21 @@ def test_tokens_hold_only_what_the_text_holds_and_no_space(text):
         place = folded.index(token, place) + len(token)
 
 
+@given(
+    st.text(alphabet=st.one_of(st.characters(), st.sampled_from(" '’\n\xa0aΣé\u0301\u2000👍🏽")))
+)
+def test_tokens_of_pieces_are_those_of_the_whole_text(text):
+    assert tokenize(text) == module._tokens_of(text)
+
+
+def test_only_so_much_is_remembered(monkeypatch):
+    monkeypatch.setattr(module, "MOST_PIECES", 2)
+    pieces = module._Pieces(str.upper)
+    asked = ["a", "b", "c", "d" * 100, "a"]
+    assert [pieces[piece] for piece in asked] == [piece.upper() for piece in asked]
+    assert dict(pieces) == {"a": "A", "b": "B"}
+
+
 @given(st.lists(st.lists(st.sampled_from("abcdefg")), min_size=1), st.integers(1, 9))
 def test_the_vocabulary_holds_the_most_frequent_tokens_in_order(texts, size):
     counts = {token: sum(text.count(token) for text in texts) for token in "abcdefg"}
@@ -72,7 +88,7 @@ def test_the_vocabulary_holds_the_most_frequent_tokens_in_order(texts, size):
 @given(st.lists(st.lists(st.sampled_from("abcde"))), st.integers(1, 6))
 def test_numbers_decode_to_the_cut_texts(texts, longest):
     vocabulary = ["c", "a", "b"]
-    tokens, offsets = encode(texts, vocabulary, longest)
+    tokens, offsets = Encoder(vocabulary, longest)([" ".join(text) for text in texts])
     assert tokens.dtype == np.uint16
     assert PADDING not in tokens
     words = {UNKNOWN: "?", **dict(enumerate(vocabulary, RESERVED))}
@@ -84,5 +100,5 @@ def test_numbers_decode_to_the_cut_texts(texts, longest):
 
 def test_a_large_vocabulary_has_numbers_wide_enough():
     vocabulary = [str(number) for number in range(2**16)]
-    tokens, _ = encode([[vocabulary[-1]]], vocabulary, 5)
+    tokens, _ = Encoder(vocabulary, 5)([vocabulary[-1]])
     assert tokens.tolist() == [2**16 + 1]

@@ -1,6 +1,6 @@
 """What is known of the classes: their names, their numbers of training rows, the task."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,6 +71,18 @@ def multi_hot(labels: pa.ChunkedArray, count: int) -> np.ndarray:
     matrix = np.zeros((len(lists), count), dtype=np.uint8)
     matrix[rows, lists.flatten().to_numpy()] = 1
     return matrix
+
+
+def joined(matrix: np.ndarray, names: Sequence[str]) -> list[str]:
+    """Return each row's labels as text; several are joined by |.
+
+    Args:
+        matrix: multi-hot labels, shape (rows, classes).
+        names: of the classes.
+    """
+    given = [names[c] for c in np.nonzero(matrix)[1].tolist()]
+    ends = np.cumsum(matrix.sum(axis=1, dtype=np.int64)).tolist()
+    return ["|".join(given[a:b]) for a, b in zip([0, *ends], ends, strict=False)]
 
 
 def describe(settings: dict, targets: np.ndarray) -> Classes:

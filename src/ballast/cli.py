@@ -66,6 +66,38 @@ def show() -> None:
     run(_show)
 
 
+@app.command()
+def predict(
+    rows: Annotated[
+        Path,
+        typer.Argument(
+            metavar="INPUT",
+            help="CSV, TSV, JSON Lines or Parquet, gzipped or not; - for standard input",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="likewise; the name tells the format")
+    ] = Path("-"),
+    form: Annotated[
+        Literal["csv", "tsv", "jsonl", "parquet"] | None,
+        typer.Option("--format", help="of the input, if its name doesn't tell  [default: csv]"),
+    ] = None,
+    prefix: Annotated[str, typer.Option(help="put before the names of the added columns")] = "",
+) -> None:
+    """Predict label and probabilities of each row of INPUT with what the last run left in models/.
+
+    The columns `predicted`, `p_<class>` and `error` are added to the input's own.
+    """
+    from ballast.prediction.predicting import predict
+    from ballast.prediction.predictor import load
+
+    def main() -> None:
+        summary = predict(load(), rows, output, form, prefix)
+        print("\n".join(summary.lines()), file=sys.stderr)
+
+    run(main)
+
+
 @app.command("offline-plots")
 def offline_plots() -> None:
     """Let `dvc plots show` and `diff` write pages that need no network (`make` has done so)."""

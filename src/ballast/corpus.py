@@ -8,7 +8,7 @@ import numpy as np
 
 from ballast.errors import UserError
 from ballast.progress import track
-from ballast.tokens import RESERVED, build_vocabulary, encode, tokenize
+from ballast.tokens import RESERVED, Encoder, build_vocabulary, tokenize
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def tokenize_corpus(
     texts = [tokenize(text) for text in track(corpus.texts, "tokenizing")]
     training = [texts[row] for row in np.flatnonzero(corpus.training)]
     words = build_vocabulary(training, vocabulary, min_count)
-    tokens, offsets = encode(texts, words, max_tokens)
+    tokens, offsets = Encoder(words, max_tokens)(corpus.texts)
     cut = sum(len(text) > max_tokens for text in texts)
     print(f"{len(words)} words in the vocabulary; {cut} of {len(texts)} texts are cut", end=" ")
     print(f"after {max_tokens} tokens")

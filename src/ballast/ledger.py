@@ -44,6 +44,17 @@ def entry(
     }
 
 
+def trained_on(ledger: dict[str, Any]) -> Classes:
+    """Return the classes as they stood in the rows trained on, for the inverse of a loss.
+
+    Args:
+        ledger: what `entry` made.
+    """
+    examples = ledger["examples"]
+    counts = np.array(ledger["prior_after_sampling"]) * examples
+    return Classes(tuple(ledger["labels"]), counts, examples, ledger["task"] == "multilabel")
+
+
 def correction(shift: np.ndarray, classes: Classes) -> float:
     """Return how far a shift of the classes' log odds takes their prior towards balance.
 

@@ -6,14 +6,15 @@ import json
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ballast.dataset import Dataset
+from ballast.dataset import Layout
 from ballast.errors import UserError, did_you_mean
 
 SUFFIXES = {
@@ -41,7 +42,7 @@ class Record:
     raw: str = ""
 
 
-def read(path: Path, dataset: Dataset) -> Iterator[Record]:
+def read(path: Path, dataset: Layout) -> Iterator[Record]:
     """Yield every record of a file.
 
     Raises:
@@ -57,22 +58,33 @@ def read(path: Path, dataset: Dataset) -> Iterator[Record]:
         )
     form = dataset.format or format_of(path)
     opener = gzip.open if path.suffix.lower() == ".gz" else open
-    # surrogateescape keeps undecodable bytes visible, so that the row can be named.
-    encoding = "utf-8-sig" if dataset.encoding.lower() in ("utf-8", "utf8") else dataset.encoding
-    try:
+    with explained(path, dataset):
         if form == "parquet":
             yield from _read_parquet(path, dataset)
             return
-        with opener(path, "rt", encoding=encoding, errors="surrogateescape", newline="") as stream:
-            if form == "jsonl":
-                yield from _read_jsonl(stream, dataset, path)
-            else:
-                yield from _read_csv(stream, dataset, path, "\t" if form == "tsv" else ",")
+        # newline="": a field may hold line breaks of any kind.
+        with opener(path, "rt", newline="", **decoding(dataset)) as stream:
+            _, found = records(stream, form, dataset, path)
+            yield from found
+
+
+def decoding(layout: Layout) -> dict[str, str]:
+    """Return how a file's bytes become text, as arguments of `open`."""
+    plain = layout.encoding.lower() in ("utf-8", "utf8")
+    # surrogateescape keeps undecodable bytes visible, so that the row can be named.
+    return {"encoding": "utf-8-sig" if plain else layout.encoding, "errors": "surrogateescape"}
+
+
+@contextmanager
+def explained(path: Path, layout: Layout) -> Iterator[None]:
+    """Raise what goes wrong while a file is read as a `UserError`."""
+    try:
+        yield
     except LookupError as error:
-        raise UserError(f"params.yaml: encoding {dataset.encoding!r} is not known.") from error
+        raise UserError(f"params.yaml: encoding {layout.encoding!r} is not known.") from error
     except UnicodeError as error:
         raise UserError(
-            f"{path} is not in the encoding {dataset.encoding!r} ({error}). Set `encoding` in the "
+            f"{path} is not in the encoding {layout.encoding!r} ({error}). Set `encoding` in the "
             "dataset's block in params.yaml."
         ) from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -81,6 +93,25 @@ def read(path: Path, dataset: Dataset) -> Iterator[Record]:
         ) from error
     except pa.ArrowException as error:
         raise UserError(f"{path} is not a whole Parquet file: {error}.") from error
+
+
+def records(
+    stream: Iterable[str], form: str, layout: Layout, path: Path
+) -> tuple[list[str] | None, Iterator[Record]]:
+    """Return the columns in their order (None where each record has its own), and every record.
+
+    Args:
+        stream: its lines, with their line breaks.
+        form: csv, tsv or jsonl.
+        layout: what the lines mean.
+        path: for messages.
+
+    Raises:
+        UserError: a column is missing, a quote never closes.
+    """
+    if form == "jsonl":
+        return None, _read_jsonl(stream, layout, path)
+    return _read_csv(stream, layout, path, "\t" if form == "tsv" else ",")
 
 
 def format_of(path: Path) -> str:
@@ -124,11 +155,14 @@ class _Lines:
         return first
 
 
-def _read_csv(stream: TextIO, dataset: Dataset, path: Path, separator: str) -> Iterator[Record]:
+def _read_csv(
+    stream: Iterable[str], dataset: Layout, path: Path, separator: str
+) -> tuple[list[str], Iterator[Record]]:
     lines = _Lines(stream)
+    separator = dataset.separator or separator
     reader = csv.reader(
         lines,
-        delimiter=dataset.separator or separator,
+        delimiter=separator,
         quotechar=dataset.quote,
         quoting=csv.QUOTE_NONE if dataset.quote is None else csv.QUOTE_MINIMAL,
         strict=True,
@@ -139,7 +173,13 @@ def _read_csv(stream: TextIO, dataset: Dataset, path: Path, separator: str) -> I
             columns = next(reader, [])
         except csv.Error as error:
             raise UserError(f"{path}: the header line has malformed quoting ({error}).") from error
-    _require(columns, dataset, path)
+    require(columns, dataset, path)
+    return columns, _csv_records(lines, reader, columns, separator, path)
+
+
+def _csv_records(
+    lines: _Lines, reader: Iterator[list[str]], columns: list[str], separator: str, path: Path
+) -> Iterator[Record]:
     while True:
         row = lines.number + 1
         lines.record = []
@@ -156,7 +196,7 @@ def _read_csv(stream: TextIO, dataset: Dataset, path: Path, separator: str) -> I
                 ) from error
             yield Record(row, {}, "malformed quoting", lines.give_up())
             continue
-        raw = (dataset.separator or separator).join(values)
+        raw = separator.join(values)
         if not values:
             yield Record(row, {}, "empty line", raw)
         elif len(values) != len(columns):
@@ -165,7 +205,7 @@ def _read_csv(stream: TextIO, dataset: Dataset, path: Path, separator: str) -> I
             yield Record(row, dict(zip(columns, values, strict=True)), None, raw)
 
 
-def _read_jsonl(stream: TextIO, dataset: Dataset, path: Path) -> Iterator[Record]:
+def _read_jsonl(stream: Iterable[str], dataset: Layout, path: Path) -> Iterator[Record]:
     seen: set[str] = set()
     for row, line in enumerate(stream, 1):
         try:
@@ -179,14 +219,14 @@ def _read_jsonl(stream: TextIO, dataset: Dataset, path: Path) -> Iterator[Record
         seen |= fields.keys()
         yield Record(row, fields, None, line)
     # A key may be left out of single objects; one that no object has is a mistaken name.
-    _require(sorted(seen), dataset, path)
+    require(sorted(seen), dataset, path)
 
 
-def _read_parquet(path: Path, dataset: Dataset) -> Iterator[Record]:
+def _read_parquet(path: Path, dataset: Layout) -> Iterator[Record]:
     packed = path.suffix.lower() == ".gz"
     source = pa.BufferReader(gzip.decompress(path.read_bytes())) if packed else path
     table = pq.ParquetFile(source)
-    _require(table.schema_arrow.names, dataset, path)
+    require(table.schema_arrow.names, dataset, path)
     row = 0
     for batch in table.iter_batches(columns=dataset.used_columns()):
         for fields in batch.to_pylist():
@@ -194,7 +234,8 @@ def _read_parquet(path: Path, dataset: Dataset) -> Iterator[Record]:
             yield Record(row, fields, None, str(fields))
 
 
-def _require(columns: list[str], dataset: Dataset, path: Path) -> None:
+def require(columns: list[str], dataset: Layout, path: Path) -> None:
+    """Raise a `UserError` unless a file has each column that is used, once."""
     for name in dataset.used_columns():
         if name not in columns:
             found = ", ".join(columns) or "none"

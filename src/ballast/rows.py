@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
-from ballast.dataset import Dataset
+from ballast.dataset import Dataset, Layout
 from ballast.reading import Record
 
 PARTS = ("train", "validation", "test")
@@ -54,7 +54,7 @@ def beginning(content: str) -> str:
     return " ".join(content[:200].split())
 
 
-class _FaultError(Exception):
+class FaultError(Exception):
     """Why a record is not usable."""
 
 
@@ -69,20 +69,31 @@ def clean(
         names: label as written -> its name; None leaves labels as they are.
     """
     try:
-        if record.fault:
-            raise _FaultError(record.fault)
+        text, features = content(record, dataset)
         return Row(
             file,
             record.row,
-            _text(record.fields, dataset.text),
-            tuple(_number(record.fields, name) for name in dataset.features),
+            text,
+            features,
             _labels(record.fields, dataset, names),
             _name(record.fields, dataset.group, "group"),
             _part(record.fields, dataset.split) if dataset.split else part,
             _name(record.fields, dataset.id, "id") or "",
         )
-    except _FaultError as fault:
+    except FaultError as fault:
         return Rejected(file, record.row, str(fault), beginning(record.raw))
+
+
+def content(record: Record, layout: Layout) -> tuple[str | None, tuple[float, ...]]:
+    """Return the text and the numeric columns of a record: all that a network sees of it.
+
+    Raises:
+        FaultError: the record can't be used.
+    """
+    if record.fault:
+        raise FaultError(record.fault)
+    text = _text(record.fields, layout.text)
+    return text, tuple(_number(record.fields, name) for name in layout.features)
 
 
 def _string(value: Any) -> str:
@@ -95,7 +106,7 @@ def _string(value: Any) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise _FaultError("broken encoding") from error
+        raise FaultError("broken encoding") from error
     return unicodedata.normalize("NFC", text).strip()
 
 
@@ -105,7 +116,7 @@ def _text(fields: dict[str, Any], column: str | None) -> str | None:
     text = _string(fields.get(column))
     # Control and format characters alone (a byte-order mark, a zero-width space) show nothing.
     if not any(unicodedata.category(letter)[0] not in "CZ" for letter in text):
-        raise _FaultError("empty text")
+        raise FaultError("empty text")
     return text
 
 
@@ -116,7 +127,7 @@ def _number(fields: dict[str, Any], column: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise _FaultError(f"feature {column} is not a finite number: {text!r}")
+        raise FaultError(f"feature {column} is not a finite number: {text!r}")
     return number
 
 
@@ -132,11 +143,11 @@ def _labels(
         found = [_string(value)]
     found = [item for item in found if item]
     if not found:
-        raise _FaultError("no label")
+        raise FaultError("no label")
     if names is not None:
         unknown = [item for item in found if item not in names]
         if unknown:
-            raise _FaultError(f"label {unknown[0]!r} is not in label_names")
+            raise FaultError(f"label {unknown[0]!r} is not in label_names")
         found = [names[item] for item in found]
     return tuple(sorted(set(found)))
 
@@ -146,14 +157,14 @@ def _name(fields: dict[str, Any], column: str | None, role: str) -> str | None:
         return None
     text = _string(fields.get(column))
     if not text:
-        raise _FaultError(f"no {role}")
+        raise FaultError(f"no {role}")
     return text
 
 
 def _part(fields: dict[str, Any], column: str) -> str:
     text = _string(fields.get(column)).lower()
     if text not in PARTS:
-        raise _FaultError(f"split {text!r} is not train, validation or test")
+        raise FaultError(f"split {text!r} is not train, validation or test")
     return text
 
 

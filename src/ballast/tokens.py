@@ -2,7 +2,8 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Generic, TypeVar
 
 import numpy as np
 import regex
@@ -24,6 +25,9 @@ PATTERN = regex.compile(
 APOSTROPHES = str.maketrans("’ʼ＇", "'''")
 # "don't" stays one word as in most vector files, "l'entreprise" and "dell'arte" are two.
 KEPT_WHOLE = {"t", "s", "d", "m", "re", "ve", "ll", "hui"}
+# What is found between spaces is remembered, unless there is too much of it, or it is too long.
+MOST_PIECES, LONGEST_PIECE = 2**18, 64
+Found = TypeVar("Found")
 
 
 def tokenize(text: str) -> list[str]:
@@ -33,7 +37,28 @@ def tokenize(text: str) -> list[str]:
         >>> tokenize("L'entreprise n’a pas dit «\xa0aujourd'hui\xa0»: +3,5 % 🎉")
         ["l'", 'entreprise', "n'", 'a', 'pas', 'dit', "aujourd'hui", '3', '5', '%', '🎉']
     """
-    folded = unicodedata.normalize("NFC", text).lower().translate(APOSTROPHES)
+    return [token for piece in text.split() for token in _TOKENS[piece]]
+
+
+class _Pieces(dict[str, Found], Generic[Found]):
+    """What a function finds in a piece of text, worked out once for each piece.
+
+    No token holds a space, and neither folding nor the pattern looks beyond one.
+    """
+
+    def __init__(self, find: Callable[[str], Found]) -> None:
+        super().__init__()
+        self.find = find
+
+    def __missing__(self, piece: str) -> Found:
+        found = self.find(piece)
+        if len(piece) <= LONGEST_PIECE and len(self) < MOST_PIECES:
+            self[piece] = found
+        return found
+
+
+def _tokens_of(piece: str) -> list[str]:
+    folded = unicodedata.normalize("NFC", piece).lower().translate(APOSTROPHES)
     tokens = []
     for found in PATTERN.findall(folded):
         if "'" in found:
@@ -41,6 +66,9 @@ def tokenize(text: str) -> list[str]:
         else:
             tokens.append(found)
     return tokens
+
+
+_TOKENS = _Pieces(_tokens_of)
 
 
 def _split_elisions(word: str) -> list[str]:
@@ -80,27 +108,35 @@ def build_vocabulary(texts: Iterable[Sequence[str]], size: int, min_count: int) 
     return frequent[:size]
 
 
-def encode(
-    texts: Sequence[Sequence[str]], vocabulary: Sequence[str], max_tokens: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return all texts as one flat array of token numbers, and where each text begins.
+class Encoder:
+    """From texts to token numbers."""
 
-    Args:
-        texts: tokens of each row.
-        vocabulary: token k has the number k + 2; 0 is padding, 1 an unknown token.
-        max_tokens: what a text has beyond is cut off.
+    def __init__(self, vocabulary: Sequence[str], max_tokens: int) -> None:
+        """Prepare the numbers.
 
-    Returns:
-        tokens, uint16 or uint32, shape (all tokens,); offsets, int64, shape (rows + 1,): text i is
-        tokens[offsets[i]:offsets[i + 1]].
-    """
-    numbers = {token: number for number, token in enumerate(vocabulary, RESERVED)}
-    dtype = np.uint16 if len(vocabulary) + RESERVED <= 2**16 else np.uint32
-    lengths = [min(len(tokens), max_tokens) for tokens in texts]
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    flat = np.fromiter(
-        (numbers.get(token, UNKNOWN) for tokens in texts for token in tokens[:max_tokens]),
-        dtype=dtype,
-        count=offsets[-1],
-    )
-    return flat, offsets
+        Args:
+            vocabulary: token k has the number k + 2; 0 is padding, 1 an unknown token.
+            max_tokens: what a text has beyond is cut off.
+        """
+        self.dtype = np.dtype(np.uint16 if len(vocabulary) + RESERVED <= 2**16 else np.uint32)
+        self.numbers = {token: number for number, token in enumerate(vocabulary, RESERVED)}
+        self.longest = max_tokens * self.dtype.itemsize
+        self.pieces = _Pieces(self._numbers_of)
+
+    def __call__(self, texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Return all texts as one flat array of token numbers, and where each text begins.
+
+        Returns:
+            tokens, uint16 or uint32, shape (all tokens,); offsets, int64, shape (rows + 1,): text i
+            is tokens[offsets[i]:offsets[i + 1]].
+        """
+        # As bytes, the numbers of a text's pieces are joined without a look at each.
+        known = self.pieces.__getitem__
+        rows = [b"".join(map(known, text.split()))[: self.longest] for text in texts]
+        offsets = np.zeros(len(rows) + 1, dtype=np.int64)
+        np.cumsum([len(row) // self.dtype.itemsize for row in rows], out=offsets[1:])
+        return np.frombuffer(b"".join(rows), dtype=self.dtype), offsets
+
+    def _numbers_of(self, piece: str) -> bytes:
+        numbers = [self.numbers.get(token, UNKNOWN) for token in _TOKENS[piece]]
+        return np.array(numbers, dtype=self.dtype).tobytes()

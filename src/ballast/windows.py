@@ -47,6 +47,9 @@ class Windows:
 
     def _project(self, tokens: np.ndarray) -> None:
         """Work out the table's rows for these tokens, unless that has been done."""
+        # Machine code looks up whatever it is told to.
+        if len(tokens) and tokens.max() >= len(self.table):
+            raise IndexError(f"token {tokens.max()} has no vector: there are {len(self.table)}")
         asked = np.zeros(len(self.projected), dtype=bool)
         asked[tokens // BLOCK] = True
         with self.lock:

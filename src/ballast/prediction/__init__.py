@@ -1,0 +1,1 @@
+"""Labels and probabilities for new rows, from `models/` alone and without TensorFlow."""
