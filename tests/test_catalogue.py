@@ -1,6 +1,5 @@
 """Every sampler, loss, weighting and decision through the stages, on a few rows of real text."""
 
-import importlib.util
 import json
 import shutil
 
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 from problems import ROOT
 from ruamel.yaml import YAML
+from staged import STAGES, check_prediction, stage
 
 from ballast import demo, params
 from ballast.errors import UserError
@@ -25,15 +25,6 @@ MEMBERS = [
     for selector in ("sampler", "loss", "weighting", "decision")
     for name in params.members(params.FAMILIES[selector][0])
 ]
-STAGES = ["prepare", "split", "resample", "embed", "train", "evaluate"]
-
-
-def stage(name: str):
-    """Return a stage's script as a module."""
-    spec = importlib.util.spec_from_file_location(f"stage_{name}", ROOT / "src" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +87,7 @@ def test_member_runs_through_the_stages(selector, name, projects, stages, tmp_pa
     rule = json.loads((tmp_path / "models/decision.json").read_text(encoding="utf-8"))
     # What no formula undoes is said, and calibrated.
     assert bool(book["bends"]) == (rule["calibration"] is not None)
+    check_prediction()
 
 
 @pytest.mark.parametrize("name", sorted(LABEL_SETS))

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy.optimize import minimize, minimize_scalar
 
 from ballast import ledger
 
@@ -99,6 +98,9 @@ def likely(logits: np.ndarray, fitted: Calibration | None, multilabel: bool) -> 
 
 
 def _slope(targets: np.ndarray, logits: np.ndarray, multilabel: bool) -> float:
+    # What fits is imported where it is used: prediction only applies a map, and starts sooner.
+    from scipy.optimize import minimize_scalar
+
     # A slope is a ratio, so its logarithm is searched.
     def loss(log_slope: float) -> float:
         z = np.exp(log_slope) * logits
@@ -112,6 +114,8 @@ def _slope(targets: np.ndarray, logits: np.ndarray, multilabel: bool) -> float:
 
 def _platt(scores: np.ndarray, present: np.ndarray) -> tuple[float, float]:
     """Return slope and offset of one class."""
+    from scipy.optimize import minimize
+
     if present.min() == present.max():
         return 1.0, 0.0
     low, high = _smoothed(present)
@@ -138,11 +142,10 @@ def _platt(scores: np.ndarray, present: np.ndarray) -> tuple[float, float]:
 
 def _steps(scores: np.ndarray, present: np.ndarray) -> tuple[list[float], list[float]]:
     """Return the scores and log odds of one class between which to interpolate."""
-    if present.min() == present.max():
-        return [], []
-    # Its import takes a second, and few runs need it.
     from sklearn.isotonic import IsotonicRegression
 
+    if present.min() == present.max():
+        return [], []
     regression = IsotonicRegression().fit(scores, present)
     p = np.clip(regression.y_thresholds_, *_smoothed(present))
     return regression.X_thresholds_.tolist(), (np.log(p) - np.log1p(-p)).tolist()

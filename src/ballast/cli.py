@@ -88,10 +88,14 @@ def predict(
 
     The columns `predicted`, `p_<class>` and `error` are added to the input's own.
     """
+    import gc
+
     from ballast.prediction.predicting import predict
     from ballast.prediction.predictor import load
 
     def main() -> None:
+        # Millions of strings and no cycles: looking for some takes a third of the time.
+        gc.disable()
         summary = predict(load(), rows, output, form, prefix)
         print("\n".join(summary.lines()), file=sys.stderr)
 

@@ -7,9 +7,8 @@ import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -28,8 +27,7 @@ SUFFIXES = {
 csv.field_size_limit(2**31 - 1)
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """One record of a file: its fields by column name, or why it could not be read.
 
     `row` is the line on which the record starts (CSV, TSV, JSON Lines) or its number (Parquet),
@@ -202,7 +200,7 @@ def _csv_records(
         elif len(values) != len(columns):
             yield Record(row, {}, f"{len(values)} fields instead of {len(columns)}", raw)
         else:
-            yield Record(row, dict(zip(columns, values, strict=True)), None, raw)
+            yield Record(row, dict(zip(columns, values)), None, raw)  # noqa: B905
 
 
 def _read_jsonl(stream: Iterable[str], dataset: Layout, path: Path) -> Iterator[Record]:

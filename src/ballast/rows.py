@@ -98,6 +98,8 @@ def content(record: Record, layout: Layout) -> tuple[str | None, tuple[float, ..
 
 def _string(value: Any) -> str:
     """Return a field as NFC text; numbers and truth values as in JSON, null and NaN as nothing."""
+    if type(value) is str and value.isascii():
+        return value.strip()
     if value is None or value != value:
         return ""
     if isinstance(value, bytes):
@@ -114,6 +116,9 @@ def _text(fields: dict[str, Any], column: str | None) -> str | None:
     if column is None:
         return None
     text = _string(fields.get(column))
+    # A letter or a digit in front is the usual case.
+    if text[:1].isalnum():
+        return text
     # Control and format characters alone (a byte-order mark, a zero-width space) show nothing.
     if not any(unicodedata.category(letter)[0] not in "CZ" for letter in text):
         raise FaultError("empty text")

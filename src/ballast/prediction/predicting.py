@@ -151,7 +151,8 @@ def judge(predictor: Predictor, chunk: Chunk) -> _Judged:
         texts.append(text)
         numbers.append(features)
     rows = np.flatnonzero([fault is None for fault in faults])
-    scaled = predictor.scaled(np.array(numbers, dtype=np.float64).reshape(len(rows), -1))
+    columns = len(predictor.layout.features)
+    scaled = predictor.scaled(np.array(numbers, dtype=np.float64).reshape(len(rows), columns))
     if scaled is not None:
         small = np.isfinite(scaled).all(axis=1)
         for row in rows[~small]:

@@ -1,10 +1,10 @@
 """Predicted rows, written chunk by chunk: to a file or standard output, with all their columns."""
 
 import codecs
-import csv
 import gzip
 import json
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -16,14 +16,12 @@ from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ballast.errors import UserError
 from ballast.prediction.sources import STANDARD, Chunk, Source, fields_of
 from ballast.reading import format_of
-
-# Probabilities as text: more digits than a network of float32 has to give.
-DIGITS = "%.7g"
 
 
 @dataclass(frozen=True)
@@ -134,68 +132,70 @@ def _as_read(error: UnicodeError) -> tuple[bytes, int]:
 codecs.register_error("as_read", _as_read)
 
 
-class _Text:
-    """What the formats of lines share."""
-
-    def __init__(self, stream: BinaryIO, form: str, source: Source, names: list[str]) -> None:
-        self.stream = TextIOWrapper(stream, "utf-8", "as_read", newline="")
-        self.form, self.source, self.names = form, source, names
-        self.start()
-
-    def start(self) -> None:
-        """Write what stands before all rows."""
-
-    def close(self) -> None:
-        self.stream.flush()
-        self.stream.detach()
-
-
-class _Delimited(_Text):
+class _Delimited:
     """CSV and TSV, like the input's where it is of the same format."""
 
-    def start(self) -> None:
-        alike = self.form == self.source.form
-        layout = self.source.layout
+    def __init__(self, stream: BinaryIO, form: str, source: Source, names: list[str]) -> None:
+        self.stream, self.source, self.names = stream, source, names
+        alike, layout = form == source.form, source.layout
         self.quote = layout.quote if alike else '"'
-        self.writer = csv.writer(
-            self.stream,
-            delimiter=(alike and layout.separator) or ("\t" if self.form == "tsv" else ","),
-            quotechar=self.quote,
-            quoting=csv.QUOTE_NONE if self.quote is None else csv.QUOTE_MINIMAL,
-            lineterminator="\n",
-        )
-        self.columns = self.source.columns
+        self.separator = (alike and layout.separator) or ("\t" if form == "tsv" else ",")
+        self.columns = source.columns
         if self.columns is not None:
-            self.writer.writerow([*self.columns, *self.names])
+            self.start()
+
+    def start(self) -> None:
+        header = [_bytes([name]) for name in (*self.columns, *self.names)]
+        self.stream.write(self._lines(header))
 
     def write(self, found: Predicted) -> None:
         rows = fields_of(found.chunk)
         if self.columns is None:
             self.columns = _keys(rows, self.names)
-            self.writer.writerow([*self.columns, *self.names])
+            self.start()
         elif self.source.columns is None:
             _refuse_new_keys(rows, self.columns)
-        numbers = ",".join([DIGITS] * (len(self.names) - 2))
-        none = [""] * (len(self.names) - 2)
-        told = zip(rows, found.labels, found.probabilities.tolist(), found.errors, strict=True)
-        lines = []
-        for fields, label, p, error in told:
-            own = [_cell(fields.get(name)) for name in self.columns]
-            if error is None:
-                lines.append([*own, label, *(numbers % tuple(p)).split(","), ""])
-            else:
-                lines.append([*own, "", *none, error])
-        try:
-            self.writer.writerows(lines)
-        except csv.Error as fault:
+        own = [_bytes([_cell(row.get(name)) for row in rows]) for name in self.columns]
+        failed = _failed(found)
+        numbers = [_digits(column, failed) for column in found.probabilities.T]
+        label, error = (_bytes([text or "" for text in t]) for t in (found.labels, found.errors))
+        self.stream.write(self._lines([*own, label, *numbers, error]))
+
+    def close(self) -> None:
+        """Nothing is left to be written."""
+
+    def _lines(self, columns: list[pa.Array]) -> bytes:
+        """Return the rows of some columns as lines."""
+        cells = [self._quoted(column) for column in columns]
+        cells[-1] = pc.binary_join_element_wise(cells[-1], _text(""), _text("\n"))
+        lines = pc.binary_join_element_wise(*cells, _text(self.separator))
+        return b"".join(lines.to_pylist())
+
+    def _quoted(self, column: pa.Array) -> pa.Array:
+        special = re.escape(self.separator) + "\r\n" + (self.quote or "")
+        needed = pc.match_substring_regex(column, f"[{special}]")
+        if not pc.any(needed).as_py():
+            return column
+        if self.quote is None:
             raise UserError(
-                f"a field can't be written without quotation marks ({fault}), which `quote: null` "
-                "in the dataset's block makes plain text. Write another format."
-            ) from fault
+                "a field can't be written without quotation marks, which `quote: null` in the "
+                "dataset's block makes plain text. Write another format."
+            )
+        doubled = pc.replace_substring(column, self.quote, 2 * self.quote)
+        quote = _text(self.quote)
+        quoted = pc.binary_join_element_wise(quote, doubled, quote, _text(""))
+        return pc.if_else(needed, quoted, column)
 
 
-class _JsonLines(_Text):
+class _JsonLines:
     """JSON Lines: each row's own keys, then the added ones."""
+
+    def __init__(self, stream: BinaryIO, form: str, source: Source, names: list[str]) -> None:
+        self.stream, self.names = TextIOWrapper(stream, "utf-8", "as_read", newline=""), names
+
+    def close(self) -> None:
+        self.stream.flush()
+        self.stream.detach()
 
     def write(self, found: Predicted) -> None:
         told = zip(
@@ -209,7 +209,7 @@ class _JsonLines(_Text):
         for fields, label, p, error in told:
             if not names.isdisjoint(fields):
                 _refuse_clash(list(fields), self.names)
-            values = [None] * len(p) if error else [float(DIGITS % value) for value in p]
+            values = [None] * len(p) if error else [float(f"{value:.7g}") for value in p]
             row = fields | dict(zip(self.names, [label, *values, error], strict=True))
             self.stream.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
 
@@ -234,7 +234,7 @@ class _Parquet:
             elif self.source.columns is None:
                 _refuse_new_keys(rows, self.schema.names)
             own = [_array([row.get(f.name) for row in rows], f.name, f.type) for f in self.schema]
-        failed = np.array([error is not None for error in found.errors], dtype=bool)
+        failed = _failed(found)
         values = [pa.array(column, mask=failed) for column in found.probabilities.T]
         ends = [pa.array(column, pa.string()) for column in (found.labels, found.errors)]
         whole = self._whole_schema()
@@ -256,6 +256,36 @@ class _Parquet:
         if self.writer is None:
             self.writer = pq.ParquetWriter(self.stream, schema, compression="zstd")
         return self.writer
+
+
+def _failed(found: Predicted) -> np.ndarray:
+    return np.array([error is not None for error in found.errors], dtype=bool)
+
+
+def _bytes(values: list[str]) -> pa.Array:
+    """Return text as UTF-8; bytes that were none come out as they were read."""
+    # From buffers: `pa.array` of a list would import pandas.
+    encoded = [value.encode("utf-8", "as_read") for value in values]
+    offsets = np.zeros(len(encoded) + 1, dtype=np.int32)
+    np.cumsum([len(value) for value in encoded], out=offsets[1:])
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
+    return pa.Array.from_buffers(pa.binary(), len(encoded), buffers)
+
+
+def _text(value: str) -> pa.Scalar:
+    return _bytes([value])[0]
+
+
+def _digits(column: np.ndarray, failed: np.ndarray) -> pa.Array:
+    """Return numbers as text, as many digits as float32 has; nothing where there is none."""
+    values = np.ascontiguousarray(column, dtype=np.float32)
+    array = pa.Array.from_buffers(pa.float32(), len(values), [None, pa.py_buffer(values)])
+    text = pc.cast(array, pa.string()).cast(pa.binary())
+    if not failed.any():
+        return text
+    mask = np.packbits(failed, bitorder="little")
+    blank = pa.Array.from_buffers(pa.bool_(), len(failed), [None, pa.py_buffer(mask)])
+    return pc.if_else(blank, _text(""), text)
 
 
 def _keys(rows: list[dict[str, Any]], names: list[str]) -> list[str]:

@@ -21,7 +21,7 @@ from ballast.errors import UserError
 from ballast.reading import Record, decoding, explained, format_of, records, require
 
 # A chunk ends after so many rows, or sooner where rows are long.
-ROWS, LETTERS = 4096, 2**23
+ROWS, LETTERS = 10_000, 2**23
 STANDARD = Path("-")
 
 
@@ -82,21 +82,27 @@ def opened(path: Path, form: str | None, trained: Layout) -> Iterator[Source]:
     if form != trained.format:
         layout = Layout(format=form, text=trained.text, features=trained.features)
     with ExitStack() as stack:
-        raw = BufferedReader(sys.stdin.buffer) if path == STANDARD else path.open("rb")
-        stack.callback(raw.close)
-        size = None if path == STANDARD else path.stat().st_size
-        packed = raw.peek(2)[:2] == b"\x1f\x8b"
-        stream = gzip.GzipFile(fileobj=raw) if packed else raw
-        with explained(path, layout):
+        if path == STANDARD:
+            raw, size, name = BufferedReader(sys.stdin.buffer), None, Path("standard input")
+            stack.callback(raw.detach)
+        else:
+            raw, size, name = stack.enter_context(path.open("rb")), path.stat().st_size, path
+        stream, packed = raw, raw.peek(2)[:2] == b"\x1f\x8b"
+        if packed:
+            stream = stack.enter_context(gzip.GzipFile(fileobj=raw))
+        with explained(name, layout):
             if form == "parquet":
                 if packed or path == STANDARD:
                     # Parquet is read from its end.
                     spool = stack.enter_context(tempfile.TemporaryFile())
                     shutil.copyfileobj(stream, spool)
                     stream = spool
-                source = _parquet(stream, layout, path)
+                source = _parquet(stream, layout, name)
             else:
-                source = _lines(stream, raw, form, layout, path, size)
+                # newline="": a field may hold line breaks of any kind.
+                text = TextIOWrapper(stream, newline="", **decoding(layout))
+                stack.callback(text.detach)
+                source = _lines(text, raw, form, layout, name, size)
         yield source
 
 
@@ -116,11 +122,9 @@ def _told(path: Path) -> str:
 
 
 def _lines(
-    stream: BinaryIO, raw: BinaryIO, form: str, layout: Layout, path: Path, size: int | None
+    lines: Iterable[str], raw: BinaryIO, form: str, layout: Layout, path: Path, size: int | None
 ) -> Source:
     """Return the source of a text file."""
-    # newline="": a field may hold line breaks of any kind.
-    lines: Iterable[str] = TextIOWrapper(stream, newline="", **decoding(layout))
     if layout.columns is not None and form != "jsonl":
         # Files trained on have no header line; those to predict may have one all the same.
         first = next(iter(lines), "")
