@@ -1,9 +1,11 @@
 """ballast predict: what the evaluation says of the same rows, in every format, no row lost."""
 
+import csv
 import gzip
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -19,6 +21,7 @@ from typer.testing import CliRunner
 from ballast import demo, storage
 from ballast.cli import app
 from ballast.prediction import sources
+from ballast.prediction.predictor import load
 
 # Keras turns its variables into arrays in the way of NumPy 1.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:keras")
@@ -135,8 +138,6 @@ def test_numeric_rows_of_a_file_without_header_line(tmp_path, monkeypatch, decis
 
 
 def csv_rows(path) -> list[list[str]]:
-    import csv
-
     with path.open(encoding="utf-8", newline="") as stream:
         return list(csv.reader(stream, quotechar="'"))
 
@@ -158,6 +159,21 @@ def test_keras_and_tensorflow_are_not_imported(here, mixed):
     assert f"{len(TEXTS)} of {len(TEXTS)} rows predicted" in done.stderr
 
 
+def test_a_rule_that_looks_at_all_rows_reads_standard_input_once(here, monkeypatch, tmp_path):
+    shutil.copytree("models", tmp_path / "models")
+    monkeypatch.chdir(tmp_path)
+    rule = storage.read_json(tmp_path / "models/decision.json")
+    rule |= {"prior": [0.6, 0.2, 0.2], "prior_rows": 1.0, "offsets": [0.0, 0.0, 0.0]}
+    storage.write_json(tmp_path / "models/decision.json", rule)
+    lines = "".join(f"{text.replace(chr(34), '')!r},1,2\n".replace("'", '"') for text, _ in TEXTS)
+    given = ("body,a,b\n" + lines[:-1] + "\n,1,2\n").encode()
+    found = read(predict("-", given=given).stdout_bytes, "csv")
+    predictor = load()
+    likely = np.array([[row[f"p_{name}"] for name in CLASSES] for row in found if not row["error"]])
+    assert [row["predicted"] for row in found if not row["error"]] == predictor.labels(likely)
+    assert found[-1]["error"].endswith("empty text")
+
+
 # Formats.
 
 
@@ -168,8 +184,6 @@ ROWS = [
 
 
 def as_csv(separator: str = ",") -> bytes:
-    import csv
-
     stream = io.StringIO(newline="")
     writer = csv.DictWriter(stream, ROWS[0], delimiter=separator)
     writer.writeheader()
@@ -198,12 +212,10 @@ def read(content: bytes, form: str) -> list[dict]:
     elif form == "jsonl":
         rows = [json.loads(line) for line in content.decode().splitlines()]
     else:
-        import csv
-
         text = io.StringIO(content.decode(), newline="")
         rows = list(csv.DictReader(text, delimiter="\t" if form == "tsv" else ","))
     return [
-        {k: round(float(v), 5) if k.startswith("p_") else v or None for k, v in row.items()}
+        {k: round(float(v), 5) if v and k.startswith("p_") else v or None for k, v in row.items()}
         for row in rows
     ]
 
@@ -356,8 +368,6 @@ def test_without_a_run_the_command_says_what_to_do(tmp_path, monkeypatch):
 
 
 def test_pieces_of_different_runs_are_refused(mixed, tmp_path, monkeypatch):
-    import shutil
-
     shutil.copytree(mixed / "models", tmp_path / "models")
     monkeypatch.chdir(tmp_path)
     words = storage.read_json(tmp_path / "models/embedding/vocabulary.json")

@@ -4,7 +4,6 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 
 STEPS = 1000
 SETTLED = 1e-8
@@ -70,6 +69,9 @@ class Rule:
         np.put_along_axis(others, best, -np.inf, axis=1)
         rival = np.repeat(weighed.max(axis=1)[:, None], weighed.shape[1], axis=1)
         np.put_along_axis(rival, best, others.max(axis=1)[:, None], axis=1)
+        # Imported here: prediction needs labels alone, and starts sooner without.
+        from scipy.special import expit
+
         return expit(log_p - rival)
 
     def cuts(self) -> np.ndarray | None:
@@ -77,6 +79,8 @@ class Rule:
 
         None where costs weigh several mistakes at once, or would have a label mistaken: no cut.
         """
+        from scipy.special import expit
+
         if self.costs is None:
             return expit(-self.offsets)
         if len(self.offsets) != 2:
