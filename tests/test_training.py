@@ -401,7 +401,7 @@ def test_the_best_epoch_is_none_before_the_weights_count():
 @pytest.mark.parametrize("kind", ["cnn", "mlp"])
 def test_a_partner_with_a_share_of_0_is_no_partner(kind, table, labels):
     rows = np.arange(ROWS)
-    alone = Plan(rows, np.ones(ROWS))
+    alone = Plan(rows, np.ones(ROWS), partners=np.full(ROWS, -1), shares=np.zeros(ROWS))
     beside = Plan(rows, np.ones(ROWS), partners=rows[::-1].copy(), shares=np.zeros(ROWS))
     first, _ = learn(table, labels, alone, kind, epochs=1)
     second, _ = learn(table, labels, beside, kind, epochs=1)
@@ -414,7 +414,8 @@ def test_a_partner_with_a_share_of_0_is_no_partner(kind, table, labels):
 def test_a_partner_with_a_share_of_1_takes_the_row_s_place(kind, table, labels):
     rows = np.arange(ROWS)
     swapped = Plan(rows, np.ones(ROWS), labels=labels, partners=rows, shares=np.ones(ROWS))
-    first, _ = learn(table, labels, Plan(rows, np.ones(ROWS)), kind, epochs=1)
+    alone = Plan(rows, np.ones(ROWS), partners=np.full(ROWS, -1), shares=np.zeros(ROWS))
+    first, _ = learn(table, labels, alone, kind, epochs=1)
     second, _ = learn(table, labels, swapped, kind, epochs=1)
     np.testing.assert_allclose(
         score(first, table, rows), score(second, table, rows), atol=1e-4, rtol=1e-3

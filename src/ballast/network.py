@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+POOLED = "pooled"
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -100,9 +102,9 @@ def largest_windows(
     for number, width in enumerate(widths):
         padded = layers.ZeroPadding1D((0, width))(vectors)
         layer = layers.Conv1D(filters, width, activation="relu", name=f"filters_{number}")
-        responses = layer(padded)
-        pooled.append(layers.GlobalMaxPooling1D()(responses))
-    return layers.Concatenate()(pooled) if len(pooled) > 1 else pooled[0]
+        pooled.append(layers.GlobalMaxPooling1D()(layer(padded)))
+    # Named, so that the network can be cut here: see `ballast.projection`.
+    return layers.Concatenate(name=POOLED)(pooled)
 
 
 def finish(

@@ -15,6 +15,7 @@ from ballast.network import between
 from ballast.objective import Objective
 from ballast.plans import Plan
 from ballast.progress import bars
+from ballast.projection import projected
 from ballast.rules import Rule
 from ballast.scores import LOWER_IS_BETTER, Headline, headline
 
@@ -64,7 +65,8 @@ def train(
             al. 2019); the best epoch is one of those after it.
     """
     table = table.only(model.input)
-    learner = model
+    fast = projected(model)
+    learner = fast
     if plan.partners is not None and "tokens" in model.input:
         learner = between(model)
     counting = keras.Variable(True, trainable=False)
@@ -76,8 +78,8 @@ def train(
         loss = of_mixed_labels(loss)
     # On processors XLA gains nothing here, and it compiles anew for every length of a batch.
     learner.compile(keras.optimizers.Adam(learning_rate), loss=loss, jit_compile=False)
-    model.jit_compile = False
-    scoring = _Validation(model, table, validation, targets[validation], classes, aim, monitor)
+    fast.jit_compile = False
+    scoring = _Validation(fast, table, validation, targets[validation], classes, aim, monitor)
     history = learner.fit(
         training_batches(table, plan, targets, batch_size, seed),
         epochs=epochs,

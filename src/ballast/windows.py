@@ -102,3 +102,53 @@ def largest_responses(tokens, offsets, table, bias):
                 best[text, f] = response[f] if larger else best[text, f]
                 where[text, f] = start if larger else where[text, f]
     return best, where
+
+
+@compiled
+def kernel_gradient(tokens, offsets, where, slopes, vectors, width):
+    """Return the gradient by the filters; only the windows that won have one.
+
+    Args:
+        tokens: as in `largest_responses`, numbers of rows of `vectors`.
+        offsets: likewise.
+        where: the windows that won, as `largest_responses` returns them.
+        slopes: the gradient by the responses, float32, shape (texts, filters).
+        vectors: float32, shape (tokens, dimensions).
+        width: words that a filter sees.
+
+    Returns:
+        float32, shape (filters, width, dimensions).
+    """
+    (texts, filters), dimensions = slopes.shape, vectors.shape[1]
+    total = np.zeros((filters, width, dimensions), np.float32)
+    for f in range(filters):
+        for text in range(texts):
+            slope, start = slopes[text, f], offsets[text] + where[text, f]
+            if slope != 0:
+                for k in range(min(width, offsets[text + 1] - start)):
+                    token = tokens[start + k]
+                    for d in range(dimensions):
+                        total[f, k, d] += slope * vectors[token, d]
+    return total
+
+
+@compiled
+def table_gradient(tokens, offsets, where, slopes, table):
+    """Return the gradient by the table, float32, of its shape (tokens, width, filters).
+
+    Args:
+        tokens: as in `kernel_gradient`, and so are the next three.
+        offsets: where each text begins.
+        where: the windows that won.
+        slopes: the gradient by the responses.
+        table: as in `largest_responses`.
+    """
+    (texts, filters), width = slopes.shape, table.shape[1]
+    total = np.zeros_like(table)
+    for text in range(texts):
+        for f in range(filters):
+            slope, start = slopes[text, f], offsets[text] + where[text, f]
+            if slope != 0:
+                for k in range(min(width, offsets[text + 1] - start)):
+                    total[tokens[start + k], k, f] += slope
+    return total
