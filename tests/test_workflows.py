@@ -70,7 +70,7 @@ def test_nothing_from_outside_is_put_into_a_shell_command():
 def test_what_the_workflows_run_exists():
     targets = re.findall(r"^([\w./()$-]+):", (ROOT / "Makefile").read_text("utf-8"), re.M)
     targets = [target.replace("$(ENV)", ".venv") for target in targets]
-    commands = [command.callback.__name__ for command in app.registered_commands]
+    commands = [c.name or c.callback.__name__ for c in app.registered_commands]
     joined = "\n".join(scripts())
     for target in re.findall(r"make (\S+)", joined):
         assert target in targets
