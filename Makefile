@@ -1,5 +1,5 @@
 # make repro: environment, pipeline, results. make test: environment with test packages, all tests.
-# make strategies: every strategy on the demo corpus, docs/strategies.md.
+# make strategies: every strategy on the demo corpus, docs/strategies.md. make bench: docs/speed.md.
 # make stale: is dvc.lock that of the code? make comment.md: what a pull request's comment says.
 PYTHON ?= python3
 ENV := .venv
@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(ENV)/bin:$(PATH)
 export BASE ?= origin/main
 export HEAD ?= HEAD
 
-.PHONY: repro test lint stale strategies comment.md lock clean
+.PHONY: repro test lint strategies bench stale comment.md lock clean
 
 repro: $(ENV)/ready
 	$(ENV)/bin/ballast check
@@ -17,7 +17,7 @@ repro: $(ENV)/ready
 	$(ENV)/bin/ballast show
 
 test: $(ENV)/ready-for-tests lint
-	$(ENV)/bin/pytest
+	$(ENV)/bin/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: $(ENV)/ready-for-tests
 	$(ENV)/bin/ruff check
@@ -25,6 +25,9 @@ lint: $(ENV)/ready-for-tests
 
 strategies: $(ENV)/ready
 	$(ENV)/bin/python benchmarks/strategies.py
+
+bench: $(ENV)/ready-for-tests
+	$(ENV)/bin/python benchmarks/speed
 
 stale: $(ENV)/ready
 	$(ENV)/bin/ballast stale
