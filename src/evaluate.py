@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ballast import curves, params, storage
+from ballast import curves, params, scores, storage
 from ballast.classes import describe, joined, multi_hot
 from ballast.dataset import Dataset, selected
 from ballast.errors import run
@@ -36,11 +36,10 @@ def read_scored(part: str, targets: np.ndarray) -> Scored:
     return Scored(targets, outputs, logits)
 
 
-def read_leaks(parts: np.ndarray, dataset: Dataset) -> dict[str, dict[str, int] | None]:
+def leaks(rows: pa.Table, parts: np.ndarray, dataset: Dataset) -> dict[str, dict | None]:
     """Return the leakage audit by kind of likeness; None where it was not looked for."""
     columns = {"exact": "exact_duplicates", "near": "duplicates", "group": "group"}
-    table = storage.read_table(Path("data/prepared/rows.parquet"), list(columns.values()))
-    found = {kind: table[column].to_pylist() for kind, column in columns.items()}
+    found = {kind: rows[column].to_pylist() for kind, column in columns.items()}
     looked_for = {
         "exact": True,
         # Of rows without a text, only equal ones are alike.
@@ -60,11 +59,9 @@ def read_history() -> list[dict[str, float]]:
     return [{name: float(value) for name, value in line.items()} for line in lines]
 
 
-def read_contents(ids: list[str], features: list[str]) -> list[tuple[str, str]]:
+def contents(rows: pa.Table, ids: list[str], features: list[str]) -> list[tuple[str, str]]:
     """Return where each of some rows stands, and how its content begins."""
-    columns = ["id", "text", "features", "file", "row"]
-    table = storage.read_table(Path("data/prepared/rows.parquet"), columns)
-    chosen = table.filter(pc.is_in(table["id"], pa.array(ids, pa.string())))
+    chosen = rows.filter(pc.is_in(rows["id"], pa.array(ids, pa.string())))
     told = {}
     for row in chosen.to_pylist():
         content = [] if row["text"] is None else [shorten(row["text"])]
@@ -126,20 +123,22 @@ def main() -> None:
     ids = np.array(split["id"].to_pylist())[parts == "test"].tolist()
     write_predictions(ids, test, found, classes.names)
     dataset = selected(settings)
-    contents = read_contents([ids[mistake.row] for mistake in found.mistakes], dataset.features)
+    prepared = storage.read_table(Path("data/prepared/rows.parquet"))
+    told = contents(prepared, [ids[mistake.row] for mistake in found.mistakes], dataset.features)
     report = Run(
         params={name: v for name, v in params.flat(settings).items() if in_effect(name, settings)},
         level=options["level"],
         classes=classes,
         found=found,
+        rarest=classes.names[scores.rarest(test, classes)],
         correct=options["correct"],
         plots=plots,
         book=book,
         history=read_history(),
         data=storage.read_json(METRICS / "data.json"),
         parts=storage.read_json(METRICS / "split.json"),
-        leaks=read_leaks(parts, dataset),
-        mistakes=list(zip(found.mistakes, contents, strict=True)),
+        leaks=leaks(prepared, parts, dataset),
+        mistakes=list(zip(found.mistakes, told, strict=True)),
     )
     (METRICS / "report.html").write_text(render(report), encoding="utf-8", newline="\n")
     f1, low, high = (found.headline[f"f1_macro{end}"] for end in ("", "_low", "_high"))

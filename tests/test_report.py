@@ -56,6 +56,7 @@ def a_run(count: int, multilabel: bool = False, decision=argmax, errors: int = 2
         level=LEVEL,
         classes=classes,
         found=found,
+        rarest=names[scores.rarest(test.targets, classes)],
         correct=True,
         plots=curves.plots(found, validation.targets, test.targets, classes, LEVEL),
         book=book,
@@ -249,7 +250,8 @@ def test_tells_the_headline_with_bounds_baselines_and_positive_counts():
         value, low, high = (f"{headline[name + end]:.3f}" for end in ("", "_low", "_high"))
         assert re.search(rf"{value} +{low} to {high}", page), name
     rarest = run.classes.names[int(np.argmin(run.classes.counts))]
-    assert run.rarest == rarest
+    rows = run.found.per_class["support"][rarest]
+    assert f"recall of the rarest class ({escape(rarest)}, {rows} rows)" in render(run)
     for name, support in run.found.per_class["support"].items():
         if name != HOSTILE:
             assert f"{name} : {support} test rows" in page

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-POOLED = "pooled"
+POOLED, FROZEN = "pooled", "frozen"
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,6 @@ class Inputs:
     vectors: np.ndarray | None
     features: int
     outputs: int
-
-
-@keras.saving.register_keras_serializable("ballast")
-class FrozenVectors(layers.Embedding):
-    """Word vectors that are not trained; they are kept with the embedding, not with the network."""
 
 
 @keras.saving.register_keras_serializable("ballast")
@@ -50,8 +45,8 @@ def token_input() -> keras.KerasTensor:
 
 def look_up(tokens: keras.KerasTensor, inputs: Inputs, trainable: bool) -> keras.KerasTensor:
     """Return the tokens' vectors, shape (batch, tokens, dimensions); padding's are zero."""
-    kind, name = (layers.Embedding, "vectors") if trainable else (FrozenVectors, "frozen")
-    layer = kind(*inputs.vectors.shape, trainable=trainable, name=name)
+    name = "vectors" if trainable else FROZEN
+    layer = layers.Embedding(*inputs.vectors.shape, trainable=trainable, name=name)
     layer.build()
     layer.embeddings.assign(inputs.vectors)
     return TextVectors()(layer(tokens), tokens)
@@ -125,5 +120,5 @@ def variables(model: keras.Model) -> dict[str, keras.Variable]:
     Frozen vectors are left out: they are kept with the embedding. Assigned to a network newly
     built, the weights make it the one that they came from.
     """
-    kept = [layer for layer in model.layers if not isinstance(layer, FrozenVectors)]
+    kept = [layer for layer in model.layers if layer.name != FROZEN]
     return {v.path.replace("/", "."): v for layer in kept for v in layer.weights}

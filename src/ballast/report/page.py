@@ -9,7 +9,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ballast.classes import Classes
-from ballast.curves import evenly
+from ballast.curves import ALL, evenly
 from ballast.evaluation import Evaluation
 from ballast.mistakes import Mistake
 from ballast.report import charts, words
@@ -41,6 +41,7 @@ class Run:
         level: of the intervals.
         classes: the classes as they stand in the training rows.
         found: what evaluation found.
+        rarest: the class whose recall is `recall_rarest`, see `scores.rarest`.
         correct: whether sampling, weights and loss were to be undone.
         plots: the rows of each, header first, see `curves.plots`.
         book: the ledger.
@@ -55,6 +56,7 @@ class Run:
     level: float
     classes: Classes
     found: Evaluation
+    rarest: str
     correct: bool
     plots: dict[str, list[tuple]]
     book: dict[str, Any]
@@ -63,13 +65,6 @@ class Run:
     parts: dict[str, int]
     leaks: dict[str, dict[str, int] | None]
     mistakes: list[tuple[Mistake, tuple[str, str]]]
-
-    @property
-    def rarest(self) -> str:
-        """Name of the class whose recall is `recall_rarest`, see `scores.headline`."""
-        support = self.found.per_class["support"]
-        present = [c for c, name in enumerate(self.classes.names) if support[name]]
-        return self.classes.names[min(present, key=lambda c: self.classes.counts[c])]
 
 
 def render(run: Run) -> str:
@@ -84,18 +79,20 @@ def render(run: Run) -> str:
     support = run.found.per_class["support"]
     order = sorted(support, key=lambda name: (-support[name], name))
     rarest, rows = run.rarest, f"{support[run.rarest]:,}"
+    curves = {name: _by_class(rows) for name, rows in run.plots.items() if name != "confusion"}
+    scores = known_scores(run.found)
     return environment.get_template("page.html").render(
         run=run,
         found=run.found,
         titles=TITLES | {"recall_rarest": f"recall of the rarest class ({rarest}, {rows} rows)"},
         order=order,
-        scores=known_scores(run.found),
+        scores=scores,
         headline=_headline(run.found),
-        dots=_dots(run.found, order),
+        dots=_dots(run.found, scores, order),
         confusion=_confusion(run.plots["confusion"]),
-        panels=_panels(run, order),
+        panels=_panels(run, curves, order),
         likely=_likely,
-        overall=charts.reliability("all classes", _reliability(run)["(all)"]),
+        overall=charts.reliability("all classes", curves["reliability"][ALL]),
         counts=charts.counts(_counts(run, order)),
         histories=[charts.history(name, run.history) for name in run.history[0] if name != "epoch"],
         training=words.training(run.book, run.classes),
@@ -144,11 +141,11 @@ def known_scores(found: Evaluation) -> dict[str, dict[str, float | None]]:
     }
 
 
-def _dots(found: Evaluation, order: Sequence[str]) -> list[str]:
+def _dots(found: Evaluation, scores: dict, order: Sequence[str]) -> list[str]:
     support, bounds = found.per_class["support"], found.per_class_bounds
     lowest = min(low for score in bounds.values() for low in score["low"].values())
     drawn = []
-    for score, values in known_scores(found).items():
+    for score, values in scores.items():
         rows = [
             {
                 "class": f"{name} ({support[name]:,})",
@@ -177,30 +174,24 @@ def _confusion(rows: Sequence[tuple]) -> dict[str, Any]:
     }
 
 
-def _panels(run: Run, order: Sequence[str]) -> list[dict[str, Any]]:
+def _panels(run: Run, curves: dict, order: Sequence[str]) -> list[dict[str, Any]]:
     """Return each class with its cut and curves; where rows are lacking, a curve is left out."""
-    of = {name: _by_class(rows) for name, rows in run.plots.items() if name != "confusion"}
-    reliability = _reliability(run)
     cuts = run.found.rule.cuts()
     panels = []
     for name in order:
         cut = None if cuts is None else float(cuts[run.classes.index(name)])
         drawn = []
-        if name in of["precision_recall"]:
-            rows = of["precision_recall"][name]
+        if name in curves["precision_recall"]:
+            rows = curves["precision_recall"][name]
             drawn.append(charts.curve("Precision and recall", "recall", "precision", rows))
-        if name in of["roc"]:
-            drawn.append(charts.curve("ROC", "false_positive_rate", "recall", of["roc"][name]))
-        if name in of["thresholds"]:
+        if name in curves["roc"]:
+            drawn.append(charts.curve("ROC", "false_positive_rate", "recall", curves["roc"][name]))
+        if name in curves["thresholds"]:
             title = "Scores by cut (validation rows)"
-            drawn.append(charts.thresholds(title, of["thresholds"][name], cut))
-        drawn.append(charts.reliability("Reliability", reliability[name]))
+            drawn.append(charts.thresholds(title, curves["thresholds"][name], cut))
+        drawn.append(charts.reliability("Reliability", curves["reliability"][name]))
         panels.append({"name": name, "cut": cut, "charts": drawn})
     return panels
-
-
-def _reliability(run: Run) -> dict[str, list[dict[str, Any]]]:
-    return _by_class(run.plots["reliability"])
 
 
 def _by_class(rows: Sequence[tuple]) -> dict[str, list[dict[str, Any]]]:
