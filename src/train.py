@@ -25,9 +25,10 @@ from ballast.batches import Table, open_table
 from ballast.classes import describe, multi_hot
 from ballast.errors import run
 from ballast.examples import Examples, mean_vectors
-from ballast.network import Inputs, variables
+from ballast.network import Inputs
 from ballast.objective import objective
 from ballast.plans import read_plan
+from ballast.precision import chosen
 from ballast.training import score, train
 
 EMBEDDING, NETWORK = Path("models/embedding"), Path("models/network")
@@ -57,18 +58,14 @@ def read_rows(names: dict) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarra
     return ids + new["id"].to_pylist(), parts, targets[origins], origins
 
 
-def write_network(model: keras.Model, settings: dict, options: dict, inputs: Inputs) -> None:
+def write_network(weights: dict[str, np.ndarray], config: dict) -> None:
     """Write the weights by name and what the network is rebuilt from.
 
     A .keras file is never the same twice, and an .h5 file of Keras has no names of its own.
     """
     storage.fresh_folder(NETWORK)
-    for name, variable in variables(model).items():
-        np.save(NETWORK / f"{name}.npy", variable.numpy())
-    config = {"model": settings["model"], "options": options}
-    config |= {"features": inputs.features, "outputs": inputs.outputs}
-    # What it takes of a row that has both, say.
-    config["inputs"] = sorted(model.input)
+    for name, values in weights.items():
+        np.save(NETWORK / f"{name}.npy", values)
     storage.write_json(NETWORK / "network.json", config)
 
 
@@ -128,16 +125,29 @@ def main() -> None:
         settings["allow_double_correction"],
     )
     validation = np.flatnonzero(parts == "validation")
-    history = train(model, aim, table, plan, targets, validation, before, seed, **training)
+    forward = partial(model_file.forward, vectors=inputs.vectors)
+    weights, history = train(
+        model, forward, aim, table, plan, targets, validation, before, seed, **training
+    )
 
-    write_network(model, settings, model_options, inputs)
+    config = {
+        "model": settings["model"],
+        "options": model_options,
+        # What it takes of a row that has both, say.
+        "inputs": sorted(model.input),
+        "features": inputs.features,
+        "outputs": inputs.outputs,
+        "precision": chosen(training["precision"]),
+    }
+    write_network(weights, config)
     write_history(history)
     storage.write_json(Path("models/ledger.json"), aim.book)
     storage.fresh_folder(SCORED)
+    network, table = forward(weights), table.only(model.input)
     for part in ("validation", "test"):
-        chosen = np.flatnonzero(parts == part)
-        outputs = score(model, table, chosen)
-        write_scores(part, [ids[row] for row in chosen], outputs, aim.inverse(outputs))
+        own = np.flatnonzero(parts == part)
+        outputs = score(network, table, own)
+        write_scores(part, [ids[row] for row in own], outputs, aim.inverse(outputs))
 
 
 if __name__ == "__main__":

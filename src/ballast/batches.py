@@ -6,8 +6,8 @@ from itertools import count
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
+from ballast.forward import Encoded
 from ballast.plans import Plan
 
 # Rows are ordered by length within so many batches: less padding, and still a random order.
@@ -43,8 +43,17 @@ class Table:
             self.features if "features" in names else None,
         )
 
-    def take(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the network's inputs for some rows; texts are padded to the longest of them."""
+    def take(self, rows: np.ndarray) -> Encoded:
+        """Return some rows, their texts one behind the other."""
+        features = None if self.features is None else self.features[rows]
+        if self.tokens is None:
+            return Encoded(None, None, features)
+        offsets = np.zeros(len(rows) + 1, dtype=np.int64)
+        np.cumsum(self.lengths(rows), out=offsets[1:])
+        return Encoded(self._texts(rows), offsets, features)
+
+    def padded(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Return some rows as Keras takes them; texts are padded to the longest of them."""
         inputs = {}
         if self.tokens is not None:
             inputs["tokens"] = self._padded(rows, self.lengths(rows).max())
@@ -73,12 +82,15 @@ class Table:
             inputs["features"] = own + shares[:, None] * (self.features[partners] - own)
         return inputs
 
+    def _texts(self, rows: np.ndarray) -> np.ndarray:
+        ends = self.offsets[rows + 1]
+        texts = zip(self.offsets[rows].tolist(), ends.tolist(), strict=True)
+        return np.concatenate([self.tokens[start:end] for start, end in texts])
+
     def _padded(self, rows: np.ndarray, longest: int) -> np.ndarray:
         filled = np.arange(max(1, longest)) < self.lengths(rows)[:, None]
         padded = np.zeros(filled.shape, dtype=np.int32)
-        padded[filled] = np.concatenate(
-            [self.tokens[self.offsets[row] : self.offsets[row + 1]] for row in rows]
-        )
+        padded[filled] = self._texts(rows)
         return padded
 
 
@@ -92,79 +104,61 @@ def open_table(folder: Path) -> Table:
     return Table(load("tokens.npy"), load("offsets.npy"), load("features.npy"))
 
 
-def training_batches(
-    table: Table, plan: Plan, targets: np.ndarray, batch_size: int, seed: int
-) -> tf.data.Dataset:
-    """Return the plan's examples in a new order each epoch, with their targets.
+@dataclass(frozen=True)
+class Batch:
+    """Examples of one step.
 
-    Where the plan mixes labels, a target is (own labels, the partner's labels, the partner's
-    share), shape (2 * classes + 1,).
+    Attributes:
+        rows: row numbers of the table, shape (examples,).
+        labels: float32, shape (examples, classes); where the plan mixes labels, (own labels, the
+            partner's labels, the partner's share), shape (examples, 2 * classes + 1).
+        partners: row numbers, -1 for none; or None.
+        shares: how far towards the partner; or None.
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    partners: np.ndarray | None = None
+    shares: np.ndarray | None = None
+
+
+def batch(plan: Plan, targets: np.ndarray, entries: np.ndarray) -> Batch:
+    """Return some entries of a plan with their labels.
+
+    Args:
+        plan: of row numbers of the table.
+        targets: multi-hot labels of all rows, shape (rows, classes).
+        entries: entry numbers.
+    """
+    rows = plan.rows[entries]
+    partners = None if plan.partners is None else plan.partners[entries]
+    shares = None if plan.shares is None else plan.shares[entries]
+    labels = targets[rows] if plan.labels is None else plan.labels[entries]
+    if plan.label_shares is not None:
+        labels = np.column_stack([labels, targets[partners], plan.label_shares[entries]])
+    return Batch(rows, labels.astype(np.float32), partners, shares)
+
+
+def orders(table: Table, plan: Plan, batch_size: int, seed: int) -> Iterator[list[np.ndarray]]:
+    """Yield the batches of each epoch, without end: entries of the plan, in a new order each time.
 
     Args:
         table: all rows.
         plan: of row numbers of the table.
-        targets: multi-hot labels of all rows, shape (rows, classes).
-        batch_size: rows a batch; the last one may be smaller.
+        batch_size: entries a batch; a few batches may be smaller.
         seed: seed of the orders.
     """
-    rng, numbers = np.random.default_rng(seed), count()
-    lengths = table.lengths(plan.rows)
-    labels = (targets[plan.rows] if plan.labels is None else plan.labels).astype(np.float32)
-    if plan.label_shares is not None:
-        labels = np.column_stack([labels, targets[plan.partners], plan.label_shares])
-
-    def epoch() -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
-        order = rng.permutation(plan.draw(next(numbers), rng))
+    rng, lengths = np.random.default_rng(seed), table.lengths(plan.rows)
+    for epoch in count():
+        order = rng.permutation(plan.draw(epoch, rng))
         batches = [
             chunk
-            for pool in _pools(order, batch_size)
+            for pool in np.array_split(order, max(1, len(order) // (batch_size * POOL)))
             for chunk in chunks(pool[np.argsort(lengths[pool], kind="stable")], batch_size)
         ]
-        for number in rng.permutation(len(batches)):
-            chosen = batches[number]
-            rows = plan.rows[chosen]
-            if plan.partners is None:
-                inputs = table.take(rows)
-            else:
-                inputs = table.between(rows, plan.partners[chosen], plan.shares[chosen])
-            yield inputs, labels[chosen].astype(np.float32)
-
-    steps = sum(len(chunks(pool, batch_size)) for pool in _pools(np.arange(plan.size), batch_size))
-    signature = _signature(table)
-    if plan.partners is not None and table.tokens is not None:
-        signature |= {"partner": signature["tokens"], "share": tf.TensorSpec((None,), tf.float32)}
-    return _dataset(epoch, (signature, tf.TensorSpec((None, labels.shape[1]), tf.float32)), steps)
-
-
-def scoring_batches(table: Table, rows: np.ndarray, batch_size: int) -> tf.data.Dataset:
-    """Return the rows in the given order, without targets."""
-    parts = chunks(rows, batch_size)
-
-    def once() -> Iterator[tuple[dict[str, np.ndarray]]]:
-        for part in parts:
-            yield (table.take(part),)
-
-    return _dataset(once, (_signature(table),), len(parts))
-
-
-def _pools(order: np.ndarray, batch_size: int) -> list[np.ndarray]:
-    return np.array_split(order, max(1, len(order) // (batch_size * POOL)))
+        yield [batches[number] for number in rng.permutation(len(batches))]
 
 
 def chunks(rows: np.ndarray, size: int) -> list[np.ndarray]:
     """Cut an array into pieces of `size`; the last one may be smaller."""
     return [rows[start : start + size] for start in range(0, len(rows), size)]
-
-
-def _dataset(generator, signature, count: int) -> tf.data.Dataset:
-    batches = tf.data.Dataset.from_generator(generator, output_signature=signature)
-    return batches.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
-
-
-def _signature(table: Table) -> dict[str, tf.TensorSpec]:
-    signature = {}
-    if table.tokens is not None:
-        signature["tokens"] = tf.TensorSpec((None, None), tf.int32)
-    if table.features is not None:
-        signature["features"] = tf.TensorSpec((None, table.features.shape[1]), tf.float32)
-    return signature

@@ -1,6 +1,5 @@
 """Check the whole of `params.yaml`: also the blocks that no stage would read now."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,6 @@ def check_params(path: Path = Path("params.yaml")) -> dict[str, Any]:
     Raises:
         UserError: with all that is wrong, a line each.
     """
-    # The training imports Keras, to which the settings of the train stage apply.
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     params = load(path)
     faults = [*_selector_faults(params), *_block_faults(params)]
     if faults:

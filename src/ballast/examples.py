@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import csr_array
 
-if TYPE_CHECKING:  # It imports TensorFlow, which no weighting needs.
-    from ballast.batches import Table
+from ballast.batches import Table
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class Examples:
     seed: int
 
 
-def mean_vectors(table: "Table", words: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
+def mean_vectors(table: Table, words: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
     """Return each row's mean word vector, then its numeric columns; float64, a line a row.
 
     Args:

@@ -1,107 +1,149 @@
-"""The same network, trained faster: each distinct token of a batch is projected once."""
+"""Training of filters over word vectors, fast: each distinct token of a batch is projected once."""
 
-from functools import partial
+from collections.abc import Callable
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from ballast import windows
-from ballast.network import POOLED, token_input
+from ballast import adam, windows
+from ballast.batches import Batch, Table
+from ballast.network import POOLED, variables
 
 
-def projected(model: keras.Model) -> keras.Model:
-    """Return a network that gives the same and learns the same, from the same variables.
-
-    In place of its convolutions over padded vectors stands `ProjectedWindows`. A network that
-    reads no text is returned as it is.
-
-    Args:
-        model: a network as `models/` builds it.
-    """
-    filters = [layer for layer in model.layers if isinstance(layer, layers.Conv1D)]
-    if not filters:
-        return model
-    channels = [layer for layer in model.layers if isinstance(layer, layers.Embedding)]
-    others = {name: tensor for name, tensor in model.input.items() if name != "tokens"}
-    rest = keras.Model([model.get_layer(POOLED).output, *others.values()], model.output)
-    sources = {
-        "tokens": token_input(),
-        **{name: keras.Input(tensor.shape[1:], name=name) for name, tensor in others.items()},
-    }
-    pooled = ProjectedWindows(channels, filters)(sources["tokens"])
-    return keras.Model(sources, rest([pooled, *(sources[name] for name in others)]))
+def is_projectable(model: keras.Model) -> bool:
+    """Tell whether a network's text goes through `ballast.network.largest_windows`."""
+    return any(isinstance(layer, layers.Conv1D) for layer in model.layers)
 
 
-class ProjectedWindows(layers.Layer):
-    """Token numbers to each filter's largest response, with a gradient of its own.
+class ProjectedLearner:
+    """A network whose filters over word vectors are trained here, and what follows in Keras.
 
-    The vectors of the channels are added before the filters, which is the same (Kim 2014). The
-    gradient visits only the windows that won; where several are equally large it takes the first
-    one, which TensorFlow shares out among them.
-
-    Args:
-        channels: the word vectors.
-        filters: of each width.
+    The vectors of the channels are added before the filters, which is the same (Kim 2014). What a
+    token adds at each place of a window is worked out once a batch, responses are sums of it, and
+    the gradient visits only the windows that won; of equal ones the first, where TensorFlow shares
+    out among them.
     """
 
-    def __init__(self, channels: list[layers.Embedding], filters: list[layers.Conv1D]):
-        super().__init__()
-        self.channels, self.filters = channels, filters
+    def __init__(
+        self, model: keras.Model, loss: Callable, learning_rate: float, precision: str
+    ) -> None:
+        """Take the network; its variables before the pooled responses stay as they were.
 
-    def call(self, tokens: keras.KerasTensor) -> keras.KerasTensor:
-        """Return the responses, shape (batch, filters * widths), of tokens (batch, places)."""
-        lengths = tf.math.count_nonzero(tokens, axis=1)
-        offsets = tf.concat([[0], tf.cumsum(lengths)], axis=0)
-        distinct, numbers = tf.unique(tf.boolean_mask(tokens, tokens != 0))
-        vectors = tf.add_n([tf.gather(layer.embeddings, distinct) for layer in self.channels])
-        trained = any(layer.trainable for layer in self.channels)
-        pooled = [
-            _largest(numbers, offsets, vectors, layer.kernel, layer.bias, trained)
-            for layer in self.filters
+        Args:
+            model: as `models/` builds it.
+            loss: from (labels, logits) to a loss a row.
+            learning_rate: Adam's.
+            precision: of the products of vectors and filters, float32 or bfloat16.
+        """
+        self.model, self.loss = model, loss
+        rates = adam.Rates(learning_rate)
+        embeddings = [layer for layer in model.layers if isinstance(layer, layers.Embedding)]
+        channels = {layer.trainable: np.array(layer.embeddings) for layer in embeddings}
+        self.frozen = channels.get(False)
+        self.trained = adam.Rows(channels[True], rates) if True in channels else None
+        vocabulary = embeddings[0].input_dim
+        self.numbers = np.full(vocabulary, -1, np.int32)
+        self.filters = [
+            _Filters(layer, rates, precision)
+            for layer in model.layers
+            if isinstance(layer, layers.Conv1D)
         ]
-        return tf.concat(pooled, axis=1)
+        others = [tensor for name, tensor in model.input.items() if name != "tokens"]
+        self.head = keras.Model([model.get_layer(POOLED).output, *others], model.output)
+        self.optimizer = keras.optimizers.Adam(learning_rate)
+        self.optimizer.build(self.head.trainable_variables)
+        signature = [tf.TensorSpec(tensor.shape, tf.float32) for tensor in self.head.inputs]
+        labels = tf.TensorSpec((None, None), tf.float32)
+        finish = tf.function(self._finish, input_signature=[labels, *signature])
+        # Looked up once: to find what was compiled for its arguments takes longer than to run it.
+        self.finish = finish.get_concrete_function()
+
+    def step(self, table: Table, batch: Batch) -> float:
+        """Make a step of Adam; return the batch's mean loss before it."""
+        rows = table.take(batch.rows)
+        distinct, tokens = windows.numbered(rows.tokens, self.numbers)
+        vectors = self._vectors(distinct)
+        found = [filters.largest(tokens, rows.offsets, vectors) for filters in self.filters]
+        best = np.concatenate([responses for responses, _ in found], axis=1)
+        others = [] if rows.features is None else [rows.features]
+        given = [batch.labels, np.maximum(best, 0), *others]
+        loss, slopes = self.finish(*(tf.constant(values) for values in given))
+        # A response that relu cuts off has no gradient.
+        slopes = np.where(best > 0, slopes.numpy(), np.float32(0))
+        ends = np.cumsum([filters.count for filters in self.filters])[:-1]
+        gradient = None
+        for filters, (_, where), own in zip(
+            self.filters, found, np.split(slopes, ends, axis=1), strict=True
+        ):
+            won = tokens, rows.offsets, where, np.ascontiguousarray(own)
+            if self.trained is not None:
+                part = windows.vector_gradient(*won, filters.kernel, len(distinct))
+                gradient = part if gradient is None else gradient + part
+            filters.update(*won, vectors)
+        if self.trained is not None:
+            self.trained.update(distinct, gradient)
+        return float(loss)
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return copies of the weights by name."""
+        own = {}
+        if self.trained is not None:
+            own["vectors.embeddings"] = self.trained.all().copy()
+        for filters in self.filters:
+            own[f"{filters.name}.kernel"] = filters.kernel.transpose(0, 2, 1).copy()
+            own[f"{filters.name}.bias"] = filters.bias.copy()
+        return {
+            name: own[name] if name in own else np.array(value)
+            for name, value in variables(self.model).items()
+        }
+
+    def _vectors(self, distinct: np.ndarray) -> np.ndarray:
+        if self.trained is None:
+            return self.frozen[distinct]
+        self.trained.bring(distinct)
+        vectors = self.trained.values[distinct]
+        return vectors if self.frozen is None else vectors + self.frozen[distinct]
+
+    def _finish(self, labels, *inputs):
+        pooled, *_ = inputs
+        moved = self.head.trainable_variables
+        with tf.GradientTape() as tape:
+            tape.watch(pooled)
+            loss = tf.reduce_mean(self.loss(labels, self.head(list(inputs), training=True)))
+        slopes, *gradients = tape.gradient(loss, [pooled, *(v.value for v in moved)])
+        self.optimizer.apply(gradients, moved)
+        return loss, slopes
 
 
-def _largest(tokens, offsets, vectors, kernel, bias, trained):
-    """Return relu of the largest responses of filters of one width, shape (texts, filters).
+class _Filters:
+    """Filters of one width, their kernel as (width, filters, dimensions)."""
 
-    Args:
-        tokens: of all texts, by their rows in `vectors`, int32, shape (all tokens,).
-        offsets: where each text begins, int64, shape (texts + 1,).
-        vectors: of the distinct tokens, shape (distinct, dimensions).
-        kernel: shape (width, dimensions, filters).
-        bias: shape (filters,).
-        trained: whether the vectors need a gradient.
-    """
-    width, dimensions, filters = kernel.shape
+    def __init__(self, layer: layers.Conv1D, rates: adam.Rates, precision: str) -> None:
+        self.name, self.count = layer.name, layer.filters
+        self.kernel = np.array(layer.kernel).transpose(0, 2, 1).copy()
+        self.bias = np.array(layer.bias)
+        self.moved = [adam.Whole(self.kernel, rates), adam.Whole(self.bias, rates)]
+        self.precision = precision
 
-    @tf.custom_gradient
-    def pooled(vectors, kernel, bias):
-        flat = tf.reshape(tf.transpose(kernel, [1, 0, 2]), [dimensions, width * filters])
-        table = tf.reshape(vectors @ flat, [-1, width, filters])
-        texts = [tokens, offsets]
-        best, where = _compiled(
-            windows.largest_responses, [*texts, table, bias], [tf.float32, tf.int32]
+    def largest(self, tokens, offsets, vectors) -> tuple[np.ndarray, np.ndarray]:
+        """Return the largest responses and where they are, both of shape (texts, filters)."""
+        width, filters, dimensions = self.kernel.shape
+        table = _product(vectors, self.kernel.reshape(-1, dimensions), self.precision)
+        table = table.reshape(-1, width, filters)
+        return windows.largest_responses(tokens, offsets, table, self.bias)
+
+    def update(self, tokens, offsets, where, slopes, vectors) -> None:
+        kernel, bias = self.moved
+        kernel.update(
+            windows.kernel_gradient(tokens, offsets, where, slopes, vectors, len(self.kernel))
         )
-        best = tf.ensure_shape(best, [None, filters])
-
-        def back(slopes):
-            won = [*texts, where, tf.where(best > 0, slopes, 0.0)]
-            by_kernel = partial(windows.kernel_gradient, width=width)
-            by_kernel = _compiled(by_kernel, [*won, vectors], tf.float32)
-            by_kernel = tf.ensure_shape(by_kernel, [filters, width, dimensions])
-            by_vectors = None
-            if trained:
-                by_table = _compiled(windows.table_gradient, [*won, table], tf.float32)
-                by_table = tf.reshape(by_table, [-1, width * filters])
-                by_vectors = tf.matmul(by_table, flat, transpose_b=True)
-            return by_vectors, tf.transpose(by_kernel, [1, 2, 0]), tf.reduce_sum(won[-1], axis=0)
-
-        return tf.nn.relu(best), back
-
-    return pooled(vectors, tf.convert_to_tensor(kernel), tf.convert_to_tensor(bias))
+        bias.update(slopes.sum(axis=0))
 
 
-def _compiled(kernel, inputs, types):
-    return tf.numpy_function(kernel, inputs, types, stateful=False)
+def _product(vectors, kernel, precision):
+    if precision == "float32":
+        return vectors @ kernel.T
+    factors = (tf.cast(factor, precision) for factor in (vectors, kernel))
+    return tf.cast(tf.matmul(*factors, transpose_b=True), tf.float32).numpy()

@@ -1,29 +1,32 @@
 """Train a network; the epoch with the best validation score is kept."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import keras
 import numpy as np
-from keras import ops
 from pydantic import Field
 
-from ballast.batches import Table, scoring_batches, training_batches
+from ballast.batches import Table, batch, chunks, orders
 from ballast.classes import Classes
 from ballast.errors import UserError
-from ballast.network import between
+from ballast.forward import Forward
 from ballast.objective import Objective
 from ballast.plans import Plan
+from ballast.precision import Precision, chosen
 from ballast.progress import bars
-from ballast.projection import projected
 from ballast.rules import Rule
 from ballast.scores import LOWER_IS_BETTER, Headline, headline
 
-SCORING_BATCH = 256
+if TYPE_CHECKING:
+    import keras
+
+SCORING_BATCH = 1024
+Weights = dict[str, np.ndarray]
 
 
 def train(
-    model: keras.Model,
+    model: "keras.Model",
+    forward: Callable[[Weights], Forward],
     aim: Objective,
     table: Table,
     plan: Plan,
@@ -38,17 +41,18 @@ def train(
     patience: Annotated[int, Field(ge=1)] = 4,
     monitor: Headline = "f1_macro",
     defer_weights: Annotated[float, Field(ge=0, lt=1)] = 0.0,
-) -> list[dict[str, float]]:
-    """Train a network in place with Adam, and return the history, an entry for each epoch.
+    precision: Precision = "auto",
+) -> tuple[Weights, list[dict[str, float]]]:
+    """Train a network with Adam; return its best weights by name, and an entry for each epoch.
 
     After each epoch the validation rows are scored with scikit-learn, by the probabilities that
     the evaluation sees by default and their argmax: uncorrected, an epoch that has only learnt the
     resampled prior could look like the best one. Training ends after `patience` epochs without a
-    better score (of equal scores the lower log-loss is better), and the weights of the best epoch
-    are put back.
+    better score (of equal scores the lower log-loss is better); the weights are those of the best.
 
     Args:
-        model: from a row's inputs to logits.
+        model: from a row's inputs to logits; its own variables may be left as they were.
+        forward: from weights to what the network computes with them.
         aim: loss, weights, and the way from outputs to probabilities.
         table: all rows.
         plan: the examples to train on, of row numbers of the table.
@@ -63,12 +67,15 @@ def train(
         monitor: the score that tells the best epoch.
         defer_weights: share of the epochs before the weights count (deferred reweighting, Cao et
             al. 2019); the best epoch is one of those after it.
+        precision: of the products of word vectors with filters in training, where nearly all the
+            time goes: bfloat16, float32, or what the processor is faster with. Sums and all else
+            are float32.
     """
+    import keras
+
+    from ballast.learning import learner
+
     table = table.only(model.input)
-    fast = projected(model)
-    learner = fast
-    if plan.partners is not None and "tokens" in model.input:
-        learner = between(model)
     counting = keras.Variable(True, trainable=False)
     deferred = int(defer_weights * epochs) if (aim.weights != 1).any() else 0
     # The epochs that count are those after all changes.
@@ -76,31 +83,36 @@ def train(
     loss = weighted(aim.loss, aim.weights, classes, counting)
     if plan.label_shares is not None:
         loss = of_mixed_labels(loss)
-    # On processors XLA gains nothing here, and it compiles anew for every length of a batch.
-    learner.compile(keras.optimizers.Adam(learning_rate), loss=loss, jit_compile=False)
-    fast.jit_compile = False
-    scoring = _Validation(fast, table, validation, targets[validation], classes, aim, monitor)
-    history = learner.fit(
-        training_batches(table, plan, targets, batch_size, seed),
-        epochs=epochs,
-        shuffle=False,
-        verbose=0,
-        callbacks=[
-            _Deferral(counting, deferred),
-            scoring,
-            _BestEpoch(monitor, patience, start),
-            _Bar(),
-        ],
-    ).history
-    # Saving would put Adam's moments, twice the network's size, next to the weights.
-    learner.optimizer = None
-    return [
-        dict(zip(history, values, strict=True)) for values in zip(*history.values(), strict=True)
-    ]
+    learning = learner(model, loss, learning_rate, plan.partners is not None, chosen(precision))
+    best, history = BestEpoch(monitor, patience, start), []
+    with bars() as progress:
+        for epoch, order in zip(range(epochs), orders(table, plan, batch_size, seed), strict=False):
+            counting.assign(epoch >= deferred)
+            steps, total = progress.add_task(f"epoch {epoch + 1}", total=len(order)), 0.0
+            for entries in order:
+                total += len(entries) * learning.step(table, batch(plan, targets, entries))
+                progress.advance(steps)
+            progress.remove_task(steps)
+            weights = learning.weights()
+            logits = score(forward(weights), table, validation)
+            if not np.isfinite(logits).all():
+                raise UserError(
+                    f"training diverged in epoch {epoch + 1}: the network's outputs are not "
+                    "finite. Lower training.learning_rate in params.yaml, or check the numeric "
+                    "columns."
+                )
+            scores = _validate(logits, targets[validation], classes, aim)
+            told = {f"val_{name}": scores[name] for name in (monitor, "f1_macro", "log_loss")}
+            history.append({"loss": total / plan.size, **told})
+            line = ", ".join(f"{name} {value:.4f}" for name, value in history[-1].items())
+            print(f"epoch {epoch + 1}: {line}", flush=True)
+            if best.saw(epoch, scores, weights):
+                break
+    return best.found(), history
 
 
 def weighted(
-    loss: Callable, weights: np.ndarray, classes: Classes, counting: keras.Variable
+    loss: Callable, weights: np.ndarray, classes: Classes, counting: "keras.Variable"
 ) -> Callable:
     """Return (labels, logits) -> loss a row, times the weight of the row's class.
 
@@ -112,6 +124,8 @@ def weighted(
         classes: for the task.
         counting: false as long as all weights are 1, whatever `weights` says.
     """
+
+    from keras import ops
 
     def total(labels, logits):
         values = loss(labels, logits)
@@ -132,6 +146,8 @@ def of_mixed_labels(loss: Callable) -> Callable:
         loss: from (labels, logits) to a loss a row.
     """
 
+    from keras import ops
+
     def total(targets, logits):
         own, partner, share = ops.split(targets, [logits.shape[-1], 2 * logits.shape[-1]], axis=-1)
         share = share[:, 0]
@@ -140,99 +156,53 @@ def of_mixed_labels(loss: Callable) -> Callable:
     return total
 
 
-def score(model: keras.Model, table: Table, rows: np.ndarray) -> np.ndarray:
+def score(forward: Forward, table: Table, rows: np.ndarray) -> np.ndarray:
     """Return the logits of some rows, float32, shape (rows, classes)."""
-    table = table.only(model.input)
-    # Rows of like length share a batch; their order is put back afterwards.
-    order = np.argsort(table.lengths(rows), kind="stable")
-    found = model.predict(scoring_batches(table, rows[order], SCORING_BATCH), verbose=0)
-    logits = np.empty_like(found)
-    logits[order] = found
-    return logits
+    return np.concatenate([forward(table.take(part)) for part in chunks(rows, SCORING_BATCH)])
 
 
-class _Validation(keras.callbacks.Callback):
-    """Put the validation score of each epoch into Keras' logs, where early stopping looks."""
-
-    def __init__(self, network, table, rows, targets, classes, aim, monitor):
-        super().__init__()
-        self.network, self.table, self.rows, self.targets = network, table, rows, targets
-        self.classes, self.names = classes, dict.fromkeys([monitor, "f1_macro", "log_loss"])
-        self.aim, self.rule = aim, Rule(np.zeros(len(classes.names)), classes.multilabel)
-
-    def on_epoch_end(self, epoch, logs):
-        logits = score(self.network, self.table, self.rows)
-        if not np.isfinite(logits).all():
-            raise UserError(
-                f"training diverged in epoch {epoch + 1}: the network's outputs are not finite. "
-                "Lower training.learning_rate in params.yaml, or check the numeric columns."
-            )
-        likely = self.aim.probabilities(logits, self.targets)
-        scores = headline(self.targets, self.rule.predict(likely), likely, self.classes)
-        logs.update({f"val_{name}": scores[name] for name in self.names})
+def _validate(
+    logits: np.ndarray, targets: np.ndarray, classes: Classes, aim: Objective
+) -> dict[str, float]:
+    """Return the headline scores by the probabilities that the evaluation sees by default."""
+    likely = aim.probabilities(logits, targets)
+    argmax = Rule(np.zeros(len(classes.names)), classes.multilabel)
+    return headline(targets, argmax.predict(likely), likely, classes)
 
 
-class _BestEpoch(keras.callbacks.Callback):
-    """Stop after `patience` epochs without a better one, and put the best one's weights back.
+class BestEpoch:
+    """The weights of the best epoch; after `patience` epochs without a better one it is over.
 
     Epochs before `start` don't count. Equal scores are told apart by log-loss: as long as a network
     predicts the majority alone, macro-F1 stands still while it learns.
     """
 
-    def __init__(self, monitor, patience, start):
-        super().__init__()
+    def __init__(self, monitor: Headline, patience: int, start: int) -> None:
+        """Take the score's name, and the two numbers of epochs."""
         self.monitor, self.patience, self.start = monitor, patience, start
         self.sign = -1 if monitor in LOWER_IS_BETTER else 1
         self.best, self.waited, self.weights = (-np.inf, -np.inf), 0, None
 
-    def on_epoch_end(self, epoch, logs):
+    def saw(self, epoch: int, scores: dict[str, float], weights: Weights) -> bool:
+        """Take an epoch's scores and weights; tell whether training is over."""
         if epoch < self.start:
-            return
-        found = (self.sign * logs[f"val_{self.monitor}"], -logs["val_log_loss"])
+            return False
+        found = (self.sign * scores[self.monitor], -scores["log_loss"])
         if found > self.best:
-            self.best, self.waited, self.weights = found, 0, self.model.get_weights()
-            return
-        self.waited += 1
-        self.model.stop_training = self.waited >= self.patience
+            self.best, self.waited, self.weights = found, 0, weights
+        else:
+            self.waited += 1
+        return self.waited >= self.patience
 
-    def on_train_end(self, logs=None):
+    def found(self) -> Weights:
+        """Return the weights of the best epoch.
+
+        Raises:
+            UserError: no epoch had a score.
+        """
         if self.weights is None:
             raise UserError(
                 f"params.yaml: training.monitor: {self.monitor} is not defined on these validation "
                 "rows: too few classes have any. Choose another score, or split.validation higher."
             )
-        self.model.set_weights(self.weights)
-
-
-class _Deferral(keras.callbacks.Callback):
-    """Let the weights count from epoch `start` on."""
-
-    def __init__(self, counting, start):
-        super().__init__()
-        self.counting, self.start = counting, start
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.counting.assign(epoch >= self.start)
-
-
-class _Bar(keras.callbacks.Callback):
-    """A progress bar for the batches, a printed line for each epoch."""
-
-    def on_train_begin(self, logs=None):
-        self.progress = bars()
-        self.task = self.progress.add_task("training")
-        self.progress.start()
-
-    def on_epoch_begin(self, epoch, logs=None):
-        steps = self.params["steps"]
-        self.progress.reset(self.task, total=steps, description=f"epoch {epoch + 1}")
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.progress.advance(self.task)
-
-    def on_epoch_end(self, epoch, logs):
-        line = ", ".join(f"{name} {value:.4f}" for name, value in logs.items())
-        print(f"epoch {epoch + 1}: {line}", flush=True)
-
-    def on_train_end(self, logs=None):
-        self.progress.stop()
+        return self.weights

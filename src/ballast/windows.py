@@ -117,10 +117,10 @@ def kernel_gradient(tokens, offsets, where, slopes, vectors, width):
         width: words that a filter sees.
 
     Returns:
-        float32, shape (filters, width, dimensions).
+        float32, shape (width, filters, dimensions).
     """
     (texts, filters), dimensions = slopes.shape, vectors.shape[1]
-    total = np.zeros((filters, width, dimensions), np.float32)
+    total = np.zeros((width, filters, dimensions), np.float32)
     for f in range(filters):
         for text in range(texts):
             slope, start = slopes[text, f], offsets[text] + where[text, f]
@@ -128,27 +128,56 @@ def kernel_gradient(tokens, offsets, where, slopes, vectors, width):
                 for k in range(min(width, offsets[text + 1] - start)):
                     token = tokens[start + k]
                     for d in range(dimensions):
-                        total[f, k, d] += slope * vectors[token, d]
+                        total[k, f, d] += slope * vectors[token, d]
     return total
 
 
 @compiled
-def table_gradient(tokens, offsets, where, slopes, table):
-    """Return the gradient by the table, float32, of its shape (tokens, width, filters).
+def vector_gradient(tokens, offsets, where, slopes, kernel, count):
+    """Return the gradient by the vectors, float32, shape (count, dimensions).
 
     Args:
         tokens: as in `kernel_gradient`, and so are the next three.
         offsets: where each text begins.
         where: the windows that won.
         slopes: the gradient by the responses.
-        table: as in `largest_responses`.
+        kernel: float32, shape (width, filters, dimensions).
+        count: number of vectors.
     """
-    (texts, filters), width = slopes.shape, table.shape[1]
-    total = np.zeros_like(table)
+    (texts, filters), (width, _, dimensions) = slopes.shape, kernel.shape
+    total = np.zeros((count, dimensions), np.float32)
     for text in range(texts):
         for f in range(filters):
             slope, start = slopes[text, f], offsets[text] + where[text, f]
             if slope != 0:
                 for k in range(min(width, offsets[text + 1] - start)):
-                    total[tokens[start + k], k, f] += slope
+                    token = tokens[start + k]
+                    for d in range(dimensions):
+                        total[token, d] += slope * kernel[k, f, d]
     return total
+
+
+@compiled
+def numbered(tokens, numbers):
+    """Return the different tokens in the order in which they come, and each token's place there.
+
+    Args:
+        tokens: shape (all tokens,).
+        numbers: int32, shape (vocabulary,); all -1, and so it is left.
+
+    Returns:
+        int64, shape (different tokens,); int32, shape (all tokens,).
+    """
+    places = np.empty(len(tokens), np.int32)
+    distinct = np.empty(len(tokens), np.int64)
+    count = 0
+    for i in range(len(tokens)):
+        token = tokens[i]
+        if numbers[token] < 0:
+            numbers[token] = count
+            distinct[count] = token
+            count += 1
+        places[i] = numbers[token]
+    for i in range(count):
+        numbers[distinct[i]] = -1
+    return distinct[:count].copy(), places

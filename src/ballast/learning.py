@@ -1,0 +1,81 @@
+"""What a step of training is: a batch in, the network's weights moved."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ballast.batches import Batch, Table
+from ballast.network import between, variables
+from ballast.projection import ProjectedLearner, is_projectable
+
+
+class Learner(Protocol):
+    """A network that learns."""
+
+    def step(self, table: Table, batch: Batch) -> float:
+        """Make a step of Adam; return the batch's mean loss before it."""
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return copies of the weights by name, as `ballast.network.variables` names them."""
+
+
+def learner(
+    model: keras.Model, loss: Callable, learning_rate: float, mixes: bool, precision: str
+) -> Learner:
+    """Return the fastest learner for a network.
+
+    Args:
+        model: from a row's inputs to logits.
+        loss: from (labels, logits) to a loss a row.
+        learning_rate: Adam's.
+        mixes: whether rows are mixed with partners.
+        precision: of the products of word vectors with filters, where there are such.
+    """
+    if "tokens" in model.input and mixes:
+        return KerasLearner(model, between(model), loss, learning_rate)
+    if is_projectable(model):
+        return ProjectedLearner(model, loss, learning_rate, precision)
+    return KerasLearner(model, model, loss, learning_rate)
+
+
+class KerasLearner:
+    """A network as Keras trains it."""
+
+    def __init__(
+        self, model: keras.Model, trained: keras.Model, loss: Callable, learning_rate: float
+    ) -> None:
+        """Take the network, and the one in whose training it is trained: itself, or a twin."""
+        self.model, self.trained, self.loss = model, trained, loss
+        self.optimizer = keras.optimizers.Adam(learning_rate)
+        self.optimizer.build(model.trainable_variables)
+        inputs = {
+            name: tf.TensorSpec(tensor.shape, tensor.dtype)
+            for name, tensor in trained.input.items()
+        }
+        labels = tf.TensorSpec((None, None), tf.float32)
+        # Compiled once, for batches of any length.
+        self.made = tf.function(self._step, input_signature=[inputs, labels])
+
+    def step(self, table: Table, batch: Batch) -> float:
+        """Make a step of Adam; return the batch's mean loss before it."""
+        if batch.partners is None:
+            inputs = table.padded(batch.rows)
+        else:
+            inputs = table.between(batch.rows, batch.partners, batch.shares)
+        return float(self.made(inputs, batch.labels))
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return copies of the weights by name."""
+        return {name: np.array(value) for name, value in variables(self.model).items()}
+
+    def _step(self, inputs, labels):
+        with tf.GradientTape() as tape:
+            values = self.loss(labels, self.trained(inputs, training=True))
+            loss = tf.reduce_mean(values)
+        moved = self.model.trainable_variables
+        gradients = tape.gradient(loss, [variable.value for variable in moved])
+        self.optimizer.apply(gradients, moved)
+        return loss
