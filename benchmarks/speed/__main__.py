@@ -1,76 +1,58 @@
-"""How fast networks train here, beside the code that people usually write, on the same rows.
+"""How fast networks train and predict here, beside the code that people usually write.
 
-Run by `make bench`. Every peer is a process of its own that waits while another one works; they
-take turns, epoch by epoch, so that whatever else the machine does falls on all alike. Written to
-docs/speed.md and docs/speed.json.
+Run by `make bench`. Peers are processes that wait while another one works and take turns, so that
+whatever else the machine does falls on all alike. Written to docs/speed.md, speed.json, speed.svg.
 """
 
+import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
+from page import Measured, write
 from peers import PEERS
 
 from ballast import demo
 from ballast.tokens import Encoder, build_vocabulary, tokenize
 
-ROOT = Path(__file__).parents[2]
-# Each peer against the code that people write for the same network.
-AGAINST = {
-    "ours, cnn frozen": "nine-class Keras code",
-    "ours, cnn": "nine-class Keras code",
-    "ours, two_channel_cnn": "two-channel Keras code",
-    "TF-IDF, LinearSVC": "nine-class Keras code",
-    "fastText": "nine-class Keras code",
-}
-HEADER = """# How fast it trains
-
-Made by `make bench`: {rows} texts of the demo corpus, of {length} tokens (median), vectors of
-{dimensions} numbers, {rounds} epochs of each peer in turns, each in a process of its own. Rows a
-second are the median of its epochs; the ratio is that of epochs side by side, its median and its
-range. LinearSVC and fastText have no comparable epochs: theirs is a whole training. Macro-F1 is
-that of the last fifth of the rows, after the same {rounds} epochs for all networks.
-
-One matrix multiplication of this machine, in float32, reached {peak:.0f} GFLOP/s beside them.
-
-| peer | rows a second | against | ratio | macro-F1 | peak memory (MiB) |
-|---|---|---|---|---|---|
-"""
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+TIMES = (1, 2, 4, 8)
+PLAIN, OURS = "nine-class Keras code", "ours, cnn frozen"
+# What is trained for its quality, and the code that it is held against.
+RIVALS = {OURS: PLAIN, "ours, two_channel_cnn": "two-channel Keras code"}
 
 
-@dataclass
-class Process:
-    """A peer at work.
+class Peer:
+    """A process at work."""
 
-    Attributes:
-        name: of the peer.
-        process: its process.
-        seconds: of its epochs.
-    """
-
-    name: str
-    process: subprocess.Popen
-    seconds: list[float] = field(default_factory=list)
-
-    @classmethod
-    def start(cls, name: str, folder: Path) -> "Process":
-        """Start a peer and wait until it is ready."""
-        command = [sys.executable, str(Path(__file__).parent / "peers.py"), name, str(folder)]
+    def __init__(self, name: str, folder: Path, seed: int = 0) -> None:
+        """Start it and wait until it is ready."""
+        self.name = name
+        command = [sys.executable, str(HERE / "peers.py"), name, str(folder), str(seed)]
         pipe = subprocess.PIPE
-        process = subprocess.Popen(
+        self.process = subprocess.Popen(
             command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True
         )
-        if process.stdout.readline().strip() != "ready":
+        if self.process.stdout.readline().strip() != "ready":
             raise SystemExit(f"{name} did not start: run {' '.join(command)!r} by hand.")
-        return cls(name, process)
+
+    def __enter__(self) -> "Peer":
+        """Return the peer."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let it go."""
+        self.process.stdin.close()
+        self.process.wait()
 
     def ask(self, order: str) -> list[float]:
         """Give an order and wait for its answer."""
@@ -78,14 +60,10 @@ class Process:
         self.process.stdin.flush()
         return [float(number) for number in self.process.stdout.readline().split()]
 
-    def end(self) -> None:
-        """Let it go."""
-        self.process.stdin.close()
-        self.process.wait()
-
 
 def prepare(folder: Path, rows: int, dimensions: int) -> int:
     """Write texts, tokens, vectors and labels; return the median length of a text."""
+    folder.mkdir()
     pairs = demo.generate(rows)
     order = np.random.default_rng(0).permutation(rows)
     texts = [" ".join(pairs[i][0].split()) for i in order]
@@ -100,6 +78,7 @@ def prepare(folder: Path, rows: int, dimensions: int) -> int:
     for name, values in arrays.items():
         np.save(folder / f"{name}.npy", values)
     (folder / "texts.txt").write_text("\n".join(texts), encoding="utf-8")
+    (folder / "vocabulary.json").write_text(json.dumps(vocabulary), encoding="utf-8")
     return int(np.median(np.diff(offsets)))
 
 
@@ -111,50 +90,110 @@ def multiply(size: int = 2048) -> float:
     return 2 * size**3 / (time.perf_counter() - start) / 1e9
 
 
+def train(folder: Path, names: list[str], rounds: int) -> tuple[dict[str, Any], list[float]]:
+    """Return seconds of the peers' epochs in turns and what came of them, and GFLOP/s beside."""
+    peers, found, peaks = [Peer(name, folder) for name in names], {}, []
+    seconds = {name: [] for name in names}
+    for number in range(rounds):
+        peaks.append(multiply())
+        for peer in peers:
+            seconds[peer.name] += peer.ask("epoch")
+            print(f"epoch {number + 1}: {peer.name} {seconds[peer.name][-1]:.2f} s", flush=True)
+    for peer in peers:
+        with peer:
+            _, f1, peak = peer.ask("predict")
+        found[peer.name] = {"seconds": seconds[peer.name], "f1_macro": f1, "peak_mib": peak}
+    return found, peaks
+
+
+def learn(folder: Path, rounds: int, seeds: int) -> dict[str, dict[str, list[float]]]:
+    """Return the best macro-F1 of each seed on the held-out rows, after at most `rounds` epochs."""
+    found = {name: {"best": [], "epoch": []} for pair in RIVALS.items() for name in pair}
+    for seed in range(seeds):
+        for name, scores in found.items():
+            with Peer(name, folder, seed) as peer:
+                f1 = []
+                for _ in range(rounds):
+                    peer.ask("epoch")
+                    f1.append(peer.ask("predict")[1])
+            scores["best"].append(max(f1))
+            scores["epoch"].append(int(np.argmax(f1)) + 1)
+            print(f"seed {seed}: {name} {max(f1):.4f} in epoch {scores['epoch'][-1]}", flush=True)
+    return found
+
+
+def grow(folder: Path, rows: int, dimensions: int) -> list[dict[str, float]]:
+    """Return seconds an epoch, and peak memory beyond the mapped tokens, for more and more rows."""
+    found = []
+    for times in TIMES:
+        prepare(folder / f"x{times}", times * rows, dimensions)
+        with Peer("ours, cnn", folder / f"x{times}") as peer:
+            peer.ask("epoch")
+            seconds = min(peer.ask("epoch") + peer.ask("epoch"))
+            peak = peer.ask("predict")[2]
+        mapped = (folder / f"x{times}/tokens.npy").stat().st_size / 2**20
+        found.append({"rows": times * rows, "seconds": seconds, "own_mib": peak - mapped})
+        print(f"{times} times the rows: {seconds:.2f} s, {peak - mapped:.0f} MiB", flush=True)
+    return found
+
+
+def predict(folder: Path, rows: int, dimensions: int, rounds: int) -> dict[str, list[float]]:
+    """Return seconds of whole commands from file to file, and of the network alone, in turns."""
+    data = folder / "prediction"
+    prepare(data, rows, dimensions)
+    texts = (data / "texts.txt").read_text(encoding="utf-8").splitlines()
+    with (data / "rows.csv").open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([("text",), *((text,) for text in texts)])
+    models = data / "models"
+    # Everything but the network is that of the last `dvc repro`; how fast it is hangs on no number.
+    shutil.copytree(ROOT / "models", models)
+    shutil.copy(data / "vocabulary.json", models / "embedding")
+    shutil.copy(data / "vectors.npy", models / "embedding")
+    np.save(models / "network/vectors.embeddings.npy", np.load(data / "vectors.npy"))
+    old = np.load(models / "network/filters_0.kernel.npy")
+    kernel = np.random.default_rng(0).normal(0, 0.05, (len(old), dimensions, old.shape[2]))
+    np.save(models / "network/filters_0.kernel.npy", kernel.astype(np.float32))
+    files = [str(data / "rows.csv"), str(data / "predicted.csv")]
+    commands = {
+        PLAIN: [sys.executable, str(HERE / "plain_prediction.py"), str(models), *files],
+        OURS: ["ballast", "predict", files[0], "--output", files[1]],
+    }
+    found = {f"{name}: {what}": [] for what in ("files", "network") for name in commands}
+    with Peer(PLAIN, data) as plain, Peer(OURS, data) as ours:
+        for _ in range(rounds):
+            for peer in (plain, ours):
+                start = time.perf_counter()
+                subprocess.run(commands[peer.name], cwd=data, check=True, capture_output=True)
+                found[f"{peer.name}: files"].append(time.perf_counter() - start)
+                found[f"{peer.name}: network"].append(peer.ask("predict")[0])
+            print({name: round(seconds[-1], 2) for name, seconds in found.items()}, flush=True)
+    return found
+
+
 def main(
-    rows: Annotated[int, typer.Option(help="Texts of the demo corpus.")] = demo.DEFAULT_ROWS,
-    rounds: Annotated[int, typer.Option(help="Epochs of each peer, in turns.")] = 5,
+    rows: Annotated[int, typer.Option(help="Texts to train on, of the demo corpus.")] = 9115,
+    texts: Annotated[int, typer.Option(help="Texts to predict.")] = 91_149,
+    rounds: Annotated[int, typer.Option(help="Turns of each peer.")] = 5,
     dimensions: Annotated[int, typer.Option(help="Numbers a word vector.")] = 300,
+    seeds: Annotated[int, typer.Option(help="Trainings for quality; 0: keep what stands.")] = 0,
+    epochs: Annotated[int, typer.Option(help="Epochs of each of those.")] = 8,
     only: Annotated[list[str] | None, typer.Option(help="These peers alone.")] = None,
     output: Annotated[Path, typer.Option(help="Without suffix.")] = ROOT / "docs/speed",
 ) -> None:
     """Run all peers in turns."""
+    about = {"rows": rows, "texts": texts, "dimensions": dimensions, "cores": os.cpu_count()}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        length = prepare(folder, rows, dimensions)
-        peers = [Process.start(name, folder) for name in only or PEERS]
-        peaks = []
-        for number in range(rounds):
-            peaks.append(multiply())
-            for peer in peers:
-                peer.seconds += peer.ask("epoch")
-                print(f"epoch {number + 1}: {peer.name} {peer.seconds[-1]:.2f} s", flush=True)
-        scores = {peer.name: peer.ask("score") for peer in peers}
-        for peer in peers:
-            peer.end()
-    trained = rows * 4 // 5
-    seconds = {peer.name: np.array(peer.seconds) for peer in peers}
-    found, lines = {}, []
-    for name, own in seconds.items():
-        other = AGAINST.get(name)
-        ratios = seconds[other] / own if other in seconds else None
-        f1, memory = scores[name]
-        speed = trained / float(np.median(own))
-        found[name] = {"rows_a_second": speed, "f1_macro": f1, "peak_mib": memory}
-        cells = [name, f"{speed:,.0f}", "", "", f"{f1:.3f}", f"{memory:,.0f}"]
-        if ratios is not None:
-            found[name] |= {"against": other, "ratios": ratios.round(3).tolist()}
-            cells[2] = other
-            cells[3] = f"{np.median(ratios):.1f} ({ratios.min():.1f} to {ratios.max():.1f})"
-        lines.append(f"| {' | '.join(cells)} |\n")
-    page = HEADER.format(
-        rows=f"{rows:,}", length=length, dimensions=dimensions, rounds=rounds, peak=np.median(peaks)
-    )
-    output.parent.mkdir(exist_ok=True)
-    output.with_suffix(".md").write_text(page + "".join(lines), encoding="utf-8")
-    about = {"rows": rows, "cores": os.cpu_count(), "gflops": peaks, "peers": found}
-    output.with_suffix(".json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-    print(page + "".join(lines))
+        about["length"] = prepare(folder / "training", rows, dimensions)
+        training, about["gflops"] = train(folder / "training", only or list(PEERS), rounds)
+        growth = grow(folder, rows, dimensions)
+        prediction = predict(folder, texts, dimensions, rounds)
+        kept = output.with_suffix(".json")
+        if seeds:
+            quality = {"epochs": epochs, "best": learn(folder / "training", epochs, seeds)}
+        else:
+            quality = json.loads(kept.read_text("utf-8"))["quality"] if kept.exists() else None
+    write(Measured(about, training, growth, prediction, quality), output)
 
 
 if __name__ == "__main__":

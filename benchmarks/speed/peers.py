@@ -1,8 +1,8 @@
 """One peer in a process of its own: it gets ready, then trains an epoch whenever it is told to.
 
-Run by `benchmarks/speed/__main__.py`, as `python benchmarks/speed/peers.py PEER FOLDER`. Each line
-on standard input is an order: `epoch` is answered by the seconds that it took, `score` by macro-F1
-on the test rows and the process's peak memory in MiB.
+Run by `benchmarks/speed/__main__.py`, as `python benchmarks/speed/peers.py PEER FOLDER SEED`. Each
+line on standard input is an order: `epoch` is answered by the seconds that it took, `predict` by
+the seconds for all rows, macro-F1 on those held out, and the process's peak memory in MiB.
 """
 
 import os
@@ -11,6 +11,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -24,7 +25,7 @@ LENGTH = 200
 
 
 class Data:
-    """What the benchmark prepared: texts as tokens, vectors, labels; the last fifth is for tests.
+    """What the benchmark prepared: texts as tokens, vectors, labels; the last fifth is held out.
 
     Attributes:
         tokens: all texts in one array.
@@ -32,9 +33,11 @@ class Data:
         vectors: shape (vocabulary + 2, dimensions).
         labels: shape (rows,).
         training: number of rows to train on.
+        seed: of the peer's chance.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.seed = seed
         for name in ("tokens", "offsets", "vectors", "labels"):
             setattr(self, name, np.load(folder / f"{name}.npy", mmap_mode="r"))
         self.labels = np.array(self.labels)
@@ -55,7 +58,7 @@ class Data:
         return (self.folder / "texts.txt").read_text(encoding="utf-8").splitlines()
 
 
-# Trains an epoch; labels of the test rows.
+# Trains an epoch; labels of all rows.
 Peer = tuple[Callable[[], None], Callable[[], np.ndarray]]
 
 
@@ -63,15 +66,18 @@ def plain(data: Data, network: Callable) -> Peer:
     """Keras as it is usually written: padded texts in memory, batches of 32, `fit`."""
     import keras
 
-    keras.utils.set_random_seed(0)
+    keras.utils.set_random_seed(data.seed)
     x, y = data.padded(), data.labels
     model = network(data)
     model.compile("adam", "sparse_categorical_crossentropy")
     first = slice(0, data.training)
+    start = model.get_weights()
     model.fit(x[:64], y[:64], batch_size=32, verbose=0)
+    # The first steps are for compiling alone.
+    model.set_weights(start)
     return (
         lambda: model.fit(x[first], y[first], batch_size=32, verbose=0),
-        lambda: model.predict(x[data.training :], batch_size=32, verbose=0).argmax(axis=1),
+        lambda: model.predict(x, batch_size=32, verbose=0).argmax(axis=1),
     )
 
 
@@ -113,38 +119,51 @@ def two_channels(data: Data):
     return keras.Model(tokens, layers.Dense(data.classes, activation="softmax")(hidden))
 
 
-def ours(data: Data, name: str, batch_size: int, **options) -> Peer:
-    """A model of this project, as its train stage trains it."""
+def ours(data: Data, name: str, **options) -> Peer:
+    """A model of this project, as its train stage trains it with the options in params.yaml."""
     import keras
     import tensorflow as tf
 
     from ballast import params
-    from ballast.batches import Table, scoring_batches, training_batches
+    from ballast.batches import Table, batch, orders
+    from ballast.classes import Classes
+    from ballast.learning import learner
+    from ballast.losses import cross_entropy
     from ballast.network import Inputs
     from ballast.plans import Plan
-    from ballast.projection import projected
+    from ballast.precision import chosen
+    from ballast.training import score
 
     tf.config.experimental.enable_op_determinism()
-    keras.utils.set_random_seed(0)
+    keras.utils.set_random_seed(data.seed)
     settings = params.load(Path(__file__).parents[2] / "params.yaml")
+    training = settings["training"]
     file, defaults = params.member(settings, "model", name)
-    model = projected(file.build(Inputs(data.vectors, 0, data.classes), **defaults | options))
-    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(), loss, jit_compile=False)
+    model = file.build(Inputs(data.vectors, 0, data.classes), **defaults | options)
     table = Table(data.tokens, data.offsets, None)
     targets = np.eye(data.classes, dtype=np.uint8)[data.labels]
-    rows = np.arange(len(targets))
-
-    def batches(count: int):
-        return training_batches(table, Plan(rows[:count], np.ones(count)), targets, batch_size, 0)
-
-    model.fit(batches(2 * batch_size), verbose=0)
-    every = batches(data.training)
-    test = scoring_batches(table, rows[data.training :], 256)
-    return (
-        lambda: model.fit(every, shuffle=False, verbose=0),
-        lambda: model.predict(test, verbose=0).argmax(axis=1),
+    counts = targets[: data.training].sum(axis=0)
+    classes = Classes(tuple(map(str, range(data.classes))), counts, data.training)
+    network = learner(
+        model,
+        partial(cross_entropy.loss, classes=classes),
+        training["learning_rate"],
+        False,
+        chosen(training["precision"]),
     )
+    plan = Plan(np.arange(data.training), np.ones(data.training))
+    order = orders(table, plan, training["batch_size"], data.seed)
+
+    def train() -> None:
+        for entries in next(order):
+            network.step(table, batch(plan, targets, entries))
+
+    def predict() -> np.ndarray:
+        forward = file.forward(network.weights(), data.vectors)
+        return score(forward, table, np.arange(len(targets))).argmax(axis=1)
+
+    predict()
+    return train, predict
 
 
 def linear(data: Data) -> Peer:
@@ -156,11 +175,11 @@ def linear(data: Data) -> Peer:
     texts = data.texts()
     model = make_pipeline(
         TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True),
-        LinearSVC(class_weight="balanced", random_state=0),
+        LinearSVC(class_weight="balanced", random_state=data.seed),
     )
     return (
         lambda: model.fit(texts[: data.training], data.labels[: data.training]),
-        lambda: model.predict(texts[data.training :]),
+        lambda: model.predict(texts),
     )
 
 
@@ -175,11 +194,11 @@ def fasttext(data: Data) -> Peer:
 
     def train() -> None:
         found["model"] = fasttext.train_supervised(
-            str(path), wordNgrams=2, epoch=25, lr=0.5, thread=2, verbose=0
+            str(path), wordNgrams=2, epoch=25, lr=0.5, thread=2, verbose=0, seed=data.seed
         )
 
     def predict() -> np.ndarray:
-        labels = found["model"].predict(texts[data.training :])[0]
+        labels = found["model"].predict(texts)[0]
         return np.array([int(first.removeprefix("__label__")) for (first,) in labels])
 
     return train, predict
@@ -187,33 +206,36 @@ def fasttext(data: Data) -> Peer:
 
 PEERS: dict[str, Callable[[Data], Peer]] = {
     "nine-class Keras code": lambda data: plain(data, nine_class),
-    "ours, cnn frozen": lambda data: ours(data, "cnn", 128, trainable=False),
-    "ours, cnn": lambda data: ours(data, "cnn", 64),
+    "ours, cnn frozen": lambda data: ours(data, "cnn", trainable=False),
+    "ours, cnn": lambda data: ours(data, "cnn"),
     "two-channel Keras code": lambda data: plain(data, two_channels),
-    "ours, two_channel_cnn": lambda data: ours(data, "two_channel_cnn", 128),
+    "ours, two_channel_cnn": lambda data: ours(data, "two_channel_cnn"),
     "TF-IDF, LinearSVC": linear,
     "fastText": fasttext,
 }
 
 
-def main(name: str, folder: str) -> None:
+def main(name: str, folder: str, seed: str) -> None:
     """Get ready, say so, and take orders."""
     warnings.simplefilter("ignore")
     # Whatever libraries print goes elsewhere: standard output is for answers.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    data = Data(Path(folder))
+    data = Data(Path(folder), int(seed))
     train, predict = PEERS[name](data)
     print("ready", file=answers, flush=True)
-    for order in sys.stdin:
-        if order.strip() == "epoch":
-            start = time.perf_counter()
+    for order in map(str.strip, sys.stdin):
+        start = time.perf_counter()
+        if order == "epoch":
             train()
             print(time.perf_counter() - start, file=answers, flush=True)
         else:
-            f1 = f1_score(data.labels[data.training :], predict(), average="macro")
+            found = predict()
+            seconds = time.perf_counter() - start
+            held_out = slice(data.training, None)
+            f1 = f1_score(data.labels[held_out], found[held_out], average="macro")
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            print(f1, peak, file=answers, flush=True)
+            print(seconds, f1, peak, file=answers, flush=True)
 
 
 if __name__ == "__main__":
