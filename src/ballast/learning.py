@@ -56,8 +56,9 @@ class KerasLearner:
             for name, tensor in trained.input.items()
         }
         labels = tf.TensorSpec((None, None), tf.float32)
-        # Compiled once, for batches of any length.
-        self.made = tf.function(self._step, input_signature=[inputs, labels])
+        # Compiled once, for batches of any length; looked up once, which takes longer than a step.
+        made = tf.function(self._step, input_signature=[inputs, labels])
+        self.made = made.get_concrete_function()
 
     def step(self, table: Table, batch: Batch) -> float:
         """Make a step of Adam; return the batch's mean loss before it."""
@@ -65,7 +66,8 @@ class KerasLearner:
             inputs = table.padded(batch.rows)
         else:
             inputs = table.between(batch.rows, batch.partners, batch.shares)
-        return float(self.made(inputs, batch.labels))
+        given = {name: tf.constant(values) for name, values in inputs.items()}
+        return float(self.made(given, tf.constant(batch.labels)))
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return copies of the weights by name."""
