@@ -71,7 +71,7 @@ class KerasLearner:
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return copies of the weights by name."""
-        return {name: np.array(value) for name, value in variables(self.model).items()}
+        return {name: value.numpy() for name, value in variables(self.model).items()}
 
     def _step(self, inputs, labels):
         with tf.GradientTape() as tape:

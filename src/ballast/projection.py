@@ -40,7 +40,7 @@ class ProjectedLearner:
         self.model, self.loss = model, loss
         rates = adam.Rates(learning_rate)
         embeddings = [layer for layer in model.layers if isinstance(layer, layers.Embedding)]
-        channels = {layer.trainable: np.array(layer.embeddings) for layer in embeddings}
+        channels = {layer.trainable: layer.embeddings.numpy() for layer in embeddings}
         self.frozen = channels.get(False)
         self.trained = adam.Rows(channels[True], rates) if True in channels else None
         vocabulary = embeddings[0].input_dim
@@ -95,7 +95,7 @@ class ProjectedLearner:
             own[f"{filters.name}.kernel"] = filters.kernel.transpose(0, 2, 1).copy()
             own[f"{filters.name}.bias"] = filters.bias.copy()
         return {
-            name: own[name] if name in own else np.array(value)
+            name: own[name] if name in own else value.numpy()
             for name, value in variables(self.model).items()
         }
 
@@ -122,8 +122,8 @@ class _Filters:
 
     def __init__(self, layer: layers.Conv1D, rates: adam.Rates, precision: str) -> None:
         self.name, self.count = layer.name, layer.filters
-        self.kernel = np.array(layer.kernel).transpose(0, 2, 1).copy()
-        self.bias = np.array(layer.bias)
+        self.kernel = layer.kernel.numpy().transpose(0, 2, 1).copy()
+        self.bias = layer.bias.numpy()
         self.moved = [adam.Whole(self.kernel, rates), adam.Whole(self.bias, rates)]
         self.precision = precision
 
