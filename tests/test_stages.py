@@ -72,6 +72,23 @@ def test_params_yaml_is_in_order():
     check_params(ROOT / "params.yaml")
 
 
+def test_check_imports_no_tensorflow():
+    code = (
+        f"import sys; sys.path.insert(0, {str(SOURCE)!r})\n"
+        "from ballast.cli import app\n"
+        "try: app(['check'])\n"
+        "finally: print(sorted({'tensorflow', 'keras'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == ["params.yaml is in order.", "[]"]
+
+
 def test_params_yaml_reads_alike_in_dvc():
     assert params.load(ROOT / "params.yaml") == load_yaml(ROOT / "params.yaml")
 

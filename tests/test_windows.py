@@ -1,10 +1,17 @@
-"""Filters over words, added up from a table: against the plain formula, ties, empty texts."""
+"""Filters over words, added up from a table, and back: against the formulas, ties, empty texts."""
 
 import numpy as np
 import pytest
 
 from ballast import compiling
-from ballast.windows import BLOCK, Windows, largest_responses
+from ballast.windows import (
+    BLOCK,
+    Windows,
+    kernel_gradient,
+    largest_responses,
+    numbered,
+    vector_gradient,
+)
 
 
 def texts_of(rng, lengths, words, kind=np.uint16):
@@ -72,10 +79,76 @@ def test_words_that_do_not_occur_are_not_projected():
     np.testing.assert_array_equal(np.flatnonzero(windows.projected), [0, 3])
 
 
+@pytest.mark.parametrize("width", [1, 3, 8])
+def test_gradients_are_those_of_the_formula(width):
+    rng = np.random.default_rng(width)
+    vectors = rng.normal(size=(20, 4)).astype(np.float32)
+    kernel = rng.normal(size=(width, 6, 4)).astype(np.float32)
+    tokens, offsets = texts_of(rng, [5, 0, 1, 2, 30, 0], 20, np.int32)
+    # The windows that won stand anywhere, up to the one of padding alone.
+    where = rng.integers(0, np.diff(offsets)[:, None] + 1, (6, 6)).astype(np.int32)
+    slopes = rng.normal(size=(6, 6)).astype(np.float32)
+    slopes[rng.random(slopes.shape) < 0.3] = 0
+
+    by_kernel, by_vectors = np.zeros(kernel.shape), np.zeros(vectors.shape)
+    for (text, f), start in np.ndenumerate(where):
+        window = tokens[offsets[text] : offsets[text + 1]][start : start + width]
+        by_kernel[: len(window), f] += slopes[text, f] * vectors[window]
+        np.add.at(by_vectors, window, slopes[text, f] * kernel[: len(window), f])
+
+    won = tokens, offsets, where, slopes
+    for found, expected in [
+        (kernel_gradient(*won, vectors, width), by_kernel),
+        (vector_gradient(*won, kernel, len(vectors)), by_vectors),
+    ]:
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_gradients_tell_how_the_responses_change():
+    """Responses are linear between ties: what a small move adds to them is slope times move."""
+    rng = np.random.default_rng(0)
+    tokens, offsets = texts_of(rng, [9, 4, 0, 2], 20, np.int32)
+    vectors, kernel = rng.normal(size=(20, 4)), rng.normal(size=(3, 6, 4))
+    moves = 1e-3 * rng.normal(size=vectors.shape), 1e-3 * rng.normal(size=kernel.shape)
+    slopes = rng.normal(size=(4, 6)).astype(np.float32)
+
+    def responses(vectors, kernel):
+        table = np.einsum("nd,kfd->nkf", vectors, kernel).astype(np.float32)
+        return largest_responses(tokens, offsets, table, np.zeros(6, np.float32))
+
+    _, where = responses(vectors, kernel)
+    won = tokens, offsets, where, slopes
+    by_vectors = vector_gradient(*won, kernel.astype(np.float32), len(vectors))
+    by_kernel = kernel_gradient(*won, vectors.astype(np.float32), len(kernel))
+    for move, gradient, along in [
+        (moves[0], by_vectors, lambda sign: (vectors + sign * moves[0], kernel)),
+        (moves[1], by_kernel, lambda sign: (vectors, kernel + sign * moves[1])),
+    ]:
+        (ahead, same), (behind, also) = (responses(*along(sign)) for sign in (1, -1))
+        assert (same == also).all(), "another window wins, so this tells nothing"
+        change = (slopes * (ahead - behind)).sum(dtype=np.float64) / 2
+        assert change == pytest.approx((gradient * move).sum(), rel=1e-3)
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.uint32])
+@pytest.mark.parametrize("count", [0, 1, 500])
+def test_tokens_are_numbered_in_the_order_in_which_they_come(count, kind):
+    tokens = np.random.default_rng(count).integers(0, 70, count).astype(kind)
+    numbers = np.full(70, -1, np.int32)
+    for _ in range(2):
+        distinct, places = numbered(tokens, numbers)
+        assert distinct.tolist() == list(dict.fromkeys(tokens.tolist()))
+        np.testing.assert_array_equal(distinct[places], tokens)
+        assert (numbers == -1).all()
+
+
 def test_a_checkout_that_may_not_be_written_to_compiles_for_itself(monkeypatch):
     asked = []
 
-    def njit(nogil, cache=False):
+    def njit(nogil, error_model, cache=False):
+        assert nogil
+        assert error_model == "numpy"
         asked.append(cache)
         if cache:
             raise RuntimeError("cannot cache function: no locator available")
