@@ -79,5 +79,6 @@ class KerasLearner:
             loss = tf.reduce_mean(values)
         moved = self.model.trainable_variables
         gradients = tape.gradient(loss, [variable.value for variable in moved])
-        self.optimizer.apply(gradients, moved)
+        # Keras squares the parts of a gradient, one for each use of a word, and not their sum.
+        self.optimizer.apply([tf.convert_to_tensor(whole) for whole in gradients], moved)
         return loss
