@@ -1,12 +1,13 @@
-"""Batches: every planned row in every epoch, padded on the right, in an order from the seed."""
+"""Batches: every planned row in every epoch, in an order from the seed; padded on the right."""
 
 from collections import Counter
+from itertools import islice
 
 import numpy as np
 import pytest
 from problems import one_hot
 
-from ballast.batches import POOL, Table, chunks, open_table, scoring_batches, training_batches
+from ballast.batches import POOL, Table, batch, chunks, open_table, orders
 from ballast.plans import Plan, repeat
 
 LENGTHS = np.array([3, 0, 5, 1, 2, 7, 4])
@@ -23,39 +24,45 @@ def plan_of(rows: np.ndarray) -> Plan:
     return repeat(np.bincount(rows))
 
 
-def labels_for(count: int) -> np.ndarray:
-    return one_hot(np.zeros(count, dtype=int), 2)
+def epochs(table: Table, plan: Plan, size: int, seed: int = 0, count: int = 1) -> list:
+    return list(islice(orders(table, plan, size, seed), count))
 
 
-def epoch(batches) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
-    return [
-        ({name: value.numpy() for name, value in inputs.items()}, labels.numpy())
-        for inputs, labels in batches
-    ]
+def test_texts_stand_one_behind_the_other_in_the_order_asked_for():
+    rows = text_table().take(np.array([3, 0, 1, 0]))
+    np.testing.assert_array_equal(rows.tokens, [4, 1, 1, 1, 1, 1, 1])
+    np.testing.assert_array_equal(rows.offsets, [0, 1, 4, 4, 7])
+    np.testing.assert_array_equal(rows.features, [[3], [0], [1], [0]])
+    assert rows.tokens.dtype == np.uint16
+    assert rows.offsets.dtype == np.int64
 
 
-def order(batches) -> list[int]:
-    """Row numbers in the order of the batches."""
-    return [int(row) for inputs, _ in epoch(batches) for row in inputs["features"][:, 0]]
+def test_empty_texts_alone_have_no_token():
+    rows = text_table().take(np.array([1, 1]))
+    assert len(rows.tokens) == 0
+    np.testing.assert_array_equal(rows.offsets, [0, 0, 0])
 
 
 def test_texts_are_padded_on_the_right_to_the_longest():
-    inputs = text_table().take(np.array([3, 0, 1, 0]))
+    inputs = text_table().padded(np.array([3, 0, 1, 0]))
     assert inputs["tokens"].dtype == np.int32
     np.testing.assert_array_equal(inputs["tokens"], [[4, 0, 0], [1, 1, 1], [0, 0, 0], [1, 1, 1]])
     np.testing.assert_array_equal(inputs["features"], [[3], [0], [1], [0]])
 
 
-def test_empty_texts_alone_still_have_a_token_of_padding():
-    np.testing.assert_array_equal(text_table().take(np.array([1, 1]))["tokens"], [[0], [0]])
+def test_empty_texts_padded_alone_still_have_a_token_of_padding():
+    np.testing.assert_array_equal(text_table().padded(np.array([1, 1]))["tokens"], [[0], [0]])
 
 
 def test_a_table_is_narrowed_to_what_a_network_takes():
     table = text_table()
     rows = np.array([0, 2])
-    assert set(table.only({"tokens": None, "features": None}).take(rows)) == {"tokens", "features"}
-    assert set(table.only(["features"]).take(rows)) == {"features"}
-    assert set(table.only(["tokens"]).take(rows)) == {"tokens"}
+    for names in ({"tokens": None, "features": None}, ["features"], ["tokens"]):
+        narrow = table.only(names)
+        assert set(narrow.padded(rows)) == set(names)
+        taken = narrow.take(rows)
+        assert (taken.tokens is not None) == (taken.offsets is not None) == ("tokens" in names)
+        assert (taken.features is not None) == ("features" in names)
     np.testing.assert_array_equal(table.only(["features"]).lengths(rows), [0, 0])
     np.testing.assert_array_equal(table.lengths(rows), [3, 5])
 
@@ -69,78 +76,64 @@ def test_a_folder_is_mapped_with_what_it_holds(tmp_path):
     mapped = open_table(tmp_path)
     assert isinstance(mapped.tokens, np.memmap)
     rows = np.array([5, 1, 5])
-    for name, values in table.take(rows).items():
-        np.testing.assert_array_equal(mapped.take(rows)[name], values)
+    for name, values in vars(table.take(rows)).items():
+        np.testing.assert_array_equal(getattr(mapped.take(rows), name), values)
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 5, 64])
 @pytest.mark.parametrize("kind", ["both", "text", "features"])
 def test_each_epoch_has_each_planned_row_as_often_as_planned(batch_size, kind):
     rng = np.random.default_rng(0)
-    lengths = rng.integers(1, 9, 60)
     names = {"both": ("tokens", "features"), "text": ("tokens",), "features": ("features",)}[kind]
-    table = text_table(lengths).only(names)
+    table = text_table(rng.integers(1, 9, 60)).only(names)
     rows = np.repeat(np.arange(60), rng.integers(0, 5, 60))
     targets = one_hot(np.arange(60) % 3, 3)
-    batches = training_batches(table, plan_of(rows), targets, batch_size, seed=1)
-    for _ in range(3):
+    plan = plan_of(rows)
+    for order in epochs(table, plan, batch_size, seed=1, count=3):
         seen = Counter()
-        found = epoch(batches)
-        assert len(found) == batches.cardinality().numpy()
-        for inputs, labels in found:
-            assert set(inputs) == set(names)
-            assert len(labels) <= batch_size
-            assert labels.dtype == np.float32
-            numbers = (
-                inputs["features"][:, 0] if kind != "text" else inputs["tokens"][:, 0] - 1
-            ).astype(int)
-            # Each row comes with its own text and its own label.
-            np.testing.assert_array_equal(labels, one_hot(numbers % 3, 3))
-            if kind != "features":
-                np.testing.assert_array_equal(inputs["tokens"], table.take(numbers)["tokens"])
-            seen.update(numbers.tolist())
+        for entries in order:
+            assert 0 < len(entries) <= batch_size
+            given = batch(plan, targets, entries)
+            assert given.labels.dtype == np.float32
+            assert given.partners is given.shares is None
+            # Each row comes with its own label.
+            np.testing.assert_array_equal(given.labels, one_hot(given.rows % 3, 3))
+            seen.update(given.rows.tolist())
         assert seen == Counter(rows.tolist())
 
 
 def test_epochs_differ_and_a_seed_repeats_them():
-    plan, targets = plan_of(np.arange(50) % 7), labels_for(7)
-    both = [training_batches(text_table(), plan, targets, 4, seed=3) for _ in range(2)]
-    first = [order(both[0]) for _ in range(3)]
-    assert first == [order(both[1]) for _ in range(3)]
-    assert len(set(map(tuple, first))) == 3
-    assert first[0] != order(training_batches(text_table(), plan, targets, 4, seed=4))
+    plan = plan_of(np.arange(50) % 7)
+
+    def found(seed):
+        return [
+            [entries.tolist() for entries in order]
+            for order in epochs(text_table(), plan, 4, seed, count=3)
+        ]
+
+    first = found(3)
+    assert first == found(3)
+    assert first[0] != first[1] != first[2] != first[0]
+    assert first[0] != found(4)[0]
 
 
 def test_a_row_meets_other_rows_in_each_epoch():
-    lengths = np.random.default_rng(0).integers(1, 9, 60)
-    batches = training_batches(
-        text_table(lengths), plan_of(np.arange(60)), labels_for(60), 3, seed=0
-    )
+    table = text_table(np.random.default_rng(0).integers(1, 9, 60))
     company = [
-        {frozenset(inputs["features"][:, 0].tolist()) for inputs, _ in epoch(batches)}
-        for _ in range(2)
+        {frozenset(entries.tolist()) for entries in order}
+        for order in epochs(table, plan_of(np.arange(60)), 3, count=2)
     ]
     assert len(company[0] & company[1]) < 5
 
 
 def test_rows_of_like_length_share_a_batch():
     lengths = np.random.default_rng(0).integers(1, 200, 4 * POOL)
-    batches = training_batches(
-        text_table(lengths), plan_of(np.arange(len(lengths))), labels_for(len(lengths)), 4, seed=0
-    )
-    sizes = [inputs["tokens"].size for inputs, _ in epoch(batches)]
+    table = text_table(lengths)
+    (order,) = epochs(table, plan_of(np.arange(len(lengths))), 4)
+    sizes = [table.padded(entries)["tokens"].size for entries in order]
     assert sum(sizes) < 1.2 * lengths.sum()
     # The longest batches don't all come last: batches are in random order.
     assert sizes != sorted(sizes)
-
-
-@pytest.mark.parametrize("batch_size", [1, 3, 100])
-def test_scoring_keeps_the_order_of_the_rows(batch_size):
-    rows = np.array([6, 0, 0, 3, 5])
-    batches = scoring_batches(text_table(), rows, batch_size)
-    found = [inputs["features"][:, 0].numpy() for (inputs,) in batches]
-    assert len(found) == batches.cardinality().numpy()
-    np.testing.assert_array_equal(np.concatenate(found), rows)
 
 
 def test_chunks_are_the_array_in_pieces():
@@ -167,13 +160,15 @@ def test_a_plan_with_partners_and_labels_gives_what_it_says():
         shares=np.array([0.25, 0.0, 0.0]),
         labels=labels,
     )
-    batches = training_batches(text_table(), plan, labels_for(7), 2, seed=0)
-    found = epoch(batches)
-    features = np.concatenate([inputs["features"][:, 0] for inputs, _ in found])
-    given = np.concatenate([labels for _, labels in found])
-    order = np.argsort(features)
-    np.testing.assert_allclose(features[order], [1.0, 2.0, 2.0])
-    np.testing.assert_array_equal(given[order], labels[[0, 1, 1]])
+    found = batch(plan, one_hot(np.zeros(7, dtype=int), 2), np.array([1, 0, 1]))
+    np.testing.assert_array_equal(found.rows, [2, 0, 2])
+    np.testing.assert_array_equal(found.partners, [-1, 4, -1])
+    np.testing.assert_array_equal(found.shares, [0, 0.25, 0])
+    np.testing.assert_array_equal(found.labels, labels[[1, 0, 1]])
+    mixed = text_table().between(found.rows, found.partners, found.shares)
+    np.testing.assert_allclose(mixed["features"][:, 0], [2, 1, 2])
+    (order,) = epochs(text_table(), plan, 2)
+    assert sorted(np.concatenate(order).tolist()) == [0, 1, 1]
 
 
 def test_mixed_labels_come_with_both_rows_labels_and_the_share():
@@ -185,5 +180,6 @@ def test_mixed_labels_come_with_both_rows_labels_and_the_share():
         shares=np.array([0.5]),
         label_shares=np.array([0.25]),
     )
-    ((_, given),) = epoch(training_batches(text_table(), plan, targets, 2, seed=0))
-    np.testing.assert_allclose(given, [[1, 0, 0, 1, 0.25]])
+    found = batch(plan, targets, np.array([0]))
+    assert found.labels.dtype == np.float32
+    np.testing.assert_allclose(found.labels, [[1, 0, 0, 1, 0.25]])
