@@ -146,11 +146,9 @@ def of_mixed_labels(loss: Callable) -> Callable:
         loss: from (labels, logits) to a loss a row.
     """
 
-    from keras import ops
-
     def total(targets, logits):
-        own, partner, share = ops.split(targets, [logits.shape[-1], 2 * logits.shape[-1]], axis=-1)
-        share = share[:, 0]
+        classes = logits.shape[-1]
+        own, partner, share = targets[:, :classes], targets[:, classes:-1], targets[:, -1]
         return (1 - share) * loss(own, logits) + share * loss(partner, logits)
 
     return total
