@@ -85,7 +85,8 @@ def train(
         loss = of_mixed_labels(loss)
     learning = learner(model, loss, learning_rate, plan.partners is not None, chosen(precision))
     best, history = BestEpoch(monitor, patience, start), []
-    with bars() as progress:
+    # What overflows ends in outputs that are not finite, and is told there.
+    with bars() as progress, np.errstate(over="ignore", invalid="ignore"):
         for epoch, order in zip(range(epochs), orders(table, plan, batch_size, seed), strict=False):
             counting.assign(epoch >= deferred)
             steps, total = progress.add_task(f"epoch {epoch + 1}", total=len(order)), 0.0
