@@ -15,22 +15,23 @@ from ballast.errors import UserError
 from ballast.ledger import probabilities
 from ballast.losses import cross_entropy, focal
 from ballast.models import cnn, mlp
-from ballast.network import Inputs
+from ballast.network import Inputs, variables
 from ballast.objective import Objective
 from ballast.plans import Plan, repeat
 from ballast.rules import Rule
 from ballast.training import (
     SCORING_BATCH,
-    _BestEpoch,
+    BestEpoch,
     of_mixed_labels,
     score,
     train,
     weighted,
 )
 
-# Keras turns its variables into arrays in the way of NumPy 1.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:keras")
+MODELS = {"cnn": cnn, "mlp": mlp}
 ROWS = 48
+VECTORS = np.random.default_rng(2).normal(size=(20, 4)).astype(np.float32)
+FORWARD = {kind: partial(file.forward, vectors=VECTORS) for kind, file in MODELS.items()}
 EACH_TASK = pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
 
 
@@ -55,14 +56,11 @@ def labels(table) -> np.ndarray:
     return one_hot((table.features[:, 0] + 0.5 * noise > 0.7).astype(int), 2)
 
 
-def network(kind: str = "cnn", trainable: bool = True) -> keras.Model:
+def network(kind: str = "cnn", **options) -> keras.Model:
+    """Return a network; what is drawn after it, dropout too, is the same each time."""
     keras.utils.set_random_seed(5)
-    vectors = np.random.default_rng(2).normal(size=(20, 4)).astype(np.float32)
-    vectors[0] = 0
-    if kind == "mlp":
-        return mlp.build(Inputs(vectors, 3, 2), hidden=[4], dropout=0.1)
-    given = Inputs(vectors, 3, 2)
-    return cnn.build(given, filters=4, width=3, dropout=0.2, trainable=trainable)
+    small = {"hidden": [4]} if kind == "mlp" else {"filters": 4, "width": 3}
+    return MODELS[kind].build(Inputs(VECTORS, 3, 2), **{"dropout": 0.2} | small | options)
 
 
 def ones(classes) -> np.ndarray:
@@ -83,13 +81,14 @@ def once(rows) -> Plan:
     return repeat(np.bincount(rows, minlength=ROWS))
 
 
-def run(model, table, labels, seed: int = 3, multilabel: bool = False, **options):
+def run(kind, table, labels, seed: int = 3, multilabel: bool = False, build=network, **options):
     """Train on the first rows, some of them twice; validate on the last."""
     rows = np.concatenate([np.arange(36), np.arange(8)])
     held_out = np.arange(36, ROWS)
     classes = classes_of(labels[:36], multilabel)
     return train(
-        model,
+        build(kind),
+        FORWARD[kind],
         aim(classes),
         table,
         once(rows),
@@ -101,8 +100,12 @@ def run(model, table, labels, seed: int = 3, multilabel: bool = False, **options
     )
 
 
-def weights_of(model: keras.Model) -> list[bytes]:
-    return [weight.tobytes() for weight in model.get_weights()]
+def scored(kind, weights, table, rows) -> np.ndarray:
+    return score(FORWARD[kind](weights), table, rows)
+
+
+def bits(weights) -> dict[str, bytes]:
+    return {name: values.tobytes() for name, values in weights.items()}
 
 
 def test_the_monitors_are_the_headline_scores_and_params_yaml_has_the_defaults():
@@ -116,53 +119,52 @@ def test_the_monitors_are_the_headline_scores_and_params_yaml_has_the_defaults()
         params.options(train, {"epochs": 0}, "training")
 
 
-@pytest.mark.parametrize("kind", ["cnn", "mlp"])
-def test_the_same_training_twice_gives_the_same_weights_to_the_bit(kind, table, labels):
-    models, histories = [network(kind) for _ in range(2)], []
-    for model in models:
-        keras.utils.set_random_seed(5)
-        histories.append(run(model, table, labels))
-    assert weights_of(models[0]) == weights_of(models[1])
-    assert histories[0] == histories[1]
-    other = network(kind)
-    keras.utils.set_random_seed(5)
-    run(other, table, labels, seed=4)
-    assert weights_of(other) != weights_of(models[0])
+@pytest.mark.parametrize(
+    ("kind", "precision"), [("cnn", "float32"), ("cnn", "bfloat16"), ("mlp", "auto")]
+)
+def test_the_same_training_twice_gives_the_same_weights_to_the_bit(kind, precision, table, labels):
+    (weights, history), (again, also) = (
+        run(kind, table, labels, precision=precision) for _ in range(2)
+    )
+    assert bits(weights) == bits(again)
+    assert history == also
+    other, _ = run(kind, table, labels, precision=precision, seed=4)
+    assert bits(other) != bits(weights)
 
 
 def test_it_learns(table, labels):
-    model = network("mlp")
-    history = run(model, table, labels, epochs=25, learning_rate=0.03, monitor="log_loss")
+    options = {"epochs": 25, "learning_rate": 0.03, "monitor": "log_loss"}
+    weights, history = run("mlp", table, labels, **options)
     assert history[-1]["loss"] < 0.8 * history[0]["loss"]
-    found = score(model, table, np.arange(36)).argmax(axis=1)
+    found = scored("mlp", weights, table, np.arange(36)).argmax(axis=1)
     assert scores.per_class(labels[:36], one_hot(found, 2), classes_of(labels))["f1"]["b"] > 0.6
 
 
-def test_the_weights_are_saved_without_the_optimizer(table, labels, tmp_path):
-    sizes = []
-    for trained in (False, True):
-        model = network()
-        if trained:
-            run(model, table, labels, epochs=1)
-        model.save_weights(tmp_path / f"{trained}.weights.h5")
-        sizes.append((tmp_path / f"{trained}.weights.h5").stat().st_size)
-    assert sizes[0] == sizes[1]
+@pytest.mark.parametrize("kind", ["cnn", "mlp"])
+def test_the_weights_are_the_network_s_by_name_without_the_optimizer_s(kind, table, labels):
+    expected = variables(network(kind))
+    weights, _ = run(kind, table, labels, epochs=1)
+    assert list(weights) == list(expected)
+    for name, values in weights.items():
+        assert values.shape == tuple(expected[name].shape)
+        assert values.dtype == np.float32
+        assert (values != expected[name].numpy()).any()
 
 
 def test_a_network_that_reads_no_text_trains_on_rows_with_text(table, labels):
-    model = network("mlp")
-    assert len(run(model, table, labels, epochs=1)) == 1
+    weights, history = run("mlp", table, labels, epochs=1)
+    assert len(history) == 1
     narrow = table.only(["features"])
     np.testing.assert_array_equal(
-        score(model, table, np.arange(ROWS)), score(model, narrow, np.arange(ROWS))
+        scored("mlp", weights, table, np.arange(ROWS)),
+        scored("mlp", weights, narrow, np.arange(ROWS)),
     )
 
 
 @pytest.mark.parametrize("monitor", ["f1_macro", "log_loss", "roc_auc"])
 def test_the_history_tells_each_epoch_and_stops_when_nothing_gets_better(monitor, table, labels):
-    history = run(
-        network("mlp"), table, labels, monitor=monitor, epochs=60, patience=2, learning_rate=0.2
-    )
+    options = {"monitor": monitor, "epochs": 60, "patience": 2, "learning_rate": 0.2}
+    _, history = run("mlp", table, labels, **options)
     assert all(
         set(e) == {"loss", f"val_{monitor}", "val_f1_macro", "val_log_loss"} for e in history
     )
@@ -176,15 +178,14 @@ def test_the_history_tells_each_epoch_and_stops_when_nothing_gets_better(monitor
 @pytest.mark.parametrize("monitor", ["f1_macro", "log_loss"])
 @pytest.mark.parametrize(("epochs", "patience"), [(6, 50), (50, 2)], ids=["all", "stopped"])
 def test_the_weights_of_the_best_epoch_are_kept(monitor, epochs, patience, table, labels):
-    model = network("mlp")
     options = {"epochs": epochs, "patience": patience, "learning_rate": 0.2, "monitor": monitor}
-    history = run(model, table, labels, **options)
+    weights, history = run("mlp", table, labels, **options)
     values = [entry[f"val_{monitor}"] for entry in history]
     best = min(values) if monitor == "log_loss" else max(values)
     assert values[-1] != best, "the last epoch is the best, so this tells nothing"
 
     held_out = np.arange(36, ROWS)
-    likely = probabilities(score(model, table, held_out), False)
+    likely = probabilities(scored("mlp", weights, table, held_out), False)
     predicted = Rule(np.zeros(2), False).predict(likely)
     classes = classes_of(labels[:36])
     found = scores.headline(labels[held_out], predicted, likely, classes)[monitor]
@@ -231,48 +232,34 @@ def test_weights_of_1_are_no_weights(multilabel):
 
 
 def test_a_heavier_class_is_predicted_more(table, labels):
-    rows, classes = np.arange(ROWS), classes_of(labels)
-    shares = []
-    for weights in ([1.0, 1.0], [0.2, 5.0]):
-        model = network("mlp")
-        train(
-            model,
-            aim(classes, weights),
-            table,
-            once(rows),
-            labels,
-            rows,
-            classes,
-            0,
-            epochs=8,
-            learning_rate=0.02,
-        )
-        shares.append(probabilities(score(model, table, rows), False)[:, 1].mean())
+    rows, shares = np.arange(ROWS), []
+    for factors in ([1.0, 1.0], [0.2, 5.0]):
+        options = {"epochs": 8, "batch_size": 64, "learning_rate": 0.02}
+        weights, _ = learn(table, labels, once(rows), weights=factors, **options)
+        shares.append(probabilities(scored("mlp", weights, table, rows), False)[:, 1].mean())
     assert shares[1] > shares[0] + 0.1
 
 
-def test_the_loss_of_the_first_step_is_the_mean_over_the_rows(table, labels):
+@pytest.mark.parametrize("kind", ["cnn", "mlp"])
+def test_the_loss_of_the_first_step_is_the_mean_over_the_rows(kind, table, labels):
     """One batch, no dropout: the history's loss is the loss before the step, in numpy."""
-    keras.utils.set_random_seed(5)
-    model = mlp.build(Inputs(None, 3, 2), hidden=[], dropout=0.0)
-    rows, classes = np.arange(ROWS), classes_of(labels)
-    logits = score(model, table, rows)
-    weights = [0.5, 3.0]
-    history = train(
-        model,
-        aim(classes, weights),
-        table,
-        once(rows),
-        labels,
-        rows,
-        classes,
-        0,
-        epochs=1,
-        batch_size=ROWS,
-    )
-    true = (probabilities(logits, False) * labels).sum(axis=1)
+    model, rows, weights = network(kind, dropout=0.0), np.arange(ROWS), [0.5, 3.0]
+    start = {name: value.numpy() for name, value in variables(model).items()}
+    true = (probabilities(scored(kind, start, table, rows), False) * labels).sum(axis=1)
     expected = (-np.log(true) * (labels @ weights)).mean()
+    options = {"epochs": 1, "batch_size": ROWS, "precision": "float32"}
+    _, history = learn(table, labels, once(rows), kind, model, weights=weights, **options)
     assert history[0]["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_loss_of_an_epoch_counts_each_row_alike_in_batches_of_unlike_sizes(table, labels):
+    """Steps that move nothing: whatever the batches are, the mean over the rows is the same."""
+    rows, losses = np.arange(ROWS), []
+    for size in (40, ROWS):
+        options = {"epochs": 1, "batch_size": size, "learning_rate": 1e-30}
+        model = network("mlp", dropout=0.0)
+        losses.append(learn(table, labels, once(rows), "mlp", model, **options)[1][0]["loss"])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
 @EACH_TASK
@@ -280,7 +267,7 @@ def test_both_tasks_train(multilabel, table, labels):
     targets = labels.copy()
     if multilabel:
         targets[:, 0] = np.arange(ROWS) % 3 == 0
-    history = run(network(), table, targets, multilabel=multilabel, epochs=1)
+    _, history = run("cnn", table, targets, multilabel=multilabel, epochs=1)
     assert np.isfinite(list(history[0].values())).all()
 
 
@@ -289,26 +276,31 @@ def test_both_tasks_train(multilabel, table, labels):
 
 @pytest.mark.parametrize("trainable", [True, False])
 def test_scores_depend_on_no_other_row(trainable, table, labels):
-    model = network(trainable=trainable)
-    run(model, table, labels, epochs=3, learning_rate=0.05)
-    together = score(model, table, np.arange(ROWS))
+    build = partial(network, trainable=trainable)
+    weights, _ = run("cnn", table, labels, build=build, learning_rate=0.05)
+    together = scored("cnn", weights, table, np.arange(ROWS))
     assert together.dtype == np.float32
-    alone = np.concatenate([score(model, table, np.array([row])) for row in range(0, ROWS, 5)])
-    np.testing.assert_allclose(alone, together[::5], atol=1e-6)
+    alone = [scored("cnn", weights, table, np.array([row])) for row in range(0, ROWS, 5)]
+    np.testing.assert_allclose(np.concatenate(alone), together[::5], atol=1e-6)
     pairs = np.array([4, 4, 30, 11])
-    np.testing.assert_allclose(score(model, table, pairs), together[pairs], atol=1e-6)
+    np.testing.assert_allclose(scored("cnn", weights, table, pairs), together[pairs], atol=1e-6)
 
 
-def test_scores_come_in_the_order_of_the_rows_over_many_batches(table):
-    model = network("mlp")
+@pytest.mark.parametrize("kind", ["cnn", "mlp"])
+def test_scores_come_in_the_order_of_the_rows_over_many_batches(kind, table):
+    model = network(kind)
     rows = np.random.default_rng(0).integers(0, ROWS, 2 * SCORING_BATCH + 7)
-    expected = np.asarray(model({"features": table.features[rows]}, training=False))
-    np.testing.assert_allclose(score(model, table, rows), expected, atol=1e-6)
+    expected = np.asarray(model(table.only(model.input).padded(rows), training=False))
+    weights = {name: value.numpy() for name, value in variables(model).items()}
+    found = scored(kind, weights, table.only(model.input), rows)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_a_diverging_training_is_told(table, labels):
+@pytest.mark.parametrize("kind", ["cnn", "mlp"])
+@pytest.mark.parametrize("learning_rate", [1e20, 1e30])
+def test_a_diverging_training_is_told(kind, learning_rate, table, labels):
     with pytest.raises(UserError, match="diverged in epoch 1"):
-        run(network(), table, labels, learning_rate=1e30)
+        run(kind, table, labels, learning_rate=learning_rate)
 
 
 @pytest.mark.parametrize(
@@ -322,50 +314,31 @@ def test_a_diverging_training_is_told(table, labels):
     ],
 )
 def test_the_best_epoch_is_kept_and_patience_counts_from_it(monitor, scores_and_losses, best, last):
-    model = network("mlp")
-    model.stop_training = False
-    callback = _BestEpoch(monitor, patience=2, start=0)
-    callback.set_model(model)
+    epochs = BestEpoch(monitor, patience=2, start=0)
     for epoch, (value, loss) in enumerate(scores_and_losses):
-        model.set_weights([np.full_like(weight, epoch) for weight in model.get_weights()])
-        callback.on_epoch_end(epoch, {f"val_{monitor}": value, "val_log_loss": loss})
-        assert model.stop_training == (epoch == last)
-    callback.on_train_end()
-    assert all((weight == best).all() for weight in model.get_weights())
+        over = epochs.saw(epoch, {monitor: value, "log_loss": loss}, {"epoch": np.array(epoch)})
+        assert over == (epoch == last)
+    assert epochs.found()["epoch"] == best
 
 
 def test_the_best_epoch_is_judged_by_the_corrected_probabilities(table, labels):
     """What turns each prediction round turns the scores of the epochs round."""
-    rows, classes, histories = np.arange(ROWS), classes_of(labels), []
+    histories = []
     for sign in (1, -1):
-        model = network("mlp")
-        keras.utils.set_random_seed(5)
-        histories.append(
-            train(
-                model,
-                aim(classes, inverse=lambda outputs, sign=sign: sign * outputs),
-                table,
-                once(rows),
-                labels,
-                rows,
-                classes,
-                0,
-                epochs=2,
-                monitor="roc_auc",
-            )
-        )
+        turn = partial(np.multiply, sign)
+        options = {"inverse": turn, "monitor": "roc_auc", "batch_size": 64}
+        histories.append(learn(table, labels, once(np.arange(ROWS)), **options)[1])
     upright, inverted = (np.array([entry["val_roc_auc"] for entry in h]) for h in histories)
     np.testing.assert_allclose(upright, 1 - inverted, atol=1e-6)
 
 
-def learn(table, labels, plan, kind="mlp", **options):
-    """Train on a plan; return the network and its history."""
-    classes, model = classes_of(labels), network(kind)
-    weights = options.pop("weights", None)
-    keras.utils.set_random_seed(5)
-    history = train(
-        model,
-        aim(classes, weights),
+def learn(table, labels, plan, kind="mlp", model=None, weights=None, inverse=np.array, **options):
+    """Train on a plan and validate on all rows; return the weights and the history."""
+    classes = classes_of(labels)
+    return train(
+        network(kind) if model is None else model,
+        FORWARD[kind],
+        aim(classes, weights, inverse),
         table,
         plan,
         labels,
@@ -374,7 +347,6 @@ def learn(table, labels, plan, kind="mlp", **options):
         0,
         **{"epochs": 2, "batch_size": 8} | options,
     )
-    return model, history
 
 
 def test_deferred_weights_do_not_count_before_their_epoch(table, labels):
@@ -386,16 +358,20 @@ def test_deferred_weights_do_not_count_before_their_epoch(table, labels):
 
 
 def test_the_best_epoch_is_none_before_the_weights_count():
-    callback = _BestEpoch("f1_macro", patience=1, start=2)
-    model = network("mlp")
-    model.stop_training = False
-    callback.set_model(model)
+    epochs = BestEpoch("f1_macro", patience=1, start=2)
     for epoch, value in enumerate([0.9, 0.8, 0.3, 0.4, 0.35]):
-        model.set_weights([np.full_like(weight, epoch) for weight in model.get_weights()])
-        callback.on_epoch_end(epoch, {"val_f1_macro": value, "val_log_loss": 1.0})
-        assert model.stop_training == (epoch == 4)
-    callback.on_train_end()
-    assert all((weight == 3).all() for weight in model.get_weights())
+        scored = {"f1_macro": value, "log_loss": 1.0}
+        assert epochs.saw(epoch, scored, {"epoch": np.array(epoch)}) == (epoch == 4)
+    assert epochs.found()["epoch"] == 3
+
+
+def test_a_score_that_is_defined_in_no_epoch_is_told():
+    epochs = BestEpoch("roc_auc", patience=2, start=0)
+    nothing = {"roc_auc": float("nan"), "log_loss": 1.0}
+    assert not epochs.saw(0, nothing, {})
+    assert epochs.saw(1, nothing, {})
+    with pytest.raises(UserError, match=r"training\.monitor: roc_auc is not defined"):
+        epochs.found()
 
 
 @pytest.mark.parametrize("kind", ["cnn", "mlp"])
@@ -406,7 +382,7 @@ def test_a_partner_with_a_share_of_0_is_no_partner(kind, table, labels):
     first, _ = learn(table, labels, alone, kind, epochs=1)
     second, _ = learn(table, labels, beside, kind, epochs=1)
     np.testing.assert_allclose(
-        score(first, table, rows), score(second, table, rows), atol=1e-4, rtol=1e-3
+        scored(kind, first, table, rows), scored(kind, second, table, rows), atol=1e-4, rtol=1e-3
     )
 
 
@@ -418,7 +394,7 @@ def test_a_partner_with_a_share_of_1_takes_the_row_s_place(kind, table, labels):
     first, _ = learn(table, labels, alone, kind, epochs=1)
     second, _ = learn(table, labels, swapped, kind, epochs=1)
     np.testing.assert_allclose(
-        score(first, table, rows), score(second, table, rows), atol=1e-4, rtol=1e-3
+        scored(kind, first, table, rows), scored(kind, second, table, rows), atol=1e-4, rtol=1e-3
     )
 
 
@@ -433,7 +409,8 @@ def test_the_loss_of_mixed_labels_is_the_mixed_loss(labels):
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
-def test_a_plan_with_mixed_labels_trains(table, labels):
+@pytest.mark.parametrize("kind", ["cnn", "mlp"])
+def test_a_plan_with_mixed_labels_trains(kind, table, labels):
     rows = np.arange(ROWS)
     mixed = Plan(
         rows,
@@ -442,5 +419,5 @@ def test_a_plan_with_mixed_labels_trains(table, labels):
         shares=np.full(ROWS, 0.3),
         label_shares=np.full(ROWS, 0.3),
     )
-    _, history = learn(table, labels, mixed, "cnn")
+    _, history = learn(table, labels, mixed, kind)
     assert np.isfinite(history[-1]["loss"])
