@@ -12,8 +12,6 @@ from staged import STAGES, check_prediction, stage
 from ballast import demo, params
 from ballast.errors import UserError
 
-# Keras turns its variables into arrays in the way of NumPy 1.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:keras")
 LABEL_SETS = {"ml_ros", "mlsmote", "weighted_sigmoid", "distribution_balanced"}
 NEEDED = {
     "by_class": {"weights": {"justice": 3.0}},

@@ -13,8 +13,6 @@ from ballast.forward import Encoded
 from ballast.models import cnn, mlp, two_channel_cnn
 from ballast.network import Inputs, variables
 
-# Keras turns its variables into arrays in the way of NumPy 1.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:keras")
 MEMBERS = params.members("models")
 SMALL = {
     "cnn": {"filters": 6, "width": 3},
@@ -67,7 +65,6 @@ def step(model: keras.Model, given, times: int = 5) -> None:
     targets = np.eye(3)[np.arange(len(next(iter(given.values())))) % 3]
     for _ in range(times):
         model.train_on_batch(given, targets)
-    model.optimizer = None  # as `train` leaves a network
 
 
 def vectors_of(model: keras.Model) -> dict[bool, np.ndarray]:

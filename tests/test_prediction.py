@@ -23,8 +23,6 @@ from ballast.cli import app
 from ballast.prediction import sources
 from ballast.prediction.predictor import load
 
-# Keras turns its variables into arrays in the way of NumPy 1.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:keras")
 CLASSES = ("contrats", "justice", "social")
 SMALL = {
     "embeddings": {"random": {"dimensions": 8, "max_tokens": 12}},
