@@ -115,4 +115,4 @@ def _catch_up(values, first, second, seen, rows, step, rates):
                 for i in range(columns):
                     mean[i] *= first_left
                     square[i] *= second_left
-        seen[row] = step
+            seen[row] = step
