@@ -37,7 +37,7 @@ def train(
     *,
     epochs: Annotated[int, Field(ge=1)] = 30,
     batch_size: Annotated[int, Field(ge=1)] = 64,
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-3,
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3,
     patience: Annotated[int, Field(ge=1)] = 4,
     monitor: Headline = "f1_macro",
     defer_weights: Annotated[float, Field(ge=0, lt=1)] = 0.0,
