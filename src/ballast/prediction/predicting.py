@@ -11,6 +11,7 @@ from pathlib import Path
 from shutil import copyfileobj
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from ballast.errors import UserError
 from ballast.prediction import sinks, sources
@@ -129,7 +130,8 @@ def _side_by_side(predictor: Predictor, chunks: Iterable[Chunk]) -> Iterator[_Ju
     # The network's machine code holds no lock of Python's, so reading and writing go on beside it.
     workers = os.cpu_count() or 1
     waiting = deque()
-    with ThreadPoolExecutor(workers) as pool:
+    # Threads of BLAS beside these would wait for a core, spinning, longer than they compute.
+    with threadpool_limits(1), ThreadPoolExecutor(workers) as pool:
         for chunk in chunks:
             waiting.append(pool.submit(judge, predictor, chunk))
             if len(waiting) > workers:
