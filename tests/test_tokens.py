@@ -1,15 +1,20 @@
 """Tokens of every script, and their numbers."""
 
+import sys
 import unicodedata
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ballast import tokens as module
 from ballast.errors import UserError
+from ballast.packing import packed
 from ballast.tokens import PADDING, RESERVED, UNKNOWN, Encoder, build_vocabulary, tokenize
+
+LETTERS = st.sampled_from(" '’\n\xa0aΣé\u0301\u2000👍🏽")
 
 
 @pytest.mark.parametrize(
@@ -59,9 +64,7 @@ def test_tokens_hold_only_what_the_text_holds_and_no_space(text):
         place = folded.index(token, place) + len(token)
 
 
-@given(
-    st.text(alphabet=st.one_of(st.characters(), st.sampled_from(" '’\n\xa0aΣé\u0301\u2000👍🏽")))
-)
+@given(st.text(alphabet=st.one_of(st.characters(), LETTERS)))
 def test_tokens_of_pieces_are_those_of_the_whole_text(text):
     assert tokenize(text) == module._tokens_of(text)
 
@@ -96,6 +99,22 @@ def test_numbers_decode_to_the_cut_texts(texts, longest):
         expected = [word if word in vocabulary else "?" for word in text[:longest]]
         assert [words[n] for n in tokens[offsets[i] : offsets[i + 1]].tolist()] == expected
     assert offsets[-1] == len(tokens)
+
+
+@given(st.lists(st.text(alphabet=st.one_of(st.characters(codec="utf-8"), LETTERS))))
+def test_texts_of_every_script_are_numbered_as_they_are_tokenized(texts):
+    vocabulary = sorted({token for text in texts for token in tokenize(text)})[::2]
+    tokens, offsets = Encoder(vocabulary, max_tokens=4)(texts)
+    words = dict(enumerate(vocabulary, RESERVED))
+    for text, first, end in zip(texts, offsets, offsets[1:], strict=False):
+        expected = [word if word in vocabulary else None for word in tokenize(text)[:4]]
+        assert [words.get(number) for number in tokens[first:end].tolist()] == expected
+
+
+def test_arrow_splits_where_python_does():
+    text = "a".join(chr(c) for c in range(sys.maxunicode + 1) if not 0xD800 <= c < 0xE000)
+    split = pc.utf8_split_whitespace(packed([text.encode()], "string"))
+    assert [piece for piece in split.values.to_pylist() if piece] == text.split()
 
 
 def test_a_large_vocabulary_has_numbers_wide_enough():
