@@ -90,12 +90,12 @@ def predict(
     """
     import gc
 
+    # Millions of strings and no cycles: looking for some takes a third of the time.
+    gc.disable()
     from ballast.prediction.predicting import predict
     from ballast.prediction.predictor import load
 
     def main() -> None:
-        # Millions of strings and no cycles: looking for some takes a third of the time.
-        gc.disable()
         summary = predict(load(), rows, output, form, prefix)
         print("\n".join(summary.lines()), file=sys.stderr)
 

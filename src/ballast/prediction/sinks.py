@@ -4,12 +4,12 @@ import codecs
 import gzip
 import json
 import os
-import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ballast.errors import UserError
+from ballast.packing import packed
 from ballast.prediction.sources import STANDARD, Chunk, Source, fields_of
 from ballast.reading import format_of
 
@@ -172,10 +173,13 @@ class _Delimited:
         return b"".join(lines.to_pylist())
 
     def _quoted(self, column: pa.Array) -> pa.Array:
-        special = re.escape(self.separator) + "\r\n" + (self.quote or "")
-        needed = pc.match_substring_regex(column, f"[{special}]")
-        if not pc.any(needed).as_py():
+        # Most columns hold none of these anywhere, and that is quickly known.
+        content = memoryview(column.buffers()[2] or b"").tobytes()
+        special = f"{self.separator}\r\n{self.quote or ''}"
+        found = [letter for letter in special if letter.encode() in content]
+        if not found:
             return column
+        needed = reduce(pc.or_, (pc.match_substring(column, letter) for letter in found))
         if self.quote is None:
             raise UserError(
                 "a field can't be written without quotation marks, which `quote: null` in the "
@@ -264,12 +268,7 @@ def _failed(found: Predicted) -> np.ndarray:
 
 def _bytes(values: list[str]) -> pa.Array:
     """Return text as UTF-8; bytes that were none come out as they were read."""
-    # From buffers: `pa.array` of a list would import pandas.
-    encoded = [value.encode("utf-8", "as_read") for value in values]
-    offsets = np.zeros(len(encoded) + 1, dtype=np.int32)
-    np.cumsum([len(value) for value in encoded], out=offsets[1:])
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
-    return pa.Array.from_buffers(pa.binary(), len(encoded), buffers)
+    return packed([value.encode("utf-8", "as_read") for value in values])
 
 
 def _text(value: str) -> pa.Scalar:
@@ -280,7 +279,7 @@ def _digits(column: np.ndarray, failed: np.ndarray) -> pa.Array:
     """Return numbers as text, as many digits as float32 has; nothing where there is none."""
     values = np.ascontiguousarray(column, dtype=np.float32)
     array = pa.Array.from_buffers(pa.float32(), len(values), [None, pa.py_buffer(values)])
-    text = pc.cast(array, pa.string()).cast(pa.binary())
+    text = pc.cast(array, pa.string()).cast(pa.large_binary())
     if not failed.any():
         return text
     mask = np.packbits(failed, bitorder="little")
