@@ -29,6 +29,8 @@ APOSTROPHES = str.maketrans("’ʼ＇", "'''")
 KEPT_WHOLE = {"t", "s", "d", "m", "re", "ve", "ll", "hui"}
 # What is found between spaces is remembered, unless there is too much of it, or it is too long.
 MOST_PIECES, LONGEST_PIECE = 2**18, 64
+# So many texts are numbered at a time.
+BLOCK = 10_000
 Found = TypeVar("Found")
 
 
@@ -121,11 +123,13 @@ class Encoder:
             max_tokens: what a text has beyond is cut off.
         """
         self.dtype = np.dtype(np.uint16 if len(vocabulary) + RESERVED <= 2**16 else np.uint32)
-        self.numbers = {token: number for number, token in enumerate(vocabulary, RESERVED)}
+        codes = np.arange(len(vocabulary) + RESERVED, dtype=self.dtype)
+        self.unknown, *known = (code.tobytes() for code in codes[UNKNOWN:])
+        self.numbers = dict(zip(vocabulary, known, strict=True))
         self.max_tokens = max_tokens
         self.pieces = _Pieces(self._numbers_of)
 
-    def __call__(self, texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Return all texts as one flat array of token numbers, and where each text begins.
 
         Args:
@@ -135,6 +139,13 @@ class Encoder:
             tokens, uint16 or uint32, shape (all tokens,); offsets, int64, shape (rows + 1,): text i
             is tokens[offsets[i]:offsets[i + 1]].
         """
+        starts = range(0, len(texts), BLOCK)
+        blocks = [self._block(texts[start : start + BLOCK]) for start in starts]
+        tokens = np.concatenate([np.empty(0, self.dtype), *(tokens for tokens, _ in blocks)])
+        return tokens, np.cumsum(np.concatenate([[0], *(lengths for _, lengths in blocks)]))
+
+    def _block(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Return some texts as one flat array of token numbers, and each text's number of them."""
         # Arrow splits where `str.split` does, without Python's lock; Python sees distinct pieces.
         split = pc.utf8_split_whitespace(packed([text.encode() for text in texts], "string"))
         pieces = split.values.dictionary_encode()
@@ -142,25 +153,14 @@ class Encoder:
         # As bytes, the numbers of all pieces are joined by taking the pieces in their order.
         joined = known.take(pieces.indices)
         tokens = np.frombuffer(joined.buffers()[2] or b"", dtype=self.dtype)
-        first = np.frombuffer(split.buffers()[1], dtype=np.int32, count=len(split) + 1)
+        first = np.frombuffer(split.buffers()[1], dtype=np.int32, count=len(texts) + 1)
         begins = np.frombuffer(joined.buffers()[1], dtype=np.int64, count=len(joined) + 1)
-        return cut(tokens, begins[first] // self.dtype.itemsize, self.max_tokens)
+        offsets = begins[first] // self.dtype.itemsize
+        lengths = np.diff(offsets)
+        if lengths.max(initial=0) > self.max_tokens:
+            place = np.arange(len(tokens)) - np.repeat(offsets[:-1], lengths)
+            tokens = tokens[place < self.max_tokens]
+        return tokens, np.minimum(lengths, self.max_tokens)
 
     def _numbers_of(self, piece: str) -> bytes:
-        numbers = [self.numbers.get(token, UNKNOWN) for token in _TOKENS[piece]]
-        return np.array(numbers, dtype=self.dtype).tobytes()
-
-
-def cut(tokens: np.ndarray, offsets: np.ndarray, longest: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return texts without what they have beyond so many tokens.
-
-    Args:
-        tokens: all texts in one array.
-        offsets: where each text begins, shape (rows + 1,).
-        longest: number of tokens.
-    """
-    lengths = np.diff(offsets)
-    if lengths.max(initial=0) <= longest:
-        return tokens, offsets
-    place = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
-    return tokens[place < longest], np.concatenate([[0], np.cumsum(np.minimum(lengths, longest))])
+        return b"".join([self.numbers.get(token, self.unknown) for token in _TOKENS[piece]])

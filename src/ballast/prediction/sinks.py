@@ -165,12 +165,11 @@ class _Delimited:
     def close(self) -> None:
         """Nothing is left to be written."""
 
-    def _lines(self, columns: list[pa.Array]) -> bytes:
-        """Return the rows of some columns as lines."""
+    def _lines(self, columns: list[pa.Array]) -> pa.Buffer:
+        """Return the rows of some columns as lines, one after the other."""
         cells = [self._quoted(column) for column in columns]
         cells[-1] = pc.binary_join_element_wise(cells[-1], _text(""), _text("\n"))
-        lines = pc.binary_join_element_wise(*cells, _text(self.separator))
-        return b"".join(lines.to_pylist())
+        return pc.binary_join_element_wise(*cells, _text(self.separator)).buffers()[2]
 
     def _quoted(self, column: pa.Array) -> pa.Array:
         # Most columns hold none of these anywhere, and that is quickly known.
