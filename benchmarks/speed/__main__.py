@@ -20,7 +20,10 @@ import typer
 from page import Measured, write
 from peers import PEERS
 
-from ballast import demo
+from ballast import demo, ledger, storage
+from ballast.classes import Classes
+from ballast.dataset import Layout
+from ballast.rules import Rule
 from ballast.tokens import Encoder, build_vocabulary, tokenize
 
 HERE = Path(__file__).parent
@@ -137,6 +140,38 @@ def grow(folder: Path, rows: int, dimensions: int) -> list[dict[str, float]]:
     return found
 
 
+def write_models(models: Path, data: Path, dimensions: int) -> None:
+    """Write what a run leaves, the network's weights by chance: how fast it is hangs on none."""
+    for name in ("embedding", "network"):
+        (models / name).mkdir(parents=True)
+    names = tuple(f"class {number}" for number in range(1 + np.load(data / "labels.npy").max()))
+    counts = np.bincount(np.load(data / "labels.npy"))
+    classes = Classes(names, counts, int(counts.sum()))
+    layers = {"loss": "cross_entropy", "loss_options": {}, "corrections": {}, "bends": []}
+    rule = Rule(np.zeros(len(names)), multilabel=False)
+    network = {"model": "cnn", "inputs": ["tokens"], "features": 0, "outputs": len(names)}
+    for name, content in {
+        "input.json": Layout(format="csv", text="text").model_dump(),
+        "ledger.json": ledger.entry(classes, classes, np.ones(len(names)), layers),
+        "decision.json": {"correct": True, "calibration": None, **rule.to_json()},
+        "embedding/embedding.json": {"options": {"max_tokens": 400}},
+        "network/network.json": network,
+    }.items():
+        storage.write_json(models / name, content)
+    shutil.copy(data / "vocabulary.json", models / "embedding")
+    shutil.copy(data / "vectors.npy", models / "embedding")
+    vectors, rng = np.load(data / "vectors.npy"), np.random.default_rng(0)
+    width, filters = 7, 128
+    for name, values in {
+        "vectors.embeddings": vectors,
+        "filters_0.kernel": rng.normal(0, 0.05, (width, dimensions, filters)),
+        "filters_0.bias": np.zeros(filters),
+        "logits.kernel": rng.normal(0, 0.1, (filters, len(names))),
+        "logits.bias": np.zeros(len(names)),
+    }.items():
+        np.save(models / f"network/{name}.npy", values.astype(np.float32))
+
+
 def predict(folder: Path, rows: int, dimensions: int, rounds: int) -> dict[str, list[float]]:
     """Return seconds of whole commands from file to file, and of the network alone, in turns."""
     data = folder / "prediction"
@@ -145,14 +180,7 @@ def predict(folder: Path, rows: int, dimensions: int, rounds: int) -> dict[str, 
     with (data / "rows.csv").open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerows([("text",), *((text,) for text in texts)])
     models = data / "models"
-    # Everything but the network is that of the last `dvc repro`; how fast it is hangs on no number.
-    shutil.copytree(ROOT / "models", models)
-    shutil.copy(data / "vocabulary.json", models / "embedding")
-    shutil.copy(data / "vectors.npy", models / "embedding")
-    np.save(models / "network/vectors.embeddings.npy", np.load(data / "vectors.npy"))
-    old = np.load(models / "network/filters_0.kernel.npy")
-    kernel = np.random.default_rng(0).normal(0, 0.05, (len(old), dimensions, old.shape[2]))
-    np.save(models / "network/filters_0.kernel.npy", kernel.astype(np.float32))
+    write_models(models, data, dimensions)
     files = [str(data / "rows.csv"), str(data / "predicted.csv")]
     commands = {
         PLAIN: [sys.executable, str(HERE / "plain_prediction.py"), str(models), *files],
