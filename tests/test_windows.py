@@ -6,6 +6,7 @@ import pytest
 from ballast import compiling
 from ballast.windows import (
     BLOCK,
+    UNTOLD,
     Windows,
     kernel_gradient,
     largest_responses,
@@ -52,10 +53,27 @@ def test_of_equal_responses_the_first_window_counts():
     table[3] = -1
     tokens = np.array([3, 2, 2, 2, 3, 3, 3], dtype=np.uint16)
     offsets = np.array([0, 5, 5, 7])
-    best, where = largest_responses(tokens, offsets, table, np.zeros(3, dtype=np.float32))
+    where = np.full((3, 3), -1, dtype=np.int32)
+    best = largest_responses(tokens, offsets, table, np.zeros(3, dtype=np.float32), where)
     np.testing.assert_array_equal(best[:, 0], [2, 0, 0])
     # Words 1 and 2 give the most; what is negative all through loses to padding.
     np.testing.assert_array_equal(where[:, 0], [1, 0, 2])
+
+
+@pytest.mark.parametrize("width", range(1, 9))
+def test_responses_are_the_same_whether_or_not_their_places_are_asked_for(width):
+    rng = np.random.default_rng(width)
+    tokens, offsets = texts_of(rng, rng.integers(0, 12, 30), 40)
+    table = rng.normal(size=(40, width, 5)).astype(np.float32)
+    bias = rng.normal(size=5).astype(np.float32)
+    where = np.empty((30, 5), dtype=np.int32)
+    told = largest_responses(tokens, offsets, table, bias, where)
+    np.testing.assert_array_equal(told, largest_responses(tokens, offsets, table, bias, UNTOLD))
+    # What stands there is where the response came from.
+    for text, start in enumerate(where[:, 0]):
+        window = tokens[offsets[text] : offsets[text + 1]][start : start + width]
+        terms = table[window, np.arange(len(window)), 0]
+        assert bias[0] + terms.sum() == pytest.approx(told[text, 0], rel=1e-4, abs=1e-5)
 
 
 def test_a_text_has_the_same_responses_whatever_stands_beside_it():
@@ -115,7 +133,8 @@ def test_gradients_tell_how_the_responses_change():
 
     def responses(vectors, kernel):
         table = np.einsum("nd,kfd->nkf", vectors, kernel).astype(np.float32)
-        return largest_responses(tokens, offsets, table, np.zeros(6, np.float32))
+        where = np.empty((4, 6), np.int32)
+        return largest_responses(tokens, offsets, table, np.zeros(6, np.float32), where), where
 
     _, where = responses(vectors, kernel)
     won = tokens, offsets, where, slopes

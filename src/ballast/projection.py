@@ -132,7 +132,8 @@ class _Filters:
         width, filters, dimensions = self.kernel.shape
         table = _product(vectors, self.kernel.reshape(-1, dimensions), self.precision)
         table = table.reshape(-1, width, filters)
-        return windows.largest_responses(tokens, offsets, table, self.bias)
+        where = np.empty((len(offsets) - 1, filters), np.int32)
+        return windows.largest_responses(tokens, offsets, table, self.bias, where), where
 
     def update(self, tokens, offsets, where, slopes, vectors) -> None:
         kernel, bias = self.moved

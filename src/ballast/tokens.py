@@ -62,6 +62,9 @@ class _Pieces(dict[str, Found], Generic[Found]):
 
 
 def _tokens_of(piece: str) -> list[str]:
+    # Most pieces are plain words, and need no look at what Unicode has to say.
+    if piece.isascii() and piece.isalpha():
+        return [piece.lower()]
     folded = unicodedata.normalize("NFC", piece).lower().translate(APOSTROPHES)
     tokens = []
     for found in PATTERN.findall(folded):
