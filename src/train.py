@@ -25,6 +25,7 @@ from ballast.batches import Table, open_table
 from ballast.classes import describe, multi_hot
 from ballast.errors import run
 from ballast.examples import Examples, mean_vectors
+from ballast.forward import forward_of
 from ballast.network import Inputs
 from ballast.objective import objective
 from ballast.plans import read_plan
@@ -125,7 +126,7 @@ def main() -> None:
         settings["allow_double_correction"],
     )
     validation = np.flatnonzero(parts == "validation")
-    forward = partial(model_file.forward, vectors=inputs.vectors)
+    forward = partial(forward_of(model_file), vectors=inputs.vectors)
     weights, history = train(
         model, forward, aim, table, plan, targets, validation, before, seed, **training
     )

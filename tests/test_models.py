@@ -1,6 +1,7 @@
 """Models: what every member promises, and that a row's logits are its own."""
 
 import importlib
+from types import ModuleType
 
 import keras
 import numpy as np
@@ -9,7 +10,7 @@ from problems import check_blocks, check_contract
 
 from ballast import params
 from ballast.errors import UserError
-from ballast.forward import Encoded
+from ballast.forward import Encoded, forward_of
 from ballast.models import cnn, mlp, two_channel_cnn
 from ballast.network import Inputs, variables
 
@@ -277,6 +278,14 @@ def test_weights_have_plain_names_and_frozen_vectors_are_none(name, changes, nam
 
 
 # Without Keras.
+
+
+def test_a_model_that_does_not_say_what_it_computes_is_refused():
+    model = ModuleType("ballast.models.mine")
+    model.__file__ = "src/ballast/models/mine.py"
+    with pytest.raises(UserError, match=r"model: mine has no function `forward` in src/.*mine\.py"):
+        forward_of(model)
+    assert forward_of(cnn) is cnn.forward
 
 
 FORMS = [

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
 
+from ballast.errors import UserError
 from ballast.windows import Windows
 
 
@@ -25,6 +27,24 @@ class Encoded:
 
 # From rows to logits, float32, shape (rows, classes); may be called by several threads at once.
 Forward = Callable[[Encoded], np.ndarray]
+
+
+def forward_of(model: ModuleType) -> Callable[..., Forward]:
+    """Return a model's `forward`: from its weights, and the embedding's vectors, to the network.
+
+    Args:
+        model: the member's file.
+
+    Raises:
+        UserError: the file has no such function.
+    """
+    if not hasattr(model, "forward"):
+        name = model.__name__.rpartition(".")[2]
+        raise UserError(
+            f"model: {name} has no function `forward` in {model.__file__}: what `build` computes, "
+            "from its weights alone and in NumPy. Those of the other models show what it returns."
+        )
+    return model.forward
 
 
 def dense(inputs: np.ndarray, weights: dict[str, np.ndarray], name: str) -> np.ndarray:

@@ -14,7 +14,7 @@ from ballast.calibration import Calibration, likely
 from ballast.classes import joined
 from ballast.dataset import Layout
 from ballast.errors import UserError
-from ballast.forward import Encoded, Forward
+from ballast.forward import Encoded, Forward, forward_of
 from ballast.rules import Rule
 from ballast.storage import read_json
 from ballast.tokens import Encoder
@@ -100,11 +100,7 @@ def load(folder: Path = Path("models")) -> Predictor:
     book = read_json(folder / "ledger.json")
     decision = read_json(folder / "decision.json")
     model = importlib.import_module(f"ballast.models.{network['model']}")
-    if not hasattr(model, "forward"):
-        raise UserError(
-            f"model: {network['model']} has no function `forward` in {model.__file__}, so it can't "
-            "be used without Keras. Those of the other models show what it returns."
-        )
+    forward = forward_of(model)
     encoder, scale, vocabulary, vectors = None, None, [], None
     if "tokens" in network["inputs"]:
         vocabulary = read_json(folder / "embedding/vocabulary.json")
@@ -124,7 +120,7 @@ def load(folder: Path = Path("models")) -> Predictor:
             layout,
             encoder,
             scale,
-            model.forward(weights, vectors),
+            forward(weights, vectors),
             _inverse(book),
             book,
             decision["correct"],
