@@ -145,7 +145,7 @@ def orders(table: Table, plan: Plan, batch_size: int, seed: int) -> Iterator[lis
     Args:
         table: all rows.
         plan: of row numbers of the table.
-        batch_size: entries a batch; a few batches may be smaller.
+        batch_size: entries a batch; one may be smaller.
         seed: seed of the orders.
     """
     rng, lengths = np.random.default_rng(seed), table.lengths(plan.rows)
@@ -153,7 +153,7 @@ def orders(table: Table, plan: Plan, batch_size: int, seed: int) -> Iterator[lis
         order = rng.permutation(plan.draw(epoch, rng))
         batches = [
             chunk
-            for pool in np.array_split(order, max(1, len(order) // (batch_size * POOL)))
+            for pool in chunks(order, batch_size * POOL)
             for chunk in chunks(pool[np.argsort(lengths[pool], kind="stable")], batch_size)
         ]
         yield [batches[number] for number in rng.permutation(len(batches))]
