@@ -135,7 +135,10 @@ def grow(folder: Path, rows: int, dimensions: int) -> list[dict[str, float]]:
             seconds = min(peer.ask("epoch") + peer.ask("epoch"))
             peak = peer.ask("predict")[2]
         mapped = (folder / f"x{times}/tokens.npy").stat().st_size / 2**20
-        found.append({"rows": times * rows, "seconds": seconds, "own_mib": peak - mapped})
+        words = len(np.load(folder / f"x{times}/vectors.npy", mmap_mode="r"))
+        found.append(
+            {"rows": times * rows, "words": words, "seconds": seconds, "own_mib": peak - mapped}
+        )
         print(f"{times} times the rows: {seconds:.2f} s, {peak - mapped:.0f} MiB", flush=True)
     return found
 
@@ -204,7 +207,7 @@ def main(
     rounds: Annotated[int, typer.Option(help="Turns of each peer.")] = 5,
     dimensions: Annotated[int, typer.Option(help="Numbers a word vector.")] = 300,
     seeds: Annotated[int, typer.Option(help="Trainings for quality; 0: keep what stands.")] = 0,
-    epochs: Annotated[int, typer.Option(help="Epochs of each of those.")] = 8,
+    epochs: Annotated[int, typer.Option(help="Epochs of each of those.")] = 14,
     only: Annotated[list[str] | None, typer.Option(help="These peers alone.")] = None,
     output: Annotated[Path, typer.Option(help="Without suffix.")] = ROOT / "docs/speed",
 ) -> None:

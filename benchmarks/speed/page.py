@@ -140,16 +140,17 @@ def _growth(found: Measured) -> str:
     for entry in found.growth:
         times, cost = entry["rows"] / first["rows"], entry["seconds"] / first["seconds"]
         lines.append(
-            f"| {entry['rows']:,.0f} | {entry['seconds']:.2f} | {cost / times:.2f} "
-            f"| {entry['own_mib']:,.0f} |\n"
+            f"| {entry['rows']:,} | {entry['words']:,} | {entry['seconds']:.2f} "
+            f"| {cost / times:.2f} | {entry['own_mib']:,.0f} |\n"
         )
     return f"""## How cost grows
 
 An epoch of `ours, cnn`; cost a row against that of the first line; peak memory of the process
-beyond the mapped tokens.
+beyond the mapped tokens. More texts have more words, each of which has a vector, its gradient's two
+moments, and a row of what it adds to the windows when validation rows are scored.
 
-| rows | seconds | cost a row | memory (MiB) |
-|---|---|---|---|
+| rows | words | seconds | cost a row | memory (MiB) |
+|---|---|---|---|---|
 {"".join(lines)}"""
 
 
