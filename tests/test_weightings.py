@@ -1,7 +1,6 @@
 """Weightings: what every member promises, and the identities of each."""
 
 import dataclasses
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from ballast import params
 from ballast.balancing import clipped_weights
+from ballast.batches import Table
 from ballast.classes import Classes
 from ballast.errors import UserError
 from ballast.examples import Examples, mean_vectors
@@ -336,11 +336,10 @@ def test_tuned_draws_from_more_rows_each_class_in_proportion(multilabel):
 
 def test_mean_vectors_by_hand():
     words = np.array([[0, 0], [1, 2], [3, 6]], dtype=np.float32)
-    table = SimpleNamespace(
+    table = Table(
         tokens=np.array([1, 2, 2, 2, 1]),
         offsets=np.array([0, 2, 2, 5]),
         features=np.array([[7], [8], [9]], dtype=np.float32),
-        lengths=lambda rows: np.array([2, 0, 3])[rows],
     )
     found = mean_vectors(table, words, np.array([2, 1, 0, 0]))
     expected = [[7 / 3, 14 / 3, 9], [0, 0, 8], [2, 4, 7], [2, 4, 7]]

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from page import Measured, write
+from page import AGAINST, FILTERS, OURS, PLAIN, WIDTH, Measured, write
 from peers import PEERS
 
 from ballast import demo, ledger, storage
@@ -29,9 +29,8 @@ from ballast.tokens import Encoder, build_vocabulary, tokenize
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 TIMES = (1, 2, 4, 8)
-PLAIN, OURS = "nine-class Keras code", "ours, cnn frozen"
 # What is trained for its quality, and the code that it is held against.
-RIVALS = {OURS: PLAIN, "ours, two_channel_cnn": "two-channel Keras code"}
+RIVALS = {name: AGAINST[name] for name in (OURS, "ours, two_channel_cnn")}
 
 
 class Peer:
@@ -164,12 +163,11 @@ def write_models(models: Path, data: Path, dimensions: int) -> None:
     shutil.copy(data / "vocabulary.json", models / "embedding")
     shutil.copy(data / "vectors.npy", models / "embedding")
     vectors, rng = np.load(data / "vectors.npy"), np.random.default_rng(0)
-    width, filters = 7, 128
     for name, values in {
         "vectors.embeddings": vectors,
-        "filters_0.kernel": rng.normal(0, 0.05, (width, dimensions, filters)),
-        "filters_0.bias": np.zeros(filters),
-        "logits.kernel": rng.normal(0, 0.1, (filters, len(names))),
+        "filters_0.kernel": rng.normal(0, 0.05, (WIDTH, dimensions, FILTERS)),
+        "filters_0.bias": np.zeros(FILTERS),
+        "logits.kernel": rng.normal(0, 0.1, (FILTERS, len(names))),
         "logits.bias": np.zeros(len(names)),
     }.items():
         np.save(models / f"network/{name}.npy", values.astype(np.float32))

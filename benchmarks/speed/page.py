@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import vl_convert
 
+PLAIN, OURS = "nine-class Keras code", "ours, cnn frozen"
 # Each peer against the code that people write for the same network.
 AGAINST = {
-    "ours, cnn frozen": "nine-class Keras code",
-    "ours, cnn": "nine-class Keras code",
+    OURS: PLAIN,
+    "ours, cnn": PLAIN,
     "ours, two_channel_cnn": "two-channel Keras code",
-    "TF-IDF, LinearSVC": "nine-class Keras code",
-    "fastText": "nine-class Keras code",
+    "TF-IDF, LinearSVC": PLAIN,
+    "fastText": PLAIN,
 }
 WIDTH, FILTERS, LENGTH = 7, 128, 200
 
@@ -55,17 +56,16 @@ def ratios(found: Measured) -> dict[str, list[float]]:
     made = {}
     for name, rival in AGAINST.items():
         if name in found.training and rival in found.training:
-            times = zip(found.training[rival]["seconds"], found.training[name]["seconds"])  # noqa: B905
-            made[f"training: {name}"] = [other / own for other, own in times]
-    plain, ours = "nine-class Keras code", "ours, cnn frozen"
+            both = (found.training[peer]["seconds"] for peer in (rival, name))
+            made[f"training: {name}"] = _times(*both)
     for what in ("files", "network"):
-        times = zip(
-            found.prediction[f"{plain}: {what}"],
-            found.prediction[f"{ours}: {what}"],
-            strict=True,
-        )
-        made[f"prediction: {what}"] = [other / own for other, own in times]
+        both = (found.prediction[f"{peer}: {what}"] for peer in (PLAIN, OURS))
+        made[f"prediction: {what}"] = _times(*both)
     return made
+
+
+def _times(others: list[float], own: list[float]) -> list[float]:
+    return [other / mine for other, mine in zip(others, own, strict=True)]
 
 
 def _spread(values: list[float]) -> str:
@@ -109,7 +109,7 @@ as a share of the machine's peak: beyond 100 % is arithmetic that was found need
 
 
 def _share(found: Measured, name: str, speed: float) -> str:
-    if AGAINST.get(name, name) != "nine-class Keras code" or not name.startswith(("ours", "nine")):
+    if AGAINST.get(name, name) != PLAIN or not name.startswith(("ours", "nine")):
         return ""
     # Forward, and the gradient by the filters.
     operations = 2 * 2 * LENGTH * WIDTH * FILTERS * found.about["dimensions"]
@@ -119,10 +119,7 @@ def _share(found: Measured, name: str, speed: float) -> str:
 def _prediction(found: Measured) -> str:
     lines = []
     for what, told in {"files": "from file to file", "network": "the network alone"}.items():
-        plain, ours = (
-            np.median(found.prediction[f"{name}: {what}"])
-            for name in ("nine-class Keras code", "ours, cnn frozen")
-        )
+        plain, ours = (np.median(found.prediction[f"{name}: {what}"]) for name in (PLAIN, OURS))
         ratio = _spread(ratios(found)[f"prediction: {what}"])
         lines.append(f"| {told} | {plain:.1f} | {ours:.2f} | {ratio} |\n")
     return f"""## Prediction

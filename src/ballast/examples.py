@@ -39,14 +39,12 @@ def mean_vectors(table: Table, words: np.ndarray | None, rows: np.ndarray) -> np
         words: a vector for each token number, or None where there is no text.
         rows: row numbers.
     """
-    columns = []
-    if table.tokens is not None:
-        lengths = table.lengths(rows)
-        tokens = [table.tokens[table.offsets[row] : table.offsets[row + 1]] for row in rows]
-        bounds = np.concatenate([[0], np.cumsum(lengths)])
+    given, columns = table.take(rows), []
+    if given.tokens is not None:
+        lengths = np.diff(given.offsets)
         shares = np.repeat(1 / np.maximum(lengths, 1), lengths)
-        uses = csr_array((shares, np.concatenate(tokens), bounds), (len(rows), len(words)))
+        uses = csr_array((shares, given.tokens, given.offsets), (len(rows), len(words)))
         columns.append(uses @ words.astype(np.float64))
-    if table.features is not None:
-        columns.append(table.features[rows].astype(np.float64))
+    if given.features is not None:
+        columns.append(given.features.astype(np.float64))
     return np.concatenate(columns, axis=1)
