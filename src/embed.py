@@ -1,20 +1,28 @@
-"""Stage 4, embed: turn texts into token numbers and word vectors, scale numeric columns.
+"""Stage 4, embed: turn texts into what networks read, scale numeric columns.
 
-Run by `dvc repro embed`. Reads `data/prepared/`, `data/split/` and the sampler's new texts. Writes
-every row to `data/embedded/` (`tokens.npy`, `offsets.npy`, `features.npy`, in the rows' order) and
-what prediction needs to `models/embedding/`. Vocabulary, vectors and scaler see training rows only.
+Run by `dvc repro embed`, as `python src/embed.py embedding` and so on for each of the selectors
+`embedding`, `second_embedding` and `third_embedding`. Reads `data/prepared/`, `data/split/` and the
+sampler's new texts. Writes every row to `data/embedded/<selector>/`, in the rows' order: token
+numbers (`tokens.npy`, `offsets.npy`), the sparse weights of terms (`weights.npy`, `indices.npy`,
+`indptr.npy`, `shape.npy`) or vectors (`vectors.npy`), and with the first of them the numeric
+columns (`features.npy`); and what prediction needs to `models/<selector>/`. Vocabulary, vectors and
+scaler see training rows only.
 """
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
 from ballast import params, storage
-from ballast.corpus import Corpus, Embedded
+from ballast.corpus import Corpus, Embedded, Terms, Vectors
 from ballast.errors import UserError, run
 
-DATA, MODEL = Path("data/embedded"), Path("models/embedding")
+# The network's input that each kind of embedding goes to.
+INPUTS = {Embedded: "tokens", Terms: "terms", Vectors: "features"}
 
 
 def read_corpus(vectors: str) -> tuple[Corpus, int]:
@@ -42,12 +50,14 @@ def read_corpus(vectors: str) -> tuple[Corpus, int]:
     return corpus, len(rows)
 
 
-def write_features(corpus: Corpus, rows: int) -> None:
+def write_features(corpus: Corpus, rows: int, data: Path, model: Path) -> None:
     """Write the numeric columns with mean 0 and variance 1 over the training rows.
 
     Args:
         corpus: all rows, new texts last.
         rows: how many of them are the data set's own; a new text counts no row twice.
+        data: where the columns go.
+        model: where the scale goes.
     """
     if corpus.features.shape[1] == 0:
         return
@@ -58,33 +68,70 @@ def write_features(corpus: Corpus, rows: int) -> None:
             "the numeric columns hold numbers too large to be scaled; mend them in the data, or "
             "take the column out of `features` in the dataset's block in params.yaml."
         )
-    np.save(DATA / "features.npy", scaled)
+    np.save(data / "features.npy", scaled)
     scale = {"mean": scaler.mean_.tolist(), "scale": scaler.scale_.tolist()}
-    storage.write_json(MODEL / "scaler.json", scale)
+    storage.write_json(model / "scaler.json", scale)
 
 
-def write_tokens(embedded: Embedded) -> None:
-    """Write the texts as token numbers, and the vocabulary with its vectors."""
-    np.save(DATA / "tokens.npy", embedded.tokens)
-    np.save(DATA / "offsets.npy", embedded.offsets)
-    np.save(MODEL / "vectors.npy", embedded.vectors)
-    storage.write_json(MODEL / "vocabulary.json", embedded.vocabulary)
+def arrays(found: Embedded | Terms | Vectors) -> dict[str, np.ndarray]:
+    """Return by file name what the network reads of all rows."""
+    if isinstance(found, Embedded):
+        return {"tokens": found.tokens, "offsets": found.offsets}
+    if isinstance(found, Vectors):
+        return {"vectors": found.values}
+    weights = found.weights
+    shape = np.array(weights.shape)
+    return {
+        "indptr": weights.indptr,
+        "indices": weights.indices,
+        "weights": weights.data,
+        "shape": shape,
+    }
 
 
-def main() -> None:
-    """Embed all rows."""
+def kept(found: Embedded | Terms | Vectors) -> dict[str, list | np.ndarray]:
+    """Return by file name what prediction needs."""
+    if isinstance(found, Embedded):
+        return {"vocabulary": found.vocabulary, "vectors": found.vectors}
+    return found.kept
+
+
+def write(place: str, settings: dict[str, Any], corpus: Corpus, rows: int) -> None:
+    """Embed all rows as one of the selectors says.
+
+    Args:
+        place: the selector.
+        settings: the parameters.
+        corpus: all rows, new texts last.
+        rows: how many of them are the data set's own.
+    """
+    embedding, options = params.select(settings, place)
+    data = storage.fresh_folder(Path("data/embedded") / place)
+    model = storage.fresh_folder(Path("models") / place)
+    if place == params.EMBEDDINGS[0]:
+        write_features(corpus, rows, data, model)
+    found = embedding.embed(corpus, settings["seed"], **options)
+    told = {"embedding": settings[place], "input": INPUTS.get(type(found)), "options": options}
+    for folder in (data, model):
+        storage.write_json(folder / "embedding.json", told)
+    if found is None:
+        return
+    for name, values in arrays(found).items():
+        np.save(data / f"{name}.npy", values)
+    for name, values in kept(found).items():
+        if isinstance(values, np.ndarray):
+            np.save(model / f"{name}.npy", values)
+        else:
+            storage.write_json(model / f"{name}.json", values)
+
+
+def main(places: Sequence[str] = params.EMBEDDINGS) -> None:
+    """Embed all rows, as each of some selectors says."""
     settings = params.load()
-    embedding, options = params.select(settings, "embedding")
     corpus, rows = read_corpus(settings["vectors"])
-    storage.fresh_folder(DATA)
-    storage.fresh_folder(MODEL)
-    write_features(corpus, rows)
-    told = {"embedding": settings["embedding"], "options": options}
-    storage.write_json(MODEL / "embedding.json", told)
-    embedded = embedding.embed(corpus, settings["seed"], **options)
-    if embedded is not None:
-        write_tokens(embedded)
+    for place in places:
+        write(place, settings, corpus, rows)
 
 
 if __name__ == "__main__":
-    run(main)
+    run(lambda: main(sys.argv[1:]))

@@ -32,15 +32,19 @@ from ballast.plans import read_plan
 from ballast.precision import chosen
 from ballast.training import score, train
 
-EMBEDDING, NETWORK = Path("models/embedding"), Path("models/network")
+NETWORK = Path("models/network")
 PLAN, SCORED = Path("data/resampled"), Path("data/scored")
 
 
 def network_inputs(table: Table, outputs: int) -> Inputs:
     """Return what the network is built for."""
     features = 0 if table.features is None else table.features.shape[1]
-    vectors = None if table.tokens is None else np.load(EMBEDDING / "vectors.npy")
-    return Inputs(vectors, features, outputs)
+    terms = 0 if table.terms is None else table.terms.shape[1]
+    vectors = None
+    for place in params.EMBEDDINGS:
+        if (Path("models") / place / "vocabulary.json").exists():
+            vectors = np.load(Path("models") / place / "vectors.npy")
+    return Inputs(vectors, features, outputs, terms)
 
 
 def read_rows(names: dict) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
@@ -103,7 +107,7 @@ def main() -> None:
     before = describe(named, targets[parts == "train"])
     after = replace(before, counts=plan.times @ plan.targets(targets), rows=plan.times.sum())
 
-    table = open_table(Path("data/embedded"))
+    table = open_table([Path("data/embedded") / place for place in params.EMBEDDINGS])
     inputs = network_inputs(table, len(before.names))
     model = model_file.build(inputs, **model_options)
     examples = Examples(
@@ -137,6 +141,7 @@ def main() -> None:
         # What it takes of a row that has both, say.
         "inputs": sorted(model.input),
         "features": inputs.features,
+        "terms": inputs.terms,
         "outputs": inputs.outputs,
         "precision": chosen(training["precision"]),
     }

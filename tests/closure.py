@@ -8,7 +8,26 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src"
-PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+STAGES = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+
+
+def first_of_each(stage: dict) -> dict:
+    """Return a stage as it stands, or of one that runs for each of several, the first."""
+    if "foreach" not in stage:
+        return stage
+    key, item = next(iter(stage["foreach"].items()))
+
+    def filled(value):
+        if isinstance(value, str):
+            return value.replace("${key}", key).replace("${item}", item)
+        if isinstance(value, list):
+            return [filled(one) for one in value]
+        return value
+
+    return {name: filled(value) for name, value in stage["do"].items()}
+
+
+PIPELINE = {name: first_of_each(stage) for name, stage in STAGES.items()}
 
 
 def imported(file: Path) -> set[Path]:

@@ -41,6 +41,8 @@ def projects(tmp_path_factory, stages):
             "dataset": corpus,
             "sampler": "none",
             "embedding": "random",
+            "second_embedding": "none",
+            "third_embedding": "none",
             "model": "cnn",
             "loss": "cross_entropy",
             "weighting": "none",

@@ -10,13 +10,17 @@ import numpy as np
 import pytest
 from problems import ROOT, check_blocks, check_contract
 
-from ballast import params
-from ballast.corpus import Corpus, Embedded
+from ballast import params, storage
+from ballast.corpus import Corpus, Embedded, Terms, Vectors
 from ballast.embeddings import numeric, pretrained, word2vec
 from ballast.embeddings import random as drawn
 from ballast.errors import UserError
 
 MEMBERS = params.members("embeddings")
+# What each yields for texts; the others yield nothing.
+WORDS = ["pretrained", "random", "word2vec"]
+TERMS = ["tfidf", "tfidf_svd"]
+SMALL = {"tfidf_svd": {"dimensions": 3}}
 TEXTS = ["the cat sat", "The dog sat!", "a cat and a dog", "", "the zebra sat", "cat dog"]
 TRAINING = np.array([True, True, True, True, False, False])
 GLOVE = "the 1 2 3\nCat 4 5 6\nDOG 7 8 9\ndog -7 -8 -9\nDog 70 80 90\nzebra 5 5 5\nmouse 6 6 6\n"
@@ -40,14 +44,45 @@ def test_every_member_has_its_block_of_options():
     check_blocks("embedding")
 
 
+def embed(name: str, tmp_path: Path, texts=TEXTS, seed: int = 3, **changes):
+    """Return what a member makes of some texts, every word counted."""
+    module, options = check_contract("embedding", name)
+    options |= {"min_count": 1} if "min_count" in options else {}
+    given = corpus(texts, vectors=file_of(tmp_path, GLOVE))
+    return module.embed(given, seed, **options | SMALL.get(name, {}) | changes)
+
+
+def kept(found) -> dict:
+    if isinstance(found, Embedded):
+        return {"vocabulary": found.vocabulary, "vectors": found.vectors}
+    return found.kept
+
+
+def rows_of(found) -> list[np.ndarray]:
+    """Return what a network reads, a line a row."""
+    if isinstance(found, Embedded):
+        return np.split(found.tokens, found.offsets[1:-1])
+    return list(found.weights.toarray() if isinstance(found, Terms) else found.values)
+
+
 @pytest.mark.parametrize("name", MEMBERS)
 def test_contract(name, tmp_path):
-    module, options = check_contract("embedding", name)
-    given = corpus(vectors=file_of(tmp_path, GLOVE))
-    options |= {"min_count": 1} if "min_count" in options else {}
-    found = module.embed(given, 3, **options)
-    if found is None:
+    found = embed(name, tmp_path)
+    if name not in WORDS + TERMS:
+        assert found is None
         return
+    assert isinstance(found, {"tfidf": Terms, "tfidf_svd": Vectors}.get(name, Embedded))
+    rows, again = rows_of(found), embed(name, tmp_path)
+    assert len(rows) == len(TEXTS)
+    for row, other in zip(rows, rows_of(again), strict=True):
+        np.testing.assert_array_equal(row, other)
+    for file, values in kept(found).items():
+        np.testing.assert_array_equal(kept(again)[file], values)
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_tokens_are_those_of_the_vocabulary(name, tmp_path):
+    found = embed(name, tmp_path)
     size = len(found.vocabulary)
     assert found.vectors.dtype == np.float32
     assert found.vectors.shape[0] == size + 2
@@ -59,51 +94,112 @@ def test_contract(name, tmp_path):
     assert np.issubdtype(found.tokens.dtype, np.unsignedinteger)
     assert ((found.tokens >= 1) & (found.tokens < size + 2)).all()
 
-    again = module.embed(given, 3, **options)
-    assert again.vocabulary == found.vocabulary
-    np.testing.assert_array_equal(again.tokens, found.tokens)
-    np.testing.assert_array_equal(again.vectors, found.vectors)
+
+@pytest.mark.parametrize("name", TERMS)
+def test_terms_are_finite_numbers_of_unit_length(name, tmp_path):
+    found = embed(name, tmp_path)
+    for text, row in zip(TEXTS, rows_of(found), strict=True):
+        assert row.dtype == np.float32
+        # Words and characters each have length 1; a vector has it as a whole.
+        length = np.sqrt(2) if name == "tfidf" else 1
+        assert np.linalg.norm(row) == pytest.approx(length if text else 0, rel=1e-5)
 
 
-@pytest.mark.parametrize("name", MEMBERS)
-def test_words_of_other_rows_are_unknown_and_change_nothing(name, tmp_path):
+@pytest.mark.parametrize("name", WORDS + TERMS)
+def test_prediction_reads_new_texts_as_the_stage_did(name, tmp_path):
+    found = embed(name, tmp_path)
+    for file, values in kept(found).items():
+        if isinstance(values, np.ndarray):
+            np.save(tmp_path / f"{file}.npy", values)
+        else:
+            storage.write_json(tmp_path / f"{file}.json", values)
     module, options = check_contract("embedding", name)
-    vectors = file_of(tmp_path, GLOVE)
-    options |= {"min_count": 1} if "min_count" in options else {}
-    found = module.embed(corpus(vectors=vectors), 3, **options)
-    if found is None:
-        return
+    read = module.reader(tmp_path, options | SMALL.get(name, {}))(TEXTS)
+    if name in WORDS:
+        read = np.split(read[0], read[1][1:-1])
+    elif name == "tfidf":
+        read = read.toarray()
+    for row, other in zip(rows_of(found), read, strict=True):
+        np.testing.assert_array_equal(row, other)
+
+
+@pytest.mark.parametrize("name", WORDS + TERMS)
+def test_other_rows_change_nothing(name, tmp_path):
+    found = embed(name, tmp_path)
+    others = embed(name, tmp_path, [*TEXTS[:4], "dog dog dog cat", "quagga"])
+    for file, values in kept(found).items():
+        np.testing.assert_array_equal(kept(others)[file], values)
+    for row, other in zip(rows_of(found)[:4], rows_of(others)[:4], strict=True):
+        np.testing.assert_array_equal(row, other)
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_words_of_other_rows_are_unknown(name, tmp_path):
+    found = embed(name, tmp_path)
     assert "zebra" not in found.vocabulary
-    texts = np.split(found.tokens, found.offsets[1:-1])
+    texts = rows_of(found)
     assert texts[4][1] == 1
     assert [found.vocabulary[token - 2] for token in texts[0]] == ["the", "cat", "sat"]
 
-    others = module.embed(
-        corpus([*TEXTS[:4], "dog dog dog cat", "quagga"], vectors=vectors), 3, **options
-    )
-    assert others.vocabulary == found.vocabulary
-    np.testing.assert_array_equal(others.vectors, found.vectors)
+
+def test_weights_of_terms_are_those_of_the_formula(tmp_path):
+    """One kind, by hand: 4 training rows, of which "the" stands in 2, "cat" in 2, "sat" in 2."""
+    found = embed("tfidf", tmp_path, words=[1, 1], characters=None)
+    assert found.kept["words"] == sorted({"the", "cat", "sat", "dog", "a", "and", "!"})
+    terms = dict(zip(found.kept["words"], found.weights.toarray().T, strict=True))
+    once = 1 + np.log(5 / 3)
+    rare = 1 + np.log(5 / 2)
+    # "a cat and a dog": a twice in its one row.
+    row = {"a": (1 + np.log(2)) * rare, "cat": once, "and": rare, "dog": once}
+    length = np.sqrt(sum(value**2 for value in row.values()))
+    for term, value in row.items():
+        assert terms[term][2] == pytest.approx(value / length, rel=1e-6)
 
 
-@pytest.mark.parametrize("name", [name for name in MEMBERS if name != "numeric"])
+def test_terms_of_characters_stay_inside_words(tmp_path):
+    found = embed("tfidf", tmp_path, words=None, characters=[2, 3])
+    assert {"th", " th", "he "} <= set(found.kept["characters"])
+    assert not [term for term in found.kept["characters"] if " " in term.strip()]
+
+
+def test_latent_directions_keep_as_much_as_they_can(tmp_path):
+    """All directions that there are keep the angles between training rows."""
+    weights = embed("tfidf", tmp_path).weights.toarray()[:3]
+    vectors = embed("tfidf_svd", tmp_path).values[:3]
+    np.testing.assert_allclose(vectors @ vectors.T, weights @ weights.T / 2, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_what_gives_no_terms_is_refused(name, tmp_path):
+    with pytest.raises(UserError, match="can't both be null"):
+        embed(name, tmp_path, words=None, characters=None)
+    with pytest.raises(UserError, match=r"\[3, 2\]"):
+        embed(name, tmp_path, words=[3, 2])
+    with pytest.raises(UserError, match="no term of words stands in 4"):
+        embed(name, tmp_path, min_count=4)
+
+
+def test_more_directions_than_rows_are_refused(tmp_path):
+    with pytest.raises(UserError, match=r"dimensions: 9 is more than .* 4"):
+        embed("tfidf_svd", tmp_path, dimensions=9)
+
+
+@pytest.mark.parametrize("name", WORDS + TERMS)
 def test_a_data_set_without_text_is_refused(name, tmp_path):
-    module, options = check_contract("embedding", name)
     with pytest.raises(UserError, match=f"embedding: {name}.*numeric"):
-        module.embed(corpus(None, vectors=file_of(tmp_path, GLOVE)), 0, **options)
+        embed(name, tmp_path, None)
 
 
-@pytest.mark.parametrize("name", [name for name in MEMBERS if name != "numeric"])
+@pytest.mark.parametrize("name", WORDS)
 def test_long_texts_rare_words_and_large_vocabularies_are_cut(name, tmp_path):
-    module, _ = check_contract("embedding", name)
-    vectors = file_of(tmp_path, GLOVE)
-    found = module.embed(corpus(vectors=vectors), 0, max_tokens=2, min_count=1)
+    found = embed(name, tmp_path, max_tokens=2)
     assert (np.diff(found.offsets) == [2, 2, 2, 0, 2, 2]).all()
-    found = module.embed(corpus(vectors=vectors), 0, vocabulary=2, min_count=1)
+    found = embed(name, tmp_path, vocabulary=2)
     assert found.vocabulary == ["a", "cat"]  # twice each, as are dog, sat and the
-    found = module.embed(corpus(vectors=vectors), 0, min_count=2)
+    found = embed(name, tmp_path, min_count=2)
     assert found.vocabulary == ["a", "cat", "dog", "sat", "the"]
     with pytest.raises(UserError, match="min_count"):
-        module.embed(corpus(vectors=vectors), 0, min_count=3)
+        embed(name, tmp_path, min_count=3)
 
 
 def test_numeric_needs_columns():

@@ -11,7 +11,7 @@ from ballast import params
 from ballast.dataset import Dataset, selected
 from ballast.errors import UserError, run
 
-FOLDERS = [folder for folder, _ in params.FAMILIES.values()]
+FOLDERS = [folder for folder in params.SELECTORS if folder != "datasets"]
 WHOLE = {
     **dict.fromkeys(("dataset", "vectors", *params.FAMILIES), "none"),
     **{name: {} for name in ("datasets", *params.BLOCKS, *FOLDERS)},

@@ -22,8 +22,8 @@ RECIPES = re.findall(
 def strategy_table() -> str:
     """Return the README's table of strategies, made from the code."""
     lines = ["| in `params.yaml` | member | what it is |", "|---|---|---|"]
-    for selector, (folder, _) in params.FAMILIES.items():
-        for name in params.members(folder):
+    for folder, (selector, *_) in params.SELECTORS.items():
+        for name in params.members(folder) if folder != "datasets" else []:
             module = importlib.import_module(f"ballast.{folder}.{name}")
             text = module.__doc__.strip().splitlines()[0].rstrip(".")
             lines.append(f"| `{selector}` | [`{name}`](src/ballast/{folder}/{name}.py) | {text} |")

@@ -7,7 +7,7 @@ import sys
 from typing import get_args
 
 import pytest
-from closure import PIPELINE, ROOT, SOURCE, closure, families, selectors
+from closure import PIPELINE, ROOT, SOURCE, STAGES, closure, families, selectors
 from dvc.utils.serialize import load_yaml, modify_yaml
 
 from ballast import params
@@ -20,7 +20,21 @@ ORDER = ["prepare", "split", "resample", "embed", "train", "evaluate"]
 def test_the_six_stages_stand_in_order_one_script_each():
     assert list(PIPELINE) == ORDER
     assert sorted(file.stem for file in SOURCE.glob("*.py")) == sorted(ORDER)
-    assert all(stage["cmd"] == f"python src/{name}.py" for name, stage in PIPELINE.items())
+    for name, stage in PIPELINE.items():
+        argument = " embedding" if name == "embed" else ""
+        assert stage["cmd"] == f"python src/{name}.py{argument}"
+
+
+def test_embed_runs_for_each_of_the_embeddings():
+    assert STAGES["embed"]["foreach"] == {name: f"${{{name}}}" for name in params.EMBEDDINGS}
+    for name in params.EMBEDDINGS:
+        assert {f"data/embedded/{name}", f"models/{name}"} <= set(PIPELINE["train"]["deps"])
+
+
+def script_of(name: str) -> str:
+    """Return a stage's script; what it reads of each selector, as of the first."""
+    script = (SOURCE / f"{name}.py").read_text(encoding="utf-8")
+    return re.sub(r"(settings\[|select\(settings, )place", r'\1"embedding"', script)
 
 
 @pytest.mark.parametrize("name", ORDER)
@@ -33,7 +47,7 @@ def test_code_dependencies_are_the_import_closure(name):
 
 @pytest.mark.parametrize("name", ORDER)
 def test_a_stage_depends_on_the_families_it_selects_from(name):
-    script = (SOURCE / f"{name}.py").read_text(encoding="utf-8")
+    script = script_of(name)
     chosen = set(re.findall(r'params\.select\(settings, "(\w+)"\)', script))
     assert set(selectors(PIPELINE[name])) == chosen
     for selector in chosen:
@@ -43,7 +57,7 @@ def test_a_stage_depends_on_the_families_it_selects_from(name):
 
 @pytest.mark.parametrize("name", ORDER)
 def test_a_stage_depends_on_the_parameters_it_reads(name):
-    script = (SOURCE / f"{name}.py").read_text(encoding="utf-8")
+    script = script_of(name)
     read = set(re.findall(r'settings\["(\w+)"\]', script))
     assert len(re.findall(r"settings\[", script)) == len(re.findall(r'settings\["', script))
     declared = {param.split(".")[0] for param in PIPELINE[name]["params"]}

@@ -18,6 +18,8 @@ CHOSEN = {
     "dataset": "demo",
     "sampler": "none",
     "embedding": "word2vec",
+    "second_embedding": "none",
+    "third_embedding": "none",
     "model": "cnn",
     "loss": "cross_entropy",
     "weighting": "none",

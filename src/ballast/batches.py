@@ -1,14 +1,17 @@
-"""Batches of rows from memory-mapped tokens and numeric columns."""
+"""Batches of rows from memory-mapped tokens, terms and numeric columns."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 import numpy as np
+from scipy.sparse import csr_array, diags_array
 
-from ballast.forward import Encoded
+from ballast.errors import UserError
+from ballast.forward import Encoded, Read, encoded
 from ballast.plans import Plan
+from ballast.storage import read_json
 
 # Rows are ordered by length within so many batches: less padding, and still a random order.
 POOL = 16
@@ -21,12 +24,14 @@ class Table:
     Attributes:
         tokens: all texts in one array, or None.
         offsets: where each text begins, shape (rows + 1,), or None.
-        features: numeric columns, float32, shape (rows, columns), or None.
+        features: numeric columns and vectors of texts, float32, shape (rows, columns), or None.
+        terms: weights of the texts' terms, float32, shape (rows, terms), or None.
     """
 
     tokens: np.ndarray | None
     offsets: np.ndarray | None
     features: np.ndarray | None
+    terms: csr_array | None = None
 
     def lengths(self, rows: np.ndarray) -> np.ndarray:
         """Return the number of tokens of each row; 0 where there is no text."""
@@ -41,33 +46,37 @@ class Table:
             self.tokens if texts else None,
             self.offsets if texts else None,
             self.features if "features" in names else None,
+            self.terms if "terms" in names else None,
         )
 
     def take(self, rows: np.ndarray) -> Encoded:
         """Return some rows, their texts one behind the other."""
         features = None if self.features is None else self.features[rows]
+        terms = None if self.terms is None else self.terms[rows]
         if self.tokens is None:
-            return Encoded(None, None, features)
+            return Encoded(None, None, features, terms)
         offsets = np.zeros(len(rows) + 1, dtype=np.int64)
         np.cumsum(self.lengths(rows), out=offsets[1:])
-        return Encoded(self._texts(rows), offsets, features)
+        return Encoded(self._texts(rows), offsets, features, terms)
 
-    def padded(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+    def padded(self, rows: np.ndarray) -> dict[str, np.ndarray | csr_array]:
         """Return some rows as Keras takes them; texts are padded to the longest of them."""
         inputs = {}
         if self.tokens is not None:
             inputs["tokens"] = self._padded(rows, self.lengths(rows).max())
         if self.features is not None:
             inputs["features"] = self.features[rows]
+        if self.terms is not None:
+            inputs["terms"] = self.terms[rows]
         return inputs
 
     def between(
         self, rows: np.ndarray, partners: np.ndarray, shares: np.ndarray
-    ) -> dict[str, np.ndarray]:
+    ) -> dict[str, np.ndarray | csr_array]:
         """Return the inputs of a network that mixes texts: x + share * (x_partner - x).
 
-        Numeric columns are mixed here; of texts both stand side by side, equally long. A row
-        without a partner (-1) is its own.
+        Numeric columns and terms are mixed here; of token numbers both texts' stand side by side,
+        equally long. A row without a partner (-1) is its own.
         """
         partners = np.where(partners < 0, rows, partners)
         shares = shares.astype(np.float32)
@@ -80,6 +89,9 @@ class Table:
         if self.features is not None:
             own = self.features[rows]
             inputs["features"] = own + shares[:, None] * (self.features[partners] - own)
+        if self.terms is not None:
+            own = self.terms[rows]
+            inputs["terms"] = own + diags_array(shares) @ (self.terms[partners] - own)
         return inputs
 
     def _texts(self, rows: np.ndarray) -> np.ndarray:
@@ -94,14 +106,36 @@ class Table:
         return padded
 
 
-def open_table(folder: Path) -> Table:
-    """Map what the embed stage wrote."""
+def open_table(folders: Sequence[Path]) -> Table:
+    """Map what the embed stage wrote, a folder for each place of an embedding.
 
-    def load(name: str) -> np.ndarray | None:
-        path = folder / name
-        return np.load(path, mmap_mode="r") if path.exists() else None
+    Raises:
+        UserError: two of them have token numbers.
+    """
+    inputs = {folder: read_json(folder / "embedding.json")["input"] for folder in folders}
+    texts = [folder.name for folder in folders if inputs[folder] == "tokens"]
+    if len(texts) > 1:
+        raise UserError(
+            f"params.yaml: {' and '.join(texts)} both give word vectors, and a network reads the "
+            "words of one. Set the other to none, tfidf or sentence."
+        )
+    parts = [part for folder in folders for part in _parts(folder, inputs[folder])]
+    return Table(*vars(encoded(None, parts)).values())
 
-    return Table(load("tokens.npy"), load("offsets.npy"), load("features.npy"))
+
+def _parts(folder: Path, kind: str | None) -> Iterator[Read]:
+    def load(name: str) -> np.ndarray:
+        return np.load(folder / f"{name}.npy", mmap_mode="r")
+
+    if (folder / "features.npy").exists():
+        yield load("features")
+    if kind == "tokens":
+        yield load("tokens"), load("offsets")
+    elif kind == "features":
+        yield load("vectors")
+    elif kind == "terms":
+        arrays = load("weights"), load("indices"), load("indptr")
+        yield csr_array(arrays, shape=tuple(load("shape")))
 
 
 @dataclass(frozen=True)

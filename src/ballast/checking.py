@@ -5,7 +5,7 @@ from typing import Any
 
 from ballast.dataset import Dataset, selected
 from ballast.errors import UserError, did_you_mean
-from ballast.params import FAMILIES, check, load, member, members, options, select
+from ballast.params import FAMILIES, SELECTORS, check, load, member, members, options, select
 
 
 def check_params(path: Path = Path("params.yaml")) -> dict[str, Any]:
@@ -48,11 +48,13 @@ def _block_faults(params: dict[str, Any]) -> list[str]:
         faults += _fault(options, function, params[name], name)
     for name, block in params["datasets"].items():
         faults += _fault(check, Dataset, block, f"datasets.{name}")
-    for selector, (folder, _) in FAMILIES.items():
+    for folder, selectors in SELECTORS.items():
+        if folder == "datasets":
+            continue
         known = members(folder)
         for name in params[folder]:
             if name in known:
-                faults += _fault(member, params, selector, name)
+                faults += _fault(member, params, selectors[0], name)
             else:
                 hint = did_you_mean(name, known) or f" Known: {', '.join(known)}."
                 faults.append(f"params.yaml: unknown block {folder}.{name}.{hint}")

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from ballast.errors import UserError
 from ballast.progress import track
+from ballast.storage import read_json
 from ballast.tokens import RESERVED, Encoder, build_vocabulary, tokenize
 
 
@@ -46,6 +49,32 @@ class Embedded:
 
 
 @dataclass(frozen=True)
+class Terms:
+    """Texts as weights of their terms.
+
+    Attributes:
+        weights: float32, shape (rows, terms), sparse.
+        kept: by file name what the member's `reader` needs; lists are written as JSON.
+    """
+
+    weights: csr_array
+    kept: dict[str, list[str] | np.ndarray]
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Texts as one vector each: as many more numeric columns.
+
+    Attributes:
+        values: float32, shape (rows, dimensions).
+        kept: by file name what the member's `reader` needs; lists are written as JSON.
+    """
+
+    values: np.ndarray
+    kept: dict[str, list[str] | np.ndarray]
+
+
+@dataclass(frozen=True)
 class Tokenized:
     """Texts with the vocabulary of the training rows: where every embedding of words starts."""
 
@@ -53,6 +82,24 @@ class Tokenized:
     tokens: np.ndarray
     offsets: np.ndarray
     training: list[list[str]]
+
+
+def texts_of(corpus: Corpus, embedding: str) -> Sequence[str]:
+    """Return the texts.
+
+    Args:
+        corpus: all rows.
+        embedding: the name of the member that reads them, for the message.
+
+    Raises:
+        UserError: the data set has no text.
+    """
+    if corpus.texts is None:
+        raise UserError(
+            f"params.yaml: embedding: {embedding} needs texts, and the dataset's block names no "
+            "`text` column. Use embedding: numeric with model: mlp."
+        )
+    return corpus.texts
 
 
 def tokenize_corpus(
@@ -63,12 +110,7 @@ def tokenize_corpus(
     Raises:
         UserError: the data set has no text.
     """
-    if corpus.texts is None:
-        raise UserError(
-            f"params.yaml: embedding: {embedding} needs texts, and the dataset's block names no "
-            "`text` column. Use embedding: numeric with model: mlp."
-        )
-    texts = [tokenize(text) for text in track(corpus.texts, "tokenizing")]
+    texts = [tokenize(text) for text in track(texts_of(corpus, embedding), "tokenizing")]
     training = [texts[row] for row in np.flatnonzero(corpus.training)]
     words = build_vocabulary(training, vocabulary, min_count)
     tokens, offsets = Encoder(words, max_tokens)(corpus.texts)
@@ -87,3 +129,13 @@ def random_vectors(count: int, dimensions: int, seed: int) -> np.ndarray:
     vectors = rng.uniform(-0.25, 0.25, (count + RESERVED, dimensions)).astype(np.float32)
     vectors[0] = 0
     return vectors
+
+
+def read_words(folder: Path, options: dict[str, Any]) -> Encoder:
+    """Return the way from texts to token numbers that every embedding of words has.
+
+    Args:
+        folder: what the stage wrote of the vocabulary.
+        options: what the member was called with.
+    """
+    return Encoder(read_json(folder / "vocabulary.json"), options["max_tokens"])

@@ -5,8 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_array
+from sklearn.decomposition import TruncatedSVD
 
 from ballast.batches import Table
+
+# Directions that terms are brought down to.
+LATENT = 100
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,9 @@ class Examples:
 
 
 def mean_vectors(table: Table, words: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
-    """Return each row's mean word vector, then its numeric columns; float64, a line a row.
+    """Return each row's mean word vector, latent directions of its terms and numeric columns.
+
+    Float64, shape (rows, dimensions). The directions are those that hold most of these rows' terms.
 
     Args:
         table: all rows.
@@ -45,6 +51,9 @@ def mean_vectors(table: Table, words: np.ndarray | None, rows: np.ndarray) -> np
         shares = np.repeat(1 / np.maximum(lengths, 1), lengths)
         uses = csr_array((shares, given.tokens, given.offsets), (len(rows), len(words)))
         columns.append(uses @ words.astype(np.float64))
+    if given.terms is not None:
+        most = min(LATENT, *given.terms.shape)
+        columns.append(TruncatedSVD(most, random_state=0).fit_transform(given.terms))
     if given.features is not None:
         columns.append(given.features.astype(np.float64))
     return np.concatenate(columns, axis=1)

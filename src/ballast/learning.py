@@ -6,17 +6,25 @@ from typing import Protocol
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy.sparse import csr_array
 
 from ballast.batches import Batch, Table
-from ballast.network import between, variables
+from ballast.network import Linear, between, variables
 from ballast.projection import ProjectedLearner, is_projectable
+from ballast.solving import LinearLearner
 
 
 class Learner(Protocol):
-    """A network that learns."""
+    """A network that learns.
+
+    Attributes:
+        whole: whether a step wants all examples of an epoch, and not a batch of them.
+    """
+
+    whole: bool
 
     def step(self, table: Table, batch: Batch) -> float:
-        """Make a step of Adam; return the batch's mean loss before it."""
+        """Move the weights; return the batch's mean loss, before it or, if all examples, after."""
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return copies of the weights by name, as `ballast.network.variables` names them."""
@@ -34,6 +42,8 @@ def learner(
         mixes: whether rows are mixed with partners.
         precision: of the products of word vectors with filters, where there are such.
     """
+    if isinstance(model, Linear):
+        return LinearLearner(model, loss)
     if "tokens" in model.input and mixes:
         return KerasLearner(model, between(model), loss, learning_rate)
     if is_projectable(model):
@@ -41,8 +51,18 @@ def learner(
     return KerasLearner(model, model, loss, learning_rate)
 
 
+def tensor(values: np.ndarray | csr_array) -> tf.Tensor | tf.SparseTensor:
+    """Return an array as TensorFlow takes it."""
+    if isinstance(values, np.ndarray):
+        return tf.constant(values)
+    values = values.tocoo()
+    return tf.SparseTensor(np.stack(values.coords, axis=1), values.data, values.shape)
+
+
 class KerasLearner:
     """A network as Keras trains it."""
+
+    whole = False
 
     def __init__(
         self, model: keras.Model, trained: keras.Model, loss: Callable, learning_rate: float
@@ -52,7 +72,9 @@ class KerasLearner:
         self.optimizer = keras.optimizers.Adam(learning_rate)
         self.optimizer.build(model.trainable_variables)
         inputs = {
-            name: tf.TensorSpec(tensor.shape, tensor.dtype)
+            name: (tf.SparseTensorSpec if tensor.sparse else tf.TensorSpec)(
+                tensor.shape, tensor.dtype
+            )
             for name, tensor in trained.input.items()
         }
         labels = tf.TensorSpec((None, None), tf.float32)
@@ -66,7 +88,7 @@ class KerasLearner:
             inputs = table.padded(batch.rows)
         else:
             inputs = table.between(batch.rows, batch.partners, batch.shares)
-        given = {name: tf.constant(values) for name, values in inputs.items()}
+        given = {name: tensor(values) for name, values in inputs.items()}
         return float(self.made(given, tf.constant(batch.labels)))
 
     def weights(self) -> dict[str, np.ndarray]:

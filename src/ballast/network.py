@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-POOLED, FROZEN = "pooled", "frozen"
+POOLED, FROZEN, FROM_TERMS = "pooled", "frozen", "from_terms"
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,13 @@ class Inputs:
             there is no text.
         features: number of numeric columns, 0 where there are none.
         outputs: number of logits.
+        terms: number of terms with weights, 0 where there are none.
     """
 
     vectors: np.ndarray | None
     features: int
     outputs: int
+    terms: int = 0
 
 
 @keras.saving.register_keras_serializable("ballast")
@@ -36,6 +38,66 @@ class TextVectors(layers.Layer):
     def call(self, vectors: keras.KerasTensor, tokens: keras.KerasTensor) -> keras.KerasTensor:
         """Return `vectors`, shape (batch, tokens, dimensions), where `tokens` is not 0."""
         return vectors * ops.cast(ops.expand_dims(ops.not_equal(tokens, 0), -1), vectors.dtype)
+
+
+@keras.saving.register_keras_serializable("ballast")
+class Pairs(layers.Layer):
+    """The numbers of a text's pairs of neighbouring words, from 1 on; 0 where there is none."""
+
+    def __init__(self, buckets: int, factor: int) -> None:
+        """Take how many numbers there are, and what the first word counts."""
+        super().__init__()
+        self.buckets, self.factor = buckets, factor
+
+    def call(self, tokens: keras.KerasTensor) -> keras.KerasTensor:
+        """Return int32, shape (batch, tokens): for each word the pair with the word before it."""
+        first = ops.pad(tokens[:, :-1], [[0, 0], [1, 0]])
+        numbers = 1 + (self.factor * (first % self.buckets) + tokens) % self.buckets
+        both = ops.logical_and(ops.not_equal(first, 0), ops.not_equal(tokens, 0))
+        return ops.where(both, numbers, 0)
+
+
+@keras.saving.register_keras_serializable("ballast")
+class MeanVector(TextVectors):
+    """The mean of the vectors of a text's words and pairs, padding left out."""
+
+    def call(
+        self,
+        words: keras.KerasTensor,
+        tokens: keras.KerasTensor,
+        pairs: keras.KerasTensor,
+        numbers: keras.KerasTensor,
+    ) -> keras.KerasTensor:
+        """Return the mean, shape (batch, 1, dimensions); of an empty text 0."""
+        total = super().call(words, tokens) + super().call(pairs, numbers)
+        count = ops.count_nonzero(tokens, axis=1) + ops.count_nonzero(numbers, axis=1)
+        mean = ops.sum(total, axis=1) / ops.cast(ops.maximum(count, 1), total.dtype)[:, None]
+        return ops.expand_dims(mean, 1)
+
+
+@keras.saving.register_keras_serializable("ballast")
+class Linear(keras.Model):
+    """A network without hidden layers, which has a single best set of weights for each strength.
+
+    Attributes:
+        start: C of the first epoch; the squared weights' share of the loss is 1 / (2 C rows).
+        factor: what C is multiplied by from epoch to epoch.
+    """
+
+
+@keras.saving.register_keras_serializable("ballast")
+class Wide(layers.Dense):
+    """A linear layer on terms, without bias; it begins at zero."""
+
+    def __init__(self, units: int, rate: float) -> None:
+        """Take the number of logits and the rate of plain gradient descent."""
+        super().__init__(units, use_bias=False, kernel_initializer="zeros", name=FROM_TERMS)
+        self.rate = rate
+
+
+def term_input(inputs: Inputs) -> keras.KerasTensor:
+    """Return the input of the terms' weights, shape (batch, terms), sparse."""
+    return keras.Input((inputs.terms,), sparse=True, name="terms")
 
 
 def token_input() -> keras.KerasTensor:
@@ -103,15 +165,34 @@ def largest_windows(
 
 
 def finish(
-    tokens: keras.KerasTensor, hidden: keras.KerasTensor, inputs: Inputs, dropout: float
+    tokens: keras.KerasTensor,
+    hidden: keras.KerasTensor,
+    inputs: Inputs,
+    dropout: float,
+    wide: float | None = None,
 ) -> keras.Model:
-    """Join the numeric columns, if any, to the text's representation, and put the logits on top."""
+    """Join the numeric columns, if any, to the text's representation, and put the logits on top.
+
+    Args:
+        tokens: the input of token numbers.
+        hidden: the text's representation, shape (batch, units).
+        inputs: what the network is built for.
+        dropout: share of the representation that is left out in training.
+        wide: the learning rate of a linear layer on the terms, added to the logits; None for none.
+    """
     sources = {"tokens": tokens}
     if inputs.features:
         sources["features"] = keras.Input((inputs.features,), name="features")
         hidden = layers.Concatenate()([hidden, sources["features"]])
     hidden = layers.Dropout(dropout)(hidden)
-    return keras.Model(sources, layers.Dense(inputs.outputs, name="logits")(hidden))
+    if wide is None:
+        return keras.Model(sources, layers.Dense(inputs.outputs, name="logits")(hidden))
+    sources["terms"] = term_input(inputs)
+    parts = [
+        layers.Dense(inputs.outputs, name="from_text")(hidden),
+        Wide(inputs.outputs, wide)(sources["terms"]),
+    ]
+    return keras.Model(sources, layers.Activation("linear", name="logits")(layers.Add()(parts)))
 
 
 def variables(model: keras.Model) -> dict[str, keras.Variable]:

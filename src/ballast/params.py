@@ -24,19 +24,22 @@ Schema = TypeVar("Schema", bound=BaseModel)
 FAMILIES = {
     "sampler": ("samplers", "sample"),
     "embedding": ("embeddings", "embed"),
+    "second_embedding": ("embeddings", "embed"),
+    "third_embedding": ("embeddings", "embed"),
     "model": ("models", "build"),
     "loss": ("losses", "loss"),
     "weighting": ("weightings", "weigh"),
     "decision": ("decisions", "fit"),
 }
-# folder or block -> its selector
-SELECTORS = {folder: name for name, (folder, _) in FAMILIES.items()} | {"datasets": "dataset"}
+# What a network reads, side by side.
+EMBEDDINGS = tuple(name for name, (folder, _) in FAMILIES.items() if folder == "embeddings")
+# folder or block -> its selectors
+SELECTORS = {"datasets": ["dataset"]} | {
+    folder: [name for name, (other, _) in FAMILIES.items() if other == folder]
+    for folder, _ in FAMILIES.values()
+}
 BLOCKS = ("split", "training", "evaluation")
-NAMES = (
-    ["seed", "dataset", "datasets", "vectors", "allow_double_correction", *BLOCKS]
-    + list(FAMILIES)
-    + [folder for folder, _ in FAMILIES.values()]
-)
+NAMES = ["seed", "dataset", "vectors", "allow_double_correction", *BLOCKS, *FAMILIES, *SELECTORS]
 
 
 def load(path: Path = Path("params.yaml")) -> dict[str, Any]:
@@ -71,7 +74,7 @@ def load(path: Path = Path("params.yaml")) -> dict[str, Any]:
     for name in ("dataset", "vectors", *FAMILIES):
         if not isinstance(params[name], str):
             raise UserError(f"{path}: {name} must be a name; found {params[name]!r}.")
-    for name in ("datasets", *BLOCKS, *(folder for folder, _ in FAMILIES.values())):
+    for name in (*BLOCKS, *SELECTORS):
         if not isinstance(params[name], dict | None):
             raise UserError(f"{path}: {name} must be a block; found {params[name]!r}.")
         params[name] = params[name] or {}
@@ -131,7 +134,8 @@ def flat(values: Mapping, prefix: str = "") -> dict[str, Any]:
 def in_effect(name: str, params: Mapping) -> bool:
     """Return False for options of members that are not chosen, by their dotted names."""
     folder, _, rest = name.partition(".")
-    return folder not in SELECTORS or rest.partition(".")[0] == str(params.get(SELECTORS[folder]))
+    chosen = [str(params.get(selector)) for selector in SELECTORS.get(folder, [])]
+    return folder not in SELECTORS or rest.partition(".")[0] in chosen
 
 
 def options(function: Callable, block: dict[str, Any] | None, where: str) -> dict[str, Any]:

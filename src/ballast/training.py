@@ -84,6 +84,8 @@ def train(
     if plan.label_shares is not None:
         loss = of_mixed_labels(loss)
     learning = learner(model, loss, learning_rate, plan.partners is not None, chosen(precision))
+    if learning.whole:
+        batch_size = plan.size
     best, history = BestEpoch(monitor, patience, start), []
     # What overflows ends in outputs that are not finite, and is told there.
     with bars() as progress, np.errstate(over="ignore", invalid="ignore"):

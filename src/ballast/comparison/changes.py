@@ -67,7 +67,8 @@ def warnings(base: Revision, head: Revision) -> list[str]:
     changes = parameters(base, head)
     if changes["not_chosen"] and not changes["in_effect"]:
         names = [change["name"] for change in changes["not_chosen"]]
-        selectors = dict.fromkeys(SELECTORS[name.partition(".")[0]] for name in names)
+        folders = [name.partition(".")[0] for name in names]
+        selectors = dict.fromkeys(one for folder in folders for one in SELECTORS[folder])
         chosen = ", ".join(f"{name}: {head.params.get(name)}" for name in selectors)
         verb = "is" if len(selectors) == 1 else "are"
         found.append(

@@ -8,10 +8,12 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from ballast.corpus import Corpus, Embedded, random_vectors, tokenize_corpus
+from ballast.corpus import Corpus, Embedded, random_vectors, read_words, tokenize_corpus
 from ballast.errors import UserError
 from ballast.progress import bars
 from ballast.tokens import RESERVED
+
+reader = read_words
 
 
 def embed(

@@ -4,7 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ballast.corpus import Corpus, Embedded, random_vectors, tokenize_corpus
+from ballast.corpus import Corpus, Embedded, random_vectors, read_words, tokenize_corpus
+
+reader = read_words
 
 
 def embed(

@@ -7,9 +7,11 @@ from gensim.models.callbacks import CallbackAny2Vec
 from pydantic import Field
 from rich.progress import Progress
 
-from ballast.corpus import Corpus, Embedded, random_vectors, tokenize_corpus
+from ballast.corpus import Corpus, Embedded, random_vectors, read_words, tokenize_corpus
 from ballast.progress import bars
 from ballast.tokens import RESERVED
+
+reader = read_words
 
 
 class _Bar(CallbackAny2Vec):

@@ -9,15 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ballast import ledger
+from ballast import ledger, params
 from ballast.calibration import Calibration, likely
 from ballast.classes import joined
 from ballast.dataset import Layout
 from ballast.errors import UserError
-from ballast.forward import Encoded, Forward, forward_of
+from ballast.forward import Forward, Read, encoded, forward_of
 from ballast.rules import Rule
 from ballast.storage import read_json
-from ballast.tokens import Encoder
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Predictor:
 
     Attributes:
         layout: how the files that it was trained on are read, and which columns it sees.
-        encoder: from texts to token numbers; None where texts are not read.
+        readers: from texts to what each embedding makes of them; empty where no text is read.
         scale: mean and standard deviation of the numeric columns, each of shape (columns,); None
             where there are none.
         forward: the network.
@@ -38,7 +37,7 @@ class Predictor:
     """
 
     layout: Layout
-    encoder: Encoder | None
+    readers: Sequence[Callable[[Sequence[str]], Read]]
     scale: tuple[np.ndarray, np.ndarray] | None
     forward: Forward
     inverse: Callable[[np.ndarray], np.ndarray]
@@ -75,8 +74,7 @@ class Predictor:
         Returns:
             Float64, shape (rows, classes).
         """
-        encoded = (None, None) if self.encoder is None else self.encoder(texts)
-        outputs = self.forward(Encoded(*encoded, features))
+        outputs = self.forward(encoded(features, [read(texts) for read in self.readers]))
         if self.correct:
             # The evaluation works from logits that are kept as float32.
             logits = self.inverse(outputs).astype(np.float32)
@@ -101,24 +99,26 @@ def load(folder: Path = Path("models")) -> Predictor:
     decision = read_json(folder / "decision.json")
     model = importlib.import_module(f"ballast.models.{network['model']}")
     forward = forward_of(model)
-    encoder, scale, vocabulary, vectors = None, None, [], None
-    if "tokens" in network["inputs"]:
-        vocabulary = read_json(folder / "embedding/vocabulary.json")
-        vectors = np.load(folder / "embedding/vectors.npy")
-        options = read_json(folder / "embedding/embedding.json")["options"]
-        encoder = Encoder(vocabulary, options["max_tokens"])
-    else:
+    places = [folder / place for place in params.EMBEDDINGS]
+    told = {place: read_json(place / "embedding.json") for place in places}
+    read = [place for place in places if told[place]["input"] in network["inputs"]]
+    readers = [_reader(place, told[place]) for place in read]
+    if not read:
         layout = layout.model_copy(update={"text": None})
-    if "features" in network["inputs"]:
-        told = read_json(folder / "embedding/scaler.json")
-        scale = np.array(told["mean"]), np.array(told["scale"])
+    words = [place for place in read if told[place]["input"] == "tokens"]
+    vectors = np.load(words[0] / "vectors.npy") if words else None
+    vocabulary = read_json(words[0] / "vocabulary.json") if words else []
+    scale = None
+    if "features" in network["inputs"] and layout.features:
+        scaler = read_json(folder / "embedding/scaler.json")
+        scale = np.array(scaler["mean"]), np.array(scaler["scale"])
     else:
         layout = layout.model_copy(update={"features": []})
     weights = {path.stem: np.load(path) for path in sorted((folder / "network").glob("*.npy"))}
     try:
         found = Predictor(
             layout,
-            encoder,
+            readers,
             scale,
             forward(weights, vectors),
             _inverse(book),
@@ -134,6 +134,12 @@ def load(folder: Path = Path("models")) -> Predictor:
             f"the files in {folder}/ are not those of one run ({error!r}). Run `dvc repro`."
         ) from error
     return found
+
+
+def _reader(folder: Path, told: dict[str, Any]) -> Callable[[Sequence[str]], Read]:
+    """Return the way from texts to what a network reads, of the embedding that `told` names."""
+    embedding = importlib.import_module(f"ballast.embeddings.{told['embedding']}")
+    return embedding.reader(folder, told["options"])
 
 
 def _inverse(book: dict[str, Any]) -> Callable[[np.ndarray], np.ndarray]:

@@ -1,0 +1,7 @@
+"""Nothing: a place for an embedding that is left empty."""
+
+from ballast.corpus import Corpus
+
+
+def embed(corpus: Corpus, seed: int) -> None:
+    """Return nothing. Numeric columns, scaled by the stage for every embedding, still count."""

@@ -1,0 +1,93 @@
+"""The mean vector of a text's words and of its pairs of words, then a linear layer (fastText)."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from pydantic import Field
+from scipy.sparse import csr_array
+
+from ballast.errors import UserError
+from ballast.forward import Encoded, Forward, dense
+
+if TYPE_CHECKING:
+    import keras
+
+    from ballast.network import Inputs
+
+# Pairs of words are told apart by (FACTOR * first + second) mod buckets.
+FACTOR = 7919
+
+
+def build(
+    inputs: "Inputs",
+    *,
+    buckets: Annotated[int, Field(ge=1, le=200_000)] = 50_000,
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2,
+) -> "keras.Model":
+    """Return the mean of the vectors of words and of pairs of neighbours -> Dense(classes).
+
+    Words start from the embedding's vectors, pairs from small random ones that they share by a
+    hash; all are trained. Source: Joulin, Grave, Bojanowski and Mikolov, Bag of Tricks for
+    Efficient Text Classification, 2017.
+
+    Args:
+        inputs: word vectors, numeric columns (joined after the mean) and number of logits.
+        buckets: vectors that pairs share.
+        dropout: share of the mean that is left out in training.
+
+    Returns:
+        A model from {"tokens": (batch, tokens)[, "features": (batch, columns)]} to logits.
+
+    Raises:
+        UserError: the embedding gives no words.
+    """
+    from keras import layers
+
+    from ballast.network import MeanVector, Pairs, finish, token_input
+
+    if inputs.vectors is None:
+        raise UserError(
+            "params.yaml: model: fasttext reads texts, and the embedding gives none: use model: "
+            "mlp."
+        )
+    tokens = token_input()
+    words = layers.Embedding(*inputs.vectors.shape, name="vectors")
+    words.build()
+    words.embeddings.assign(inputs.vectors)
+    pairs = Pairs(buckets, FACTOR)(tokens)
+    found = layers.Embedding(buckets + 1, inputs.vectors.shape[1], name="pair_vectors")(pairs)
+    mean = MeanVector()(words(tokens), tokens, found, pairs)
+    return finish(tokens, layers.Flatten()(mean), inputs, dropout)
+
+
+def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
+    """Return the network of `build`, as trained, in NumPy.
+
+    Args:
+        weights: by name, as `ballast.network.variables` names them.
+        vectors: not used; the trained ones take their place.
+    """
+    words, pairs = weights["vectors.embeddings"], weights["pair_vectors.embeddings"]
+    buckets = len(pairs) - 1
+
+    def logits(rows: Encoded) -> np.ndarray:
+        tokens = rows.tokens.astype(np.int64)
+        lengths = np.diff(rows.offsets)
+        texts = np.repeat(np.arange(len(lengths)), lengths)
+        numbers = 1 + (FACTOR * (tokens[:-1] % buckets) + tokens[1:]) % buckets
+        numbers = numbers[texts[:-1] == texts[1:]]
+        among = np.maximum(lengths - 1, 0)
+        counts = np.maximum(lengths + among, 1)[:, None].astype(np.float32)
+        hidden = (_sums(words, tokens, lengths) + _sums(pairs, numbers, among)) / counts
+        if rows.features is not None:
+            hidden = np.concatenate([hidden, rows.features], axis=1)
+        return dense(hidden, weights, "logits")
+
+    return logits
+
+
+def _sums(table: np.ndarray, numbers: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Return the sum of each text's vectors, float32, shape (texts, dimensions)."""
+    ends = np.concatenate([[0], np.cumsum(lengths)])
+    ones = np.ones(len(numbers), np.float32)
+    return csr_array((ones, numbers, ends), (len(lengths), len(table))) @ table

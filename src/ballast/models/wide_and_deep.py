@@ -1,0 +1,65 @@
+"""A linear layer on terms beside a convolution over word vectors, trained together."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from pydantic import Field
+
+from ballast.errors import UserError
+from ballast.forward import Forward, TextNetwork
+
+if TYPE_CHECKING:
+    import keras
+
+    from ballast.network import Inputs
+
+
+def build(
+    inputs: "Inputs",
+    *,
+    filters: Annotated[int, Field(ge=1)] = 128,
+    width: Annotated[int, Field(ge=1)] = 3,
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
+    trainable: bool = True,
+    rate: Annotated[float, Field(gt=0)] = 4.0,
+) -> "keras.Model":
+    """Return the sum of a linear layer on terms and of the network of `models/cnn.py`.
+
+    Source: Cheng and others, Wide & Deep Learning for Recommender Systems, 2016.
+
+    Args:
+        inputs: word vectors, terms, numeric columns (joined after pooling) and number of logits.
+        filters: number of filters.
+        width: words that a filter sees.
+        dropout: share of the pooled responses that is left out in training.
+        trainable: whether the word vectors are trained too, or stay as they are.
+        rate: learning rate of the layer on terms, whose inputs are smaller than a network's;
+            `squared_hinge`, steeper than the others, wants 1 or less.
+
+    Returns:
+        A model from {"tokens": (batch, tokens), "terms": (batch, terms), sparse[, "features":
+        (batch, columns)]} to logits.
+
+    Raises:
+        UserError: the embeddings give no word vectors or no terms.
+    """
+    from ballast.network import finish, largest_windows, look_up, token_input
+
+    if inputs.vectors is None or not inputs.terms:
+        raise UserError(
+            "params.yaml: model: wide_and_deep reads words and terms: use embedding: word2vec "
+            "(or another one of words) with second_embedding: tfidf."
+        )
+    tokens = token_input()
+    pooled = largest_windows(look_up(tokens, inputs, trainable), filters, [width])
+    return finish(tokens, pooled, inputs, dropout, rate)
+
+
+def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
+    """Return the network of `build`, as trained, in NumPy.
+
+    Args:
+        weights: by name, as `ballast.network.variables` names them.
+        vectors: the embedding's, shape (vocabulary + 2, dimensions); trained ones take their place.
+    """
+    return TextNetwork(weights, weights.get("vectors.embeddings", vectors))

@@ -1,0 +1,102 @@
+"""Training of linear models: no steps, but the least loss itself, by L-BFGS over all examples."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+from scipy.optimize import minimize
+from scipy.sparse import csr_array
+
+from ballast.batches import Batch, Table
+from ballast.network import Linear, variables
+
+# Nearer to the minimum than this, by the share of the loss that an iteration gains, scores no
+# longer move.
+TOLERANCE = 1e-5
+MOST = 200
+# Earlier iterations that tell the curvature; each holds the weights twice.
+MEMORY = 6
+
+
+class LinearLearner:
+    """A linear model, each of whose steps finds the weights of least loss for its strength.
+
+    The sum of the examples' losses times C, plus half the squared weights without the bias, is
+    least; C grows from step to step, and each step starts from the weights of the one before it.
+    Source: Liu and Nocedal, On the limited memory BFGS method for large scale optimization, 1989.
+    """
+
+    whole = True
+
+    def __init__(self, model: Linear, loss: Callable) -> None:
+        """Take the network; its variables stay as they were.
+
+        Args:
+            model: as `models/linear.py` builds it.
+            loss: from (labels, logits) to a loss a row.
+        """
+        self.strength, self.factor = model.start, model.factor
+        self.outputs = model.output.shape[1]
+        self.weight = {
+            name: np.zeros(variable.shape, np.float32)
+            for name, variable in variables(model).items()
+        }
+        self.inputs = list(model.input)
+        self.kernels = [name for name in self.weight if name.endswith(".kernel")]
+        self.bias = next(name for name in self.weight if name.endswith(".bias"))
+        pair = [tf.TensorSpec((None, None), tf.float32)] * 2
+
+        def slopes(labels, logits):
+            with tf.GradientTape() as tape:
+                tape.watch(logits)
+                value = tf.reduce_mean(loss(labels, logits))
+            return value, tape.gradient(value, logits)
+
+        self.slopes = tf.function(slopes, input_signature=pair).get_concrete_function()
+
+    def step(self, table: Table, batch: Batch) -> float:
+        """Find the weights of least loss for the next strength; return the mean loss there."""
+        if batch.partners is None:
+            inputs = table.padded(batch.rows)
+        else:
+            inputs = table.between(batch.rows, batch.partners, batch.shares)
+        examples = [inputs[name] for name in self.inputs]
+        # The transpose of a row-wise matrix is column-wise, and slow to multiply with.
+        turned = [part.T.tocsr() if isinstance(part, csr_array) else part.T for part in examples]
+        labels = tf.constant(batch.labels)
+        penalty = np.float32(1 / (self.strength * len(batch.rows)))
+
+        def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
+            kernels, bias = self._parts(flat.astype(np.float32))
+            logits = sum(part @ kernel for part, kernel in zip(examples, kernels, strict=True))
+            value, slopes = self.slopes(labels, tf.constant(logits + bias))
+            slopes = slopes.numpy()
+            gradients = [part @ slopes for part in turned]
+            for kernel, gradient in zip(kernels, gradients, strict=True):
+                gradient += penalty * kernel
+            squares = sum(float(np.vdot(kernel, kernel)) for kernel in kernels)
+            told = [*(gradient.ravel() for gradient in gradients), slopes.sum(axis=0)]
+            return float(value) + float(penalty) / 2 * squares, np.concatenate(told, dtype=float)
+
+        names = [*self.kernels, self.bias]
+        begin = np.concatenate([self.weight[name].ravel() for name in names], dtype=float)
+        options = {"maxiter": MOST, "maxcor": MEMORY, "ftol": TOLERANCE, "gtol": 1e-7}
+        found = minimize(objective, begin, jac=True, method="L-BFGS-B", options=options)
+        kernels, bias = self._parts(found.x.astype(np.float32))
+        self.weight |= dict(zip(names, [*kernels, bias], strict=True))
+        self.strength *= self.factor
+        squares = sum(float(np.vdot(kernel, kernel)) for kernel in kernels)
+        return float(found.fun) - float(penalty) / 2 * squares
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return copies of the weights by name."""
+        return {name: value.copy() for name, value in self.weight.items()}
+
+    def _parts(self, flat: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+        """Return the kernels and the bias that stand one behind the other in an array."""
+        kernels, first = [], 0
+        for name in self.kernels:
+            shape = self.weight[name].shape
+            kernels.append(flat[first : first + shape[0] * shape[1]].reshape(shape))
+            first += shape[0] * shape[1]
+        return kernels, flat[first:]
