@@ -12,13 +12,13 @@ from problems import ROOT, check_blocks, check_contract
 
 from ballast import params, storage
 from ballast.corpus import Corpus, Embedded, Terms, Vectors
-from ballast.embeddings import numeric, pretrained, word2vec
+from ballast.embeddings import fasttext, numeric, pretrained, word2vec
 from ballast.embeddings import random as drawn
 from ballast.errors import UserError
 
 MEMBERS = params.members("embeddings")
 # What each yields for texts; the others yield nothing.
-WORDS = ["pretrained", "random", "word2vec"]
+WORDS = ["fasttext", "pretrained", "random", "word2vec"]
 TERMS = ["tfidf", "tfidf_svd"]
 SMALL = {"tfidf_svd": {"dimensions": 3}}
 TEXTS = ["the cat sat", "The dog sat!", "a cat and a dog", "", "the zebra sat", "cat dog"]
@@ -208,7 +208,7 @@ def test_numeric_needs_columns():
         numeric.embed(corpus(columns=0), 0)
 
 
-@pytest.mark.parametrize("module", [drawn, word2vec])
+@pytest.mark.parametrize("module", [drawn, word2vec, fasttext])
 def test_vectors_have_their_dimensions_and_follow_the_seed(module):
     options = {"dimensions": 7, "min_count": 1}
     found = [module.embed(corpus(), seed, **options).vectors for seed in (0, 1)]
@@ -227,39 +227,71 @@ SCRIPT = """
 import hashlib, numpy as np
 from pathlib import Path
 from ballast.corpus import Corpus
-from ballast.embeddings import word2vec
+from ballast.embeddings import NAME
 rng = np.random.default_rng(0)
 words = [f"w{chr(97 + k)}" for k in range(26)]
 texts = [" ".join(rng.choice(words, 12)) for _ in range(40)]
-found = word2vec.embed(
+found = NAME.embed(
     Corpus(texts, np.ones((40, 0)), np.arange(40) < 30, Path("none")), 5, dimensions=12, epochs=3
 )
 print(hashlib.sha256(found.vectors.tobytes() + found.tokens.tobytes()).hexdigest())
 """
 
 
-def test_word2vec_is_the_same_in_processes_that_hash_differently():
-    digests = set()
+@pytest.mark.parametrize("name", ["word2vec", "fasttext"])
+def test_skip_gram_is_the_same_in_processes_that_hash_differently(name):
+    digests, script = set(), SCRIPT.replace("NAME", name)
     for seed in ("1", "2"):
         env = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT / "src")}
         done = subprocess.run(
-            [sys.executable, "-c", SCRIPT], env=env, check=True, capture_output=True, text=True
+            [sys.executable, "-c", script], env=env, check=True, capture_output=True, text=True
         )
         digests.add(done.stdout.split()[-1])
     assert len(digests) == 1
 
 
-def test_word2vec_knows_which_words_keep_company():
+@pytest.mark.parametrize("module", [word2vec, fasttext])
+def test_skip_gram_knows_which_words_keep_company(module):
     rng = np.random.default_rng(0)
     topics = [[first + second for second in "abcdefghijklmnopqrstuvwxyz"] for first in "xy"]
     texts = [" ".join(rng.choice(topics[row % 2], 10)) for row in range(1000)]
     given = Corpus(texts, np.ones((1000, 0)), np.ones(1000, dtype=bool), Path("none"))
-    found = word2vec.embed(given, 0, dimensions=10, epochs=20)
+    found = module.embed(given, 0, dimensions=10, epochs=20)
     assert not found.vectors[:2].any()
     vectors = found.vectors[2:] / np.linalg.norm(found.vectors[2:], axis=1, keepdims=True)
     alike = vectors @ vectors.T
     same = np.equal.outer(*[[word[0] for word in found.vocabulary]] * 2)
     assert alike[same].mean() > alike[~same].mean() + 0.2
+
+
+def test_words_of_shared_letters_are_near_in_fasttext_and_not_in_word2vec():
+    """Rare words, three of each stem, in texts that tell nothing of which belong together."""
+    rng = np.random.default_rng(0)
+    common = ["".join(rng.choice(list("abcdefg"), 7)) for _ in range(60)]
+    stems = ["".join(rng.choice(list("hijklmnopqrstuvwxyz"), 8)) for _ in range(10)]
+    rare = [stem + ending for stem in stems for ending in ("", "e", "es")]
+    texts = [" ".join([*rng.choice(common, 9), word]) for word in 4 * rare]
+    given = Corpus(texts, np.ones((120, 0)), np.ones(120, dtype=bool), Path("none"))
+    own = np.equal.outer(*[np.arange(30) // 3] * 2)
+
+    def nearest_are_of_the_stem(module) -> float:
+        found = module.embed(given, 0, dimensions=50, epochs=5)
+        vectors = np.array([vector_of(found, word) for word in rare])
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        alike = vectors @ vectors.T - 2 * np.eye(30)
+        return own[np.arange(30), alike.argmax(axis=1)].mean()
+
+    assert nearest_are_of_the_stem(fasttext) > 0.9
+    assert nearest_are_of_the_stem(word2vec) < 0.3
+
+
+def test_fasttext_takes_its_ngrams_as_told():
+    whole = fasttext.embed(corpus(), 0, dimensions=8)
+    for changes in ({"shortest": 2}, {"longest": 3}, {"buckets": 5}):
+        found = fasttext.embed(corpus(), 0, dimensions=8, **changes)
+        assert (found.vectors != whole.vectors).any(), changes
+    with pytest.raises(UserError, match=r"longest \(2\) is less than shortest \(3\)"):
+        fasttext.embed(corpus(), 0, longest=2)
 
 
 # Files of vectors.

@@ -3,23 +3,12 @@
 from typing import Annotated
 
 from gensim.models import Word2Vec
-from gensim.models.callbacks import CallbackAny2Vec
 from pydantic import Field
-from rich.progress import Progress
 
-from ballast.corpus import Corpus, Embedded, random_vectors, read_words, tokenize_corpus
-from ballast.progress import bars
-from ballast.tokens import RESERVED
+from ballast.corpus import Corpus, Embedded, read_words, tokenize_corpus
+from ballast.embeddings._skip_gram import skip_gram
 
 reader = read_words
-
-
-class _Bar(CallbackAny2Vec):
-    def __init__(self, progress: Progress, epochs: int):
-        self.progress, self.task = progress, progress.add_task("word2vec", total=epochs)
-
-    def on_epoch_end(self, model: Word2Vec) -> None:
-        self.progress.advance(self.task)
 
 
 def embed(
@@ -35,9 +24,8 @@ def embed(
 ) -> Embedded:
     """Return texts as token numbers, with the skip-gram vector of each token.
 
-    One worker, so that the same seed gives the same vectors to the bit. Unknown tokens have the
-    zero vector. Source: Mikolov, Sutskever, Chen, Corrado and Dean, Distributed Representations of
-    Words and Phrases and their Compositionality, 2013.
+    Unknown tokens have the zero vector. Source: Mikolov, Sutskever, Chen, Corrado and Dean,
+    Distributed Representations of Words and Phrases and their Compositionality, 2013.
 
     Args:
         corpus: all rows; the vectors see the training rows alone.
@@ -53,21 +41,4 @@ def embed(
         UserError: the data set has no text.
     """
     tokenized = tokenize_corpus(corpus, "word2vec", vocabulary, min_count, max_tokens)
-    known = set(tokenized.vocabulary)
-    sentences = [[token for token in text if token in known] for text in tokenized.training]
-    with bars() as progress:
-        model = Word2Vec(
-            sentences,
-            vector_size=dimensions,
-            window=window,
-            epochs=epochs,
-            min_count=1,
-            sg=1,
-            seed=seed,
-            workers=1,
-            callbacks=[_Bar(progress, epochs)],
-        )
-    vectors = random_vectors(len(tokenized.vocabulary), dimensions, seed)
-    vectors[:RESERVED] = 0
-    vectors[RESERVED:] = model.wv[tokenized.vocabulary]
-    return Embedded(tokenized.vocabulary, tokenized.tokens, tokenized.offsets, vectors)
+    return skip_gram(tokenized, Word2Vec, seed, dimensions, window, epochs)

@@ -1,0 +1,61 @@
+"""Vectors by which words predict their neighbours, from gensim: word2vec and fastText."""
+
+from gensim.models import Word2Vec
+from gensim.models.callbacks import CallbackAny2Vec
+from rich.progress import Progress
+
+from ballast.corpus import Embedded, Tokenized, random_vectors
+from ballast.progress import bars
+from ballast.tokens import RESERVED
+
+
+class _Bar(CallbackAny2Vec):
+    def __init__(self, progress: Progress, name: str, epochs: int):
+        self.progress, self.task = progress, progress.add_task(name, total=epochs)
+
+    def on_epoch_end(self, model: Word2Vec) -> None:
+        self.progress.advance(self.task)
+
+
+def skip_gram(
+    tokenized: Tokenized,
+    model: type[Word2Vec],
+    seed: int,
+    dimensions: int,
+    window: int,
+    epochs: int,
+    **options: int,
+) -> Embedded:
+    """Return texts as token numbers, with the skip-gram vector of each token.
+
+    One worker, so that the same seed gives the same vectors to the bit. Unknown tokens have the
+    zero vector.
+
+    Args:
+        tokenized: all texts; the vectors see the training rows alone.
+        model: gensim's.
+        seed: seed of the vectors and the draws.
+        dimensions: numbers a vector.
+        window: words on either side that a word predicts.
+        epochs: passes over the training rows.
+        options: what this model takes besides.
+    """
+    known = set(tokenized.vocabulary)
+    sentences = [[token for token in text if token in known] for text in tokenized.training]
+    with bars() as progress:
+        trained = model(
+            sentences,
+            vector_size=dimensions,
+            window=window,
+            epochs=epochs,
+            min_count=1,
+            sg=1,
+            seed=seed,
+            workers=1,
+            callbacks=[_Bar(progress, model.__name__, epochs)],
+            **options,
+        )
+    vectors = random_vectors(len(tokenized.vocabulary), dimensions, seed)
+    vectors[:RESERVED] = 0
+    vectors[RESERVED:] = trained.wv[tokenized.vocabulary]
+    return Embedded(tokenized.vocabulary, tokenized.tokens, tokenized.offsets, vectors)

@@ -1,0 +1,59 @@
+"""Word vectors made of character n-grams, trained on the training rows (fastText, gensim)."""
+
+from typing import Annotated
+
+from gensim.models import FastText
+from pydantic import Field
+
+from ballast.corpus import Corpus, Embedded, read_words, tokenize_corpus
+from ballast.embeddings._skip_gram import skip_gram
+from ballast.errors import UserError
+
+reader = read_words
+
+
+def embed(
+    corpus: Corpus,
+    seed: int,
+    *,
+    dimensions: Annotated[int, Field(ge=1)] = 100,
+    window: Annotated[int, Field(ge=1)] = 5,
+    epochs: Annotated[int, Field(ge=1)] = 10,
+    vocabulary: Annotated[int, Field(ge=1)] = 30_000,
+    min_count: Annotated[int, Field(ge=1)] = 1,
+    max_tokens: Annotated[int, Field(ge=1)] = 400,
+    shortest: Annotated[int, Field(ge=1)] = 3,
+    longest: Annotated[int, Field(ge=1)] = 6,
+    buckets: Annotated[int, Field(ge=1)] = 100_000,
+) -> Embedded:
+    """Return texts as token numbers, with the skip-gram vector of each token and its n-grams.
+
+    A word's vector is the mean of its own and of those of the n-grams in `<word>`, which it shares
+    with other words. So a word seen once already stands near those that are spelt like it, and by
+    default none of the training rows is unknown. Unknown tokens have the zero vector. Source:
+    Bojanowski, Grave, Joulin and Mikolov, Enriching Word Vectors with Subword Information, 2017.
+
+    Args:
+        corpus: all rows; the vectors see the training rows alone.
+        seed: seed of the vectors and the draws.
+        dimensions: numbers a vector.
+        window: words on either side that a word predicts.
+        epochs: passes over the training rows.
+        vocabulary: at most so many tokens, the most frequent ones.
+        min_count: tokens seen less often in the training rows are unknown.
+        max_tokens: what a text has beyond is cut off.
+        shortest: characters of the shortest n-grams; < and > around the word count.
+        longest: characters of the longest n-grams.
+        buckets: vectors that the n-grams share by their hash; each takes 4 bytes a dimension.
+
+    Raises:
+        UserError: the data set has no text, or the longest n-grams are shorter than the shortest.
+    """
+    if longest < shortest:
+        raise UserError(
+            f"params.yaml: embeddings.fasttext: longest ({longest}) is less than shortest "
+            f"({shortest})."
+        )
+    tokenized = tokenize_corpus(corpus, "fasttext", vocabulary, min_count, max_tokens)
+    spelt = {"min_n": shortest, "max_n": longest, "bucket": buckets}
+    return skip_gram(tokenized, FastText, seed, dimensions, window, epochs, **spelt)
