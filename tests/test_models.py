@@ -14,15 +14,16 @@ from ballast import params
 from ballast.errors import UserError
 from ballast.forward import Encoded, forward_of
 from ballast.learning import tensor
-from ballast.models import cnn, mlp, two_channel_cnn
-from ballast.network import Inputs, variables
+from ballast.models import attention, cnn, mlp, two_channel_cnn
+from ballast.network import Inputs, between, variables
 
 MEMBERS = params.members("models")
-TEXTUAL = ["cnn", "fasttext", "two_channel_cnn", "wide_and_deep"]
+TEXTUAL = ["attention", "cnn", "fasttext", "two_channel_cnn", "wide_and_deep"]
 SMALL = {
     "cnn": {"filters": 6, "width": 3},
     "two_channel_cnn": {"filters": 4, "widths": [2, 3]},
     "mlp": {"hidden": [5]},
+    "attention": {"filters": 6, "width": 3, "units": 4},
     "wide_and_deep": {"filters": 6},
     "fasttext": {"buckets": 30},
 }
@@ -33,7 +34,9 @@ SOURCES = {name: {"tokens", "features"} for name in TEXTUAL} | {
     "wide_and_deep": {"tokens", "terms", "features"},
 }
 # Every way in which a network may hold its word vectors.
-FROZEN = pytest.param("cnn", {"trainable": False}, id="cnn-frozen")
+FROZEN = [
+    pytest.param(name, {"trainable": False}, id=f"{name}-frozen") for name in ("attention", "cnn")
+]
 
 
 def inputs(text: bool = True, features: int = 2) -> Inputs:
@@ -165,6 +168,8 @@ def test_mlp_without_hidden_layers_is_linear():
         (cnn, {"dropout": 1.0}),
         (cnn, {"trainable": "yes"}),
         (mlp, {"hidden": [0]}),
+        (attention, {"heads": 0}),
+        (attention, {"vector_dropout": 1.0}),
         (two_channel_cnn, {"widths": []}),
         (two_channel_cnn, {"widths": [3, 0]}),
     ],
@@ -177,7 +182,7 @@ def test_options_out_of_range_are_refused(module, block):
 # Padding.
 
 
-@pytest.mark.parametrize(("name", "changes"), [*((name, {}) for name in TEXTUAL), FROZEN])
+@pytest.mark.parametrize(("name", "changes"), [*((name, {}) for name in TEXTUAL), *FROZEN])
 @pytest.mark.parametrize("tokens", [1, 9])
 def test_padding_makes_no_difference_before_or_after_training(name, changes, tokens):
     model = build(name, inputs(), dropout=0.0, **changes)
@@ -275,7 +280,7 @@ def test_two_channels_are_the_sum_in_numpy():
 # On disk.
 
 
-@pytest.mark.parametrize(("name", "changes"), [*((name, {}) for name in MEMBERS), FROZEN])
+@pytest.mark.parametrize(("name", "changes"), [*((name, {}) for name in MEMBERS), *FROZEN])
 def test_a_network_comes_back_from_its_weights(name, changes):
     model = build(name, inputs(), **changes)
     given = rows(model)
@@ -294,6 +299,7 @@ def test_a_network_comes_back_from_its_weights(name, changes):
         ("mlp", {"hidden": [5, 4]}, ["hidden_0", "hidden_1", "logits"]),
         ("cnn", {}, ["vectors", "filters_0", "logits"]),
         ("cnn", {"trainable": False}, ["filters_0", "logits"]),
+        ("attention", {"trainable": False}, ["states", "content", "gate", "scores", "logits"]),
         ("two_channel_cnn", {"widths": [2, 2]}, ["vectors", "filters_0", "filters_1", "logits"]),
         ("linear", {}, ["from_terms", "from_features"]),
         ("wide_and_deep", {}, ["vectors", "filters_0", "from_text", "from_terms"]),
@@ -325,6 +331,10 @@ FORMS = [
     ("mlp", {"hidden": []}),
     ("mlp", {"hidden": [5, 4]}),
     ("fasttext", {"buckets": 1}),
+    ("attention", {"trainable": False}),
+    ("attention", {"width": 1}),
+    ("attention", {"width": 4, "heads": 3}),
+    ("attention", {"width": 12}),
 ]
 
 
@@ -356,3 +366,65 @@ def test_forward_gives_what_keras_gives(name, changes, features):
         answer = found(Encoded(tokens, offsets, made["features"] if features else None, weights))
         assert answer.dtype == np.float32
         np.testing.assert_allclose(answer, expected, rtol=1e-5, atol=1e-5)
+
+
+# Attention.
+
+
+def encoded(texts: list[np.ndarray], features: np.ndarray | None = None) -> Encoded:
+    offsets = np.cumsum([0, *map(len, texts)])
+    return Encoded(np.concatenate(texts).astype(np.uint16), offsets, features)
+
+
+def test_attention_is_shared_out_among_the_words_of_each_text():
+    offsets = np.array([0, 3, 4, 60])
+    scores = np.random.default_rng(0).normal(scale=300, size=(60, 2)).astype(np.float32)
+    shares = attention.attention(scores, offsets)
+    assert shares.shape == (60, 2)
+    assert (shares >= 0).all()
+    np.testing.assert_allclose(np.add.reduceat(shares, offsets[:-1]), 1, rtol=1e-5)
+    np.testing.assert_array_equal(shares[:3].argmax(axis=0), scores[:3].argmax(axis=0))
+
+
+def test_attention_gives_what_keras_gives_for_long_texts_in_blocks_of_any_size(monkeypatch):
+    model = build("attention", inputs(features=0), heads=2)
+    step(model, rows(model), times=20)
+    forward = attention.forward(weights_of(model), inputs().vectors)
+    rng = np.random.default_rng(0)
+    texts = [rng.integers(1, 12, count) for count in (0, 3000, 0, 1, 7, 20, 2, 0)]
+    padded = np.array([np.pad(text, (0, 3000 - len(text))) for text in texts])
+    expected = logits(model, {"tokens": padded})
+    for tokens in (1, 8, 2**14):
+        monkeypatch.setattr(attention, "BLOCK", tokens)
+        np.testing.assert_allclose(forward(encoded(texts)), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_attention_of_empty_texts_alone_is_the_bias():
+    model = build("attention", inputs(features=0))
+    step(model, rows(model))
+    weights = weights_of(model)
+    empty = np.array([], dtype=int)
+    found = attention.forward(weights, inputs().vectors)(encoded([empty, empty]))
+    np.testing.assert_allclose(found, [weights["logits.bias"]] * 2, atol=1e-6)
+    np.testing.assert_allclose(found, logits(model, {"tokens": np.zeros((2, 3))}), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", TEXTUAL)
+def test_rows_mixed_by_nothing_or_wholly_are_one_of_the_two(name):
+    """Of texts of unlike lengths, one of them empty."""
+    model = build(name, inputs())
+    step(model, rows(model))
+    rng = np.random.default_rng(0)
+    own, partner = (rng.integers(1, 12, (3, 6)) for _ in range(2))
+    own[0, 4:] = partner[1, 2:] = own[2] = 0
+    columns = rng.normal(size=(3, 2)).astype(np.float32)
+    mixing = between(model)
+    given = {"tokens": own, "partner": partner, "features": columns}
+    given |= {kind: rows(model, 3)[kind] for kind in {"terms"} & set(model.input)}
+    for share, text in ((0, own), (1, partner)):
+        found = logits(mixing, given | {"share": np.full(3, share, np.float32)})
+        plain = {kind: given[kind] for kind in set(model.input)} | {"tokens": text}
+        expected = logits(model, plain)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    half = logits(mixing, given | {"share": np.full(3, 0.5, np.float32)})
+    assert np.isfinite(half).all()

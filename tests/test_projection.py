@@ -13,7 +13,7 @@ from ballast.batches import Batch, Table
 from ballast.errors import UserError
 from ballast.learning import KerasLearner, learner
 from ballast.losses import cross_entropy
-from ballast.models import cnn, mlp, two_channel_cnn
+from ballast.models import attention, cnn, mlp, two_channel_cnn
 from ballast.network import Inputs, between, variables
 from ballast.projection import ProjectedLearner
 from ballast.training import weighted
@@ -221,10 +221,13 @@ def test_vectors_of_words_that_do_not_occur_stay_as_they_are_to_the_bit(name):
 
 def test_filters_are_learnt_without_keras_unless_rows_are_mixed():
     text, numbers = build("cnn"), mlp.build(Inputs(None, COLUMNS, CLASSES))
+    # Its convolution is not followed by the largest response.
+    states = attention.build(Inputs(starting_vectors(), COLUMNS, CLASSES))
     for model, mixes, kind in [
         (text, False, ProjectedLearner),
         (text, True, KerasLearner),
         (numbers, False, KerasLearner),
         (numbers, True, KerasLearner),
+        (states, False, KerasLearner),
     ]:
         assert type(learner(model, loss_of(), RATE, mixes, "float32")) is kind

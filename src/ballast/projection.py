@@ -19,7 +19,7 @@ from ballast.network import FROM_TERMS, POOLED, Wide, variables
 
 def is_projectable(model: keras.Model) -> bool:
     """Tell whether a network's text goes through `ballast.network.largest_windows`."""
-    return any(isinstance(layer, layers.Conv1D) for layer in model.layers)
+    return any(layer.name == POOLED for layer in model.layers)
 
 
 class ProjectedLearner:

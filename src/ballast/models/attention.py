@@ -1,0 +1,174 @@
+"""Convolution over word vectors, averages of the words by gated attention, linear layer."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from pydantic import Field
+
+from ballast.errors import UserError
+from ballast.forward import Encoded, Forward, dense
+
+if TYPE_CHECKING:
+    import keras
+
+    from ballast.network import Inputs
+
+# Texts are computed together up to so many tokens: what is held in memory at a time.
+BLOCK = 2**14
+
+
+def build(
+    inputs: "Inputs",
+    *,
+    filters: Annotated[int, Field(ge=1)] = 128,
+    width: Annotated[int, Field(ge=1)] = 7,
+    units: Annotated[int, Field(ge=1)] = 64,
+    heads: Annotated[int, Field(ge=1)] = 1,
+    vector_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3,
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
+    trainable: bool = True,
+) -> "keras.Model":
+    """Return Embedding -> Conv1D(filters, width) -> gated attention pooling -> Dense(classes).
+
+    The convolution gives each word t a state h_t that knows its neighbours. A text is the sum of
+    a_t h_t, where a = softmax over its words of w' (tanh(V h_t) * sigmoid(U h_t)); one without
+    words is zero. Source: Ilse, Tomczak and Welling, Attention-based Deep Multiple Instance
+    Learning, 2018, equation 9.
+
+    Args:
+        inputs: word vectors, numeric columns (joined after pooling) and number of logits.
+        filters: numbers a state.
+        width: words that a state knows, its own in the middle.
+        units: rows of V and of U.
+        heads: averages of the states, each with a w of its own.
+        vector_dropout: share of the word vectors' numbers that is left out in training.
+        dropout: share of the averages that is left out in training.
+        trainable: whether the word vectors are trained too, or stay as they are.
+
+    Returns:
+        A model from {"tokens": (batch, tokens)[, "features": (batch, columns)]} to logits.
+
+    Raises:
+        UserError: the embedding gives no text.
+    """
+    from keras import layers, ops
+
+    from ballast.network import TextVectors, finish, look_up, token_input
+
+    if inputs.vectors is None:
+        raise UserError(
+            "params.yaml: model: attention reads texts, and the embedding gives none: use model: "
+            "mlp."
+        )
+    tokens = token_input()
+    vectors = layers.Dropout(vector_dropout)(look_up(tokens, inputs, trainable))
+    # 1 for a token, 0 for padding. What mixes texts' vectors mixes this too: of a word that one
+    # text alone has there is a share only.
+    ones = ops.ones_like(ops.expand_dims(tokens, -1), dtype="float32")
+    present = TextVectors()(ones, tokens)
+    convolution = layers.Conv1D(filters, width, padding="same", activation="relu", name="states")
+    states = convolution(vectors)
+    content = layers.Dense(units, activation="tanh", name="content")(states)
+    gate = layers.Dense(units, activation="sigmoid", name="gate")(states)
+    scores = layers.Dense(heads, use_bias=False, name="scores")(content * gate)
+    scores = ops.where(present > 0, scores, -1e9)
+    powers = present * ops.exp(scores - ops.max(scores, axis=1, keepdims=True))
+    shares = powers / ops.maximum(ops.sum(powers, axis=1, keepdims=True), 1e-9)
+    pooled = ops.matmul(ops.swapaxes(shares, 1, 2), states)
+    return finish(tokens, layers.Flatten()(pooled), inputs, dropout)
+
+
+def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
+    """Return the network of `build`, as trained, in NumPy.
+
+    Args:
+        weights: by name, as `ballast.network.variables` names them.
+        vectors: the embedding's, shape (vocabulary + 2, dimensions); trained ones take their place.
+    """
+    vectors = weights.get("vectors.embeddings", vectors)
+    # What each word of the vocabulary adds to a state, by its place in the window.
+    added = [vectors @ place for place in weights["states.kernel"]]
+
+    def logits(rows: Encoded) -> np.ndarray:
+        pooled = []
+        for first, last in _blocks(rows.offsets):
+            offsets = rows.offsets[first : last + 1]
+            tokens = rows.tokens[offsets[0] : offsets[-1]]
+            pooled.append(_pooled(tokens, offsets - offsets[0], added, weights))
+        hidden = np.concatenate(pooled)
+        if rows.features is not None:
+            hidden = np.concatenate([hidden, rows.features], axis=1)
+        return dense(hidden, weights, "logits")
+
+    return logits
+
+
+def attention(scores: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Return the softmax of each text's scores over its words: shares that sum to 1.
+
+    Args:
+        scores: shape (words, heads).
+        offsets: where each text begins, shape (texts + 1,); no text is empty.
+    """
+    starts, lengths = offsets[:-1], np.diff(offsets)
+    largest = np.maximum.reduceat(scores, starts)
+    powers = np.exp(scores - np.repeat(largest, lengths, axis=0))
+    return powers / np.repeat(np.add.reduceat(powers, starts), lengths, axis=0)
+
+
+def _pooled(
+    tokens: np.ndarray,
+    offsets: np.ndarray,
+    added: list[np.ndarray],
+    weights: dict[str, np.ndarray],
+) -> np.ndarray:
+    """Return the averages of each text's states, shape (texts, heads * filters)."""
+    lengths = np.diff(offsets)
+    filled = lengths > 0
+    heads, filters = weights["scores.kernel"].shape[1], len(weights["states.bias"])
+    pooled = np.zeros((len(lengths), heads, filters), dtype=np.float32)
+    if filled.any():
+        offsets = np.append(offsets[:-1][filled], offsets[-1])
+        states = _states(tokens, offsets, added, weights["states.bias"])
+        content = np.tanh(dense(states, weights, "content"))
+        # The sigmoid, in a form that no number is too large for.
+        gate = (1 + np.tanh(dense(states, weights, "gate") / 2)) / 2
+        shares = attention((content * gate) @ weights["scores.kernel"], offsets)
+        texts = zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)
+        pooled[filled] = [shares[start:end].T @ states[start:end] for start, end in texts]
+    return pooled.reshape(len(lengths), -1)
+
+
+def _states(
+    tokens: np.ndarray, offsets: np.ndarray, added: list[np.ndarray], bias: np.ndarray
+) -> np.ndarray:
+    """Return the state of each word, shape (words, filters).
+
+    Args:
+        tokens: the texts, one behind the other.
+        offsets: where each text begins.
+        added: for each place of the window what a token adds, shape (vocabulary + 2, filters).
+        bias: of the filters.
+    """
+    # Padding stands between the texts, so that no window sees two of them.
+    between = len(added) - 1
+    places = np.arange(len(tokens)) + between * np.repeat(
+        np.arange(len(offsets) - 1), np.diff(offsets)
+    )
+    apart = np.zeros(len(tokens) + between * (len(offsets) - 1), dtype=tokens.dtype)
+    apart[places + between // 2] = tokens
+    states = bias + added[0][apart[places]]
+    for place, table in enumerate(added[1:], 1):
+        states += table[apart[places + place]]
+    return np.maximum(states, 0, out=states)
+
+
+def _blocks(offsets: np.ndarray) -> list[tuple[int, int]]:
+    """Return (first text, last text + 1) of blocks of `BLOCK` tokens, or of one longer text."""
+    blocks, first, texts = [], 0, len(offsets) - 1
+    while first < texts:
+        last = int(np.searchsorted(offsets, offsets[first] + BLOCK, side="right")) - 1
+        last = max(first + 1, last)
+        blocks.append((first, last))
+        first = last
+    return blocks
