@@ -34,17 +34,20 @@ from ballast.training import score, train
 
 NETWORK = Path("models/network")
 PLAN, SCORED = Path("data/resampled"), Path("data/scored")
+QUANTILE_ROWS = 20_000
 
 
-def network_inputs(table: Table, outputs: int) -> Inputs:
-    """Return what the network is built for."""
-    features = 0 if table.features is None else table.features.shape[1]
+def network_inputs(table: Table, training: np.ndarray, outputs: int) -> Inputs:
+    """Return what the network is built for; `training` has the numbers of the training rows."""
+    # As many as tell a column's quantiles, evenly spread.
+    some = training[:: 1 + len(training) // QUANTILE_ROWS]
+    columns = np.empty((0, 0)) if table.features is None else table.features[some]
     terms = 0 if table.terms is None else table.terms.shape[1]
     vectors = None
     for place in params.EMBEDDINGS:
         if (Path("models") / place / "vocabulary.json").exists():
             vectors = np.load(Path("models") / place / "vectors.npy")
-    return Inputs(vectors, features, outputs, terms)
+    return Inputs(vectors, columns, outputs, terms)
 
 
 def read_rows(names: dict) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
@@ -108,7 +111,7 @@ def main() -> None:
     after = replace(before, counts=plan.times @ plan.targets(targets), rows=plan.times.sum())
 
     table = open_table([Path("data/embedded") / place for place in params.EMBEDDINGS])
-    inputs = network_inputs(table, len(before.names))
+    inputs = network_inputs(table, np.flatnonzero(parts == "train"), len(before.names))
     model = model_file.build(inputs, **model_options)
     examples = Examples(
         plan.rows,

@@ -42,7 +42,8 @@ FROZEN = [
 def inputs(text: bool = True, features: int = 2) -> Inputs:
     vectors = np.random.default_rng(0).normal(size=(12, 5)).astype(np.float32)
     vectors[0] = 0
-    return Inputs(vectors if text else None, features, 3, 7 if text else 0)
+    columns = np.random.default_rng(1).normal(size=(40, features))
+    return Inputs(vectors if text else None, columns, 3, 7 if text else 0)
 
 
 def build(name: str, given: Inputs, seed: int = 1, **changes) -> keras.Model:

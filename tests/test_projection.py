@@ -43,7 +43,8 @@ def starting_vectors() -> np.ndarray:
 def build(name: str, features: int = COLUMNS, dropout: float = 0.0) -> keras.Model:
     keras.utils.set_random_seed(3)
     file, options = NETWORKS[name]
-    model = file.build(Inputs(starting_vectors(), features, CLASSES), **options, dropout=dropout)
+    inputs = Inputs(starting_vectors(), np.zeros((1, features)), CLASSES)
+    model = file.build(inputs, **options, dropout=dropout)
     # Responses to padding alone are worth nothing while biases are zero.
     for layer in model.layers:
         if isinstance(layer, keras.layers.Conv1D):
@@ -220,9 +221,10 @@ def test_vectors_of_words_that_do_not_occur_stay_as_they_are_to_the_bit(name):
 
 
 def test_filters_are_learnt_without_keras_unless_rows_are_mixed():
-    text, numbers = build("cnn"), mlp.build(Inputs(None, COLUMNS, CLASSES))
+    columns = np.zeros((1, COLUMNS))
+    text, numbers = build("cnn"), mlp.build(Inputs(None, columns, CLASSES))
     # Its convolution is not followed by the largest response.
-    states = attention.build(Inputs(starting_vectors(), COLUMNS, CLASSES))
+    states = attention.build(Inputs(starting_vectors(), columns, CLASSES))
     for model, mixes, kind in [
         (text, False, ProjectedLearner),
         (text, True, KerasLearner),

@@ -31,6 +31,7 @@ from ballast.training import (
 MODELS = {"cnn": cnn, "mlp": mlp}
 ROWS = 48
 VECTORS = np.random.default_rng(2).normal(size=(20, 4)).astype(np.float32)
+COLUMNS = np.random.default_rng(4).normal(size=(40, 3))
 FORWARD = {kind: partial(file.forward, vectors=VECTORS) for kind, file in MODELS.items()}
 EACH_TASK = pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
 
@@ -60,7 +61,7 @@ def network(kind: str = "cnn", **options) -> keras.Model:
     """Return a network; what is drawn after it, dropout too, is the same each time."""
     keras.utils.set_random_seed(5)
     small = {"hidden": [4]} if kind == "mlp" else {"filters": 4, "width": 3}
-    return MODELS[kind].build(Inputs(VECTORS, 3, 2), **{"dropout": 0.2} | small | options)
+    return MODELS[kind].build(Inputs(VECTORS, COLUMNS, 2), **{"dropout": 0.2} | small | options)
 
 
 def ones(classes) -> np.ndarray:

@@ -139,7 +139,7 @@ def ours(data: Data, name: str, **options) -> Peer:
     settings = params.load(Path(__file__).parents[2] / "params.yaml")
     training = settings["training"]
     file, defaults = params.member(settings, "model", name)
-    model = file.build(Inputs(data.vectors, 0, data.classes), **defaults | options)
+    model = file.build(Inputs(data.vectors, np.empty((0, 0)), data.classes), **defaults | options)
     table = Table(data.tokens, data.offsets, None)
     targets = np.eye(data.classes, dtype=np.uint8)[data.labels]
     counts = targets[: data.training].sum(axis=0)

@@ -16,15 +16,21 @@ class Inputs:
     Attributes:
         vectors: a vector for each token number, shape (vocabulary + 2, dimensions), or None where
             there is no text.
-        features: number of numeric columns, 0 where there are none.
+        columns: scaled numeric columns of training rows, shape (rows, columns); of shape (0, 0)
+            where there are none.
         outputs: number of logits.
         terms: number of terms with weights, 0 where there are none.
     """
 
     vectors: np.ndarray | None
-    features: int
+    columns: np.ndarray
     outputs: int
     terms: int = 0
+
+    @property
+    def features(self) -> int:
+        """Number of numeric columns."""
+        return self.columns.shape[1]
 
 
 @keras.saving.register_keras_serializable("ballast")
