@@ -15,7 +15,7 @@ from ballast.errors import UserError
 from ballast.forward import Encoded, forward_of
 from ballast.learning import tensor
 from ballast.models import attention, cnn, mlp, two_channel_cnn
-from ballast.network import Inputs, between, variables
+from ballast.network import NARROWEST, Inputs, Pieces, between, variables
 
 MEMBERS = params.members("models")
 TEXTUAL = ["attention", "cnn", "fasttext", "two_channel_cnn", "wide_and_deep"]
@@ -156,7 +156,7 @@ def test_mlp_needs_columns_and_leaves_texts_aside():
 
 
 def test_mlp_without_hidden_layers_is_linear():
-    model = build("mlp", inputs(), hidden=[])
+    model = build("mlp", inputs(), pieces=0, hidden=[])
     kernel, bias = (weight.numpy() for weight in model.weights)
     given = rows(model)
     np.testing.assert_allclose(logits(model, given), given["features"] @ kernel + bias, rtol=1e-5)
@@ -171,6 +171,7 @@ def test_mlp_without_hidden_layers_is_linear():
         (mlp, {"hidden": [0]}),
         (attention, {"heads": 0}),
         (attention, {"vector_dropout": 1.0}),
+        (mlp, {"pieces": -1}),
         (two_channel_cnn, {"widths": []}),
         (two_channel_cnn, {"widths": [3, 0]}),
     ],
@@ -178,6 +179,96 @@ def test_mlp_without_hidden_layers_is_linear():
 def test_options_out_of_range_are_refused(module, block):
     with pytest.raises(UserError, match=next(iter(block))):
         params.options(module.build, block, "models.some")
+
+
+# Pieces of columns.
+
+
+def through(columns: np.ndarray, quantiles) -> np.ndarray:
+    """Return what Pieces gives for some columns, its limit made 1."""
+    pieces = Pieces(np.asarray(quantiles, dtype=np.float64))
+    return np.asarray(pieces(columns)) / pieces.limit
+
+
+def test_pieces_say_how_far_through_each_a_number_is():
+    quantiles = [[0.0, -1.0], [1.0, 0.0], [3.0, 4.0]]
+    columns = np.array([[-5, -5], [0.5, 0], [2, 1], [9, 9]], np.float32)
+    # The first piece of both columns, then the second.
+    expected = [[-1, -1, -1, -1], [0, 1, -1, -1], [1, 1, 0, -0.5], [1, 1, 1, 1]]
+    np.testing.assert_allclose(through(columns, quantiles), expected, atol=1e-6)
+
+
+def test_pieces_add_up_to_the_column_between_the_outer_quantiles():
+    rng = np.random.default_rng(2)
+    values = rng.exponential(size=(300, 1))
+    quantiles = np.quantile(values, np.linspace(0, 1, 9), axis=0)
+    shares = (through(values.astype(np.float32), quantiles) + 1) / 2
+    found = quantiles[0] + shares @ np.diff(quantiles, axis=0)
+    np.testing.assert_allclose(found, values, atol=1e-5)
+
+
+def test_each_piece_has_as_many_training_rows_as_the_next():
+    values = np.random.default_rng(2).exponential(size=(800, 1))
+    quantiles = np.quantile(values, np.linspace(0, 1, 9), axis=0)
+    inside = np.abs(through(values.astype(np.float32), quantiles)) < 1 - 1e-6
+    assert np.isin(inside.sum(axis=0), [98, 99, 100]).all()
+
+
+def test_pieces_without_width_are_left_out_and_narrow_ones_are_bounded():
+    # A constant column; one that is nearly always 0; one of two numbers; a jump of 1e-9.
+    quantiles = np.array([[3, 0, 0, 0], [3, 0, 0, 1e-9], [3, 0, 1, 2], [3, 5, 1, 4]], float)
+    columns = np.array([[3, 0, 0, 0], [2, 1, 1, 1], [1e9, -1e9, 0.5, 1e-9]], np.float32)
+    found = through(columns, quantiles).reshape(3, 3, 4)
+    assert np.isfinite(found).all()
+    assert not found[:, :, 0].any()
+    assert not found[:, :2, 1].any()
+    np.testing.assert_allclose(found[:, 1, 2], [-1, 1, 0], atol=1e-6)
+    slopes = np.asarray(Pieces(quantiles).slopes)
+    np.testing.assert_allclose(slopes.max(), 2 / np.sqrt(3) / NARROWEST, rtol=1e-6)
+
+
+@pytest.mark.parametrize("pieces", [1, 8, 50])
+def test_pieces_weigh_no_more_than_their_column(pieces):
+    values = np.random.default_rng(2).normal(size=(800, 1)).astype(np.float32)
+    quantiles = np.quantile(values, np.linspace(0, 1, pieces + 1), axis=0)
+    squares = (np.asarray(Pieces(quantiles)(values)) ** 2).sum(axis=1)
+    assert squares.max() <= 1 + 1e-5
+    assert pieces == 1 or squares.mean() > 0.7
+
+
+def test_pieces_of_huge_numbers_are_at_their_limit_without_keras_too():
+    model = build("mlp", inputs(), hidden=[])
+    features = np.array([[3e38, -3e38]], np.float32)
+    found = mlp.forward(weights_of(model), None)(Encoded(None, None, features))
+    np.testing.assert_allclose(found, logits(model, {"features": features}), rtol=1e-5)
+
+
+def test_pieces_stay_as_they_are_in_training():
+    model = build("mlp", inputs())
+    start = weights_of(model)
+    step(model, rows(model))
+    for name, values in weights_of(model).items():
+        assert (values == start[name]).all() == name.startswith("pieces."), name
+
+
+def test_a_linear_model_of_pieces_learns_a_bend_that_one_of_columns_cannot():
+    rng = np.random.default_rng(4)
+    features = rng.normal(size=(400, 2)).astype(np.float32)
+    middle = (np.abs(features[:, 0]) < 0.7).astype(int)
+    right = {}
+    for pieces in (0, 8):
+        model = build("mlp", Inputs(None, features, 2), pieces=pieces, hidden=[])
+        model.compile(
+            keras.optimizers.Adam(0.1),
+            loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+            jit_compile=False,
+        )
+        for _ in range(150):
+            model.train_on_batch({"features": features}, np.eye(2)[middle])
+        found = logits(model, {"features": features}).argmax(axis=1)
+        right[pieces] = (found == middle).mean()
+    assert right[0] < 0.7
+    assert right[8] > 0.95
 
 
 # Padding.
@@ -297,7 +388,8 @@ def test_a_network_comes_back_from_its_weights(name, changes):
 @pytest.mark.parametrize(
     ("name", "changes", "names"),
     [
-        ("mlp", {"hidden": [5, 4]}, ["hidden_0", "hidden_1", "logits"]),
+        ("mlp", {"hidden": [5, 4]}, ["pieces", "hidden_0", "hidden_1", "logits"]),
+        ("mlp", {"pieces": 0}, ["hidden_0", "logits"]),
         ("cnn", {}, ["vectors", "filters_0", "logits"]),
         ("cnn", {"trainable": False}, ["filters_0", "logits"]),
         ("attention", {"trainable": False}, ["states", "content", "gate", "scores", "logits"]),
@@ -330,6 +422,7 @@ FORMS = [
     ("cnn", {"width": 12}),
     ("two_channel_cnn", {"widths": [2, 2, 5]}),
     ("mlp", {"hidden": []}),
+    ("mlp", {"pieces": 0}),
     ("mlp", {"hidden": [5, 4]}),
     ("fasttext", {"buckets": 1}),
     ("attention", {"trainable": False}),

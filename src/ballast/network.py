@@ -7,6 +7,8 @@ import numpy as np
 from keras import layers, ops
 
 POOLED, FROZEN, FROM_TERMS = "pooled", "frozen", "from_terms"
+# In standard deviations; steeper ones would make more of the rounding of float32.
+NARROWEST = 1e-3
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,34 @@ class TextVectors(layers.Layer):
     def call(self, vectors: keras.KerasTensor, tokens: keras.KerasTensor) -> keras.KerasTensor:
         """Return `vectors`, shape (batch, tokens, dimensions), where `tokens` is not 0."""
         return vectors * ops.cast(ops.expand_dims(ops.not_equal(tokens, 0), -1), vectors.dtype)
+
+
+@keras.saving.register_keras_serializable("ballast")
+class Pieces(layers.Layer):
+    """How far each column is through each piece of its range, from -limit before to limit behind.
+
+    The pieces lie between the quantiles of the training rows, so each has as many of them. The
+    limit is 1 / sqrt(pieces): together they weigh as much as the scaled column. At limit 1 they
+    outweigh it, and what is smooth is learnt as stairs.
+    """
+
+    def __init__(self, quantiles: np.ndarray, **options) -> None:
+        """Take the quantiles of each column, shape (pieces + 1, columns)."""
+        super().__init__(trainable=False, **options)
+        widths = np.diff(quantiles, axis=0)
+        # Where many rows have the same number, quantiles meet, and the piece between says nothing.
+        self.limit = len(widths) ** -0.5
+        slopes = np.where(widths > 0, 2 * self.limit / np.maximum(widths, NARROWEST), 0)
+        self.middles = self.add_weight(widths.shape, name="middles")
+        self.slopes = self.add_weight(widths.shape, name="slopes")
+        self.middles.assign(quantiles[1:] - widths / 2)
+        self.slopes.assign(slopes)
+
+    def call(self, columns: keras.KerasTensor) -> keras.KerasTensor:
+        """Return shape (batch, pieces * columns) for columns of shape (batch, columns)."""
+        through = (columns[:, None] - self.middles) * self.slopes
+        pieces = ops.clip(through, -self.limit, self.limit)
+        return ops.reshape(pieces, (-1, self.slopes.shape[0] * columns.shape[1]))
 
 
 @keras.saving.register_keras_serializable("ballast")

@@ -17,13 +17,21 @@ if TYPE_CHECKING:
 def build(
     inputs: "Inputs",
     *,
-    hidden: list[Annotated[int, Field(ge=1)]] = [64, 32],  # noqa: B006
+    pieces: Annotated[int, Field(ge=0)] = 8,
+    hidden: list[Annotated[int, Field(ge=1)]] = [128, 128],  # noqa: B006
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2,
 ) -> "keras.Model":
-    """Return Dense(relu) layers with dropout, then Dense(classes).
+    """Return columns and their pieces, Dense(relu) layers with dropout, then Dense(classes).
+
+    From the columns alone a network learns smooth functions first; with the pieces, a bend within a
+    column, as trees find it, costs one weight.
+
+    Source: piecewise linear encoding in Gorishniy, Rubachev and Babenko, On Embeddings for
+    Numerical Features in Tabular Deep Learning, 2022; the columns themselves are kept beside it.
 
     Args:
         inputs: numeric columns and number of logits; texts are not read.
+        pieces: into so many pieces, of as many training rows each, a column is cut; 0 for none.
         hidden: units of each hidden layer; none makes it a linear model.
         dropout: share of each hidden layer that is left out in training.
 
@@ -36,6 +44,8 @@ def build(
     import keras
     from keras import layers
 
+    from ballast.network import Pieces
+
     if not inputs.features:
         raise UserError(
             "params.yaml: model: mlp reads numeric columns, and the dataset's block names no "
@@ -43,6 +53,9 @@ def build(
         )
     features = keras.Input((inputs.features,), name="features")
     state = features
+    if pieces:
+        quantiles = np.quantile(inputs.columns, np.linspace(0, 1, pieces + 1), axis=0)
+        state = layers.Concatenate()([features, Pieces(quantiles, name="pieces")(features)])
     for number, units in enumerate(hidden):
         layer = layers.Dense(units, activation="relu", name=f"hidden_{number}")
         state = layers.Dropout(dropout)(layer(state))
@@ -56,10 +69,19 @@ def forward(weights: dict[str, np.ndarray], vectors: None) -> Forward:
         weights: by name, as `ballast.network.variables` names them.
         vectors: not used; texts are not read.
     """
-    hidden = [f"hidden_{number}" for number in range(len(weights) // 2 - 1)]
+    count = sum(name.startswith("hidden_") for name in weights) // 2
+    hidden = [f"hidden_{number}" for number in range(count)]
 
     def logits(rows: Encoded) -> np.ndarray:
         state = rows.features
+        if "pieces.slopes" in weights:
+            slopes = weights["pieces.slopes"]
+            limit = len(slopes) ** -0.5
+            # What is too large for float32 here ends at the limit.
+            with np.errstate(over="ignore"):
+                through = (state[:, None] - weights["pieces.middles"]) * slopes
+            pieces = np.clip(through, -limit, limit).reshape(len(state), -1)
+            state = np.concatenate([state, pieces], axis=1)
         for name in hidden:
             state = np.maximum(dense(state, weights, name), 0)
         return dense(state, weights, "logits")
