@@ -60,7 +60,7 @@ def labels(table) -> np.ndarray:
 def network(kind: str = "cnn", **options) -> keras.Model:
     """Return a network; what is drawn after it, dropout too, is the same each time."""
     keras.utils.set_random_seed(5)
-    small = {"hidden": [4]} if kind == "mlp" else {"filters": 4, "width": 3}
+    small = {"pieces": 0, "hidden": [4]} if kind == "mlp" else {"filters": 4, "width": 3}
     return MODELS[kind].build(Inputs(VECTORS, COLUMNS, 2), **{"dropout": 0.2} | small | options)
 
 
