@@ -1,5 +1,6 @@
 # make repro: environment, pipeline, results. make test: environment with test packages, all tests.
 # make strategies: every strategy on the demo corpus, docs/strategies.md. make bench: docs/speed.md.
+# make quality: our recipes and other systems on public data, docs/quality.md.
 # make stale: is dvc.lock that of the code? make comment.md: what a pull request's comment says.
 PYTHON ?= python3
 ENV := .venv
@@ -9,7 +10,7 @@ export PATH := $(CURDIR)/$(ENV)/bin:$(PATH)
 export BASE ?= origin/main
 export HEAD ?= HEAD
 
-.PHONY: repro test lint strategies bench stale comment.md lock clean
+.PHONY: repro test lint strategies bench quality stale comment.md lock clean
 
 repro: $(ENV)/ready
 	$(ENV)/bin/ballast check
@@ -28,6 +29,9 @@ strategies: $(ENV)/ready
 
 bench: $(ENV)/ready-for-tests
 	$(ENV)/bin/python benchmarks/speed
+
+quality: $(ENV)/ready-for-tests
+	$(ENV)/bin/python benchmarks/quality
 
 stale: $(ENV)/ready
 	$(ENV)/bin/ballast stale
