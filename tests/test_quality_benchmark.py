@@ -12,10 +12,13 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from closure import ROOT
+from sklearn.metrics import f1_score
+from sklearn.preprocessing import MultiLabelBinarizer
 
 from ballast import demo
 from ballast.classes import Classes
 
+FILES = {"csv": "news.csv", "keep": "kept.jsonl", "output": "quality"}
 SYSTEMS = ["ballast", "linear_svc", "complement_nb"]
 
 
@@ -47,7 +50,9 @@ def command(folder, systems: list[str], *options: str) -> subprocess.CompletedPr
     )
 
 
-FILES = {"csv": "news.csv", "keep": "kept.jsonl", "output": "quality"}
+def write(folder, rows: list[tuple]) -> None:
+    with (folder / FILES["csv"]).open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows(rows)
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +60,7 @@ def folder(tmp_path_factory):
     """What two commands leave: the second adds a system to those of the first."""
     folder = tmp_path_factory.mktemp("quality")
     rows = [pair for pair in demo.generate(rows=900) if pair[1] in ("contrats", "produits")]
-    with (folder / "news.csv").open("w", encoding="utf-8", newline="") as stream:
-        csv.writer(stream).writerows([("body", "topic"), *rows])
+    write(folder, [("body", "topic"), *rows])
     for systems in (SYSTEMS[:2], SYSTEMS):
         done = command(folder, systems)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -110,13 +114,47 @@ def test_the_page_has_a_line_for_each_system_the_best_first(folder, found):
     assert f1 == sorted(f1, reverse=True)
     assert set(found["differences"]["ballast"]) == set(SYSTEMS[1:])
     best = next(name for name in names if name != "ballast")
-    assert f"Against the best peer, {best}, ballast is: " in page
+    assert f"- ballast against the best peer, {best}: " in page
 
 
 def test_the_picture_names_every_system(folder):
     picture = ElementTree.parse(folder / "quality.svg").getroot()
     told = "".join(picture.itertext())
     assert all(name in told for name in ["news", *SYSTEMS])
+
+
+def test_rows_with_several_labels(tmp_path):
+    rows = demo.generate_multilabel(rows=300)
+    write(tmp_path, [("body", "topic"), *rows])
+    systems = ["logistic", "fasttext", "smote_texts"]
+    done = command(tmp_path, systems, "--separator=|")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "smote_texts: skipped, SMOTE of imbalanced-learn has no form for several" in done.stdout
+    found = json.loads((tmp_path / "quality.json").read_text("utf-8"))["news"]
+    assert found["kind"] == "several labels"
+    assert sorted(found["systems"]) == ["fasttext", "logistic"]
+    split, run, _ = map(json.loads, (tmp_path / "kept.jsonl").read_text("utf-8").splitlines())
+    binarizer = MultiLabelBinarizer(classes=split["names"])
+    actual, predicted = (
+        binarizer.fit_transform([labels.split("|") if labels else [] for labels in texts])
+        for texts in (split["actual"], run["predicted"])
+    )
+    scores = found["systems"]["logistic"]["mean"]
+    for average in ("macro", "micro"):
+        expected = f1_score(actual, predicted, average=average, zero_division=0)
+        assert scores[f"f1_{average}"] == pytest.approx(expected)
+
+
+def test_rows_of_numbers(tmp_path):
+    rng = np.random.default_rng(0)
+    rare = np.arange(300) % 10 == 0
+    columns = rng.normal(size=(300, 2)) + 2 * rare[:, None]
+    rows = [(*row, "rare" if found else "common") for row, found in zip(columns, rare, strict=True)]
+    write(tmp_path, [("a", "b", "topic"), *rows])
+    done = command(tmp_path, ["smote_numbers"], "--text=", "--features=a,b")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads((tmp_path / "quality.json").read_text("utf-8"))["news"]
+    assert found["systems"]["smote_numbers"]["mean"]["recall_rarest"] > 0.5
 
 
 @pytest.mark.parametrize(

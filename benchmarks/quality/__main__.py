@@ -7,7 +7,8 @@
 
 Run by `make quality`. Ballast's own stages prepare and split the rows, the seed of the split being
 that of the run; each system then works in a process of its own. What is done is kept, and a later
-command does what is missing. Written to docs/quality.md, quality.json, quality.svg.
+command does what is missing; after a change of the code, --anew does all again. Written to
+docs/quality.md, quality.json, quality.svg.
 """
 
 import json

@@ -45,6 +45,12 @@ its interval is that of the rows alone. Of forty comparisons of equal systems, a
 """
 
 
+COLUMNS = (
+    "| system | macro-F1 | micro-F1 | rarest | log-loss | calibration error | seconds | MiB "
+    "| seeds | ours - this | ours is |\n|---|---|---|---|---|---|---|---|---|---|---|\n"
+)
+
+
 def peers_of(kind: str) -> list[str]:
     """Return the peers for a kind of data."""
     return list(PEERS[kind])
@@ -165,12 +171,9 @@ def _section(name: str, told: dict[str, Any]) -> str:
     parts = ", ".join(f"{told['parts'][part]:,} {part}" for part in ("train", "validation", "test"))
     return f"""## {name}
 
-{told["classes"]} classes, {told["kind"]}; rows: {parts}.{_best(told)}
+{told["classes"]} classes, {told["kind"]}; rows: {parts}.
 
-| system | macro-F1 | micro-F1 | rarest | log-loss | calibration error | seconds | MiB | seeds \
-| ours - this | ours is |
-|---|---|---|---|---|---|---|---|---|---|---|
-{"".join(lines)}"""
+{_best(told)}{COLUMNS}{"".join(lines)}"""
 
 
 def _number(value: float | None) -> str:
@@ -184,15 +187,15 @@ def _against(found: dict[str, Any] | None) -> tuple[str, str]:
 
 
 def _best(told: dict[str, Any]) -> str:
-    """Return a sentence for each recipe against the best peer."""
+    """Return a line for each recipe against the best peer."""
     best = next((name for name in told["systems"] if name not in told["recipes"]), None)
     said = [
-        f" Against the best peer, {best}, {recipe} is: {found[best]['verdict']}, "
-        f"{_against(found[best])[0]}."
+        f"- {recipe} against the best peer, {best}: {found[best]['verdict']}, "
+        f"{_against(found[best])[0]}\n"
         for recipe, found in told["differences"].items()
         if best in found
     ]
-    return "".join(said)
+    return "".join([*said, "\n"]) if said else ""
 
 
 def _systems() -> str:
@@ -209,7 +212,7 @@ def _systems() -> str:
 
 Ours in bold. Where a row has several labels, peers are as many classifiers, one label against the
 rest, with their own cut (fastText: one cut for all, chosen on validation rows). imbalanced-learn's
-SMOTE has no such form.
+SMOTE has no such form. Where rows have a text and numbers, peers see the text alone.
 
 | system | what it is |
 |---|---|

@@ -17,8 +17,8 @@ from rows import Inputs, Part
 Labels = tuple[np.ndarray, np.ndarray | None]
 
 
-class NotInstalledError(Exception):
-    """A peer's package is not there; the text says which."""
+class CannotRunError(Exception):
+    """A peer cannot do a task; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,8 @@ def smote(task: Task, seed: int, *before) -> Labels:
     from imblearn.pipeline import make_pipeline
     from sklearn.linear_model import LogisticRegression
 
+    if task.multilabel:
+        raise CannotRunError("SMOTE of imbalanced-learn has no form for several labels a row")
     rows = task.both
     smallest = int(np.bincount(rows.labels).min())
     # Neighbours within the smallest class, which may have few.
@@ -128,7 +130,7 @@ def smote_texts(task: Task, seed: int) -> Labels:
 
 def encode(texts: list[str]) -> np.ndarray:
     """Return sentence vectors of texts, shape (rows, dimensions)."""
-    raise NotInstalledError("no sentence encoder is installed: `encode` in peers.py has none yet")
+    raise CannotRunError("no sentence encoder is installed: `encode` in peers.py has none yet")
 
 
 def sentences(task: Task, seed: int) -> Labels:
@@ -177,12 +179,18 @@ def _table(*peers: Peer) -> dict[str, Peer]:
 
 
 TEXTS = _table(
-    keras_cnn, keras_two_channels, linear_svc, logistic, complement_nb, fasttext, sentences
+    keras_cnn,
+    keras_two_channels,
+    linear_svc,
+    logistic,
+    complement_nb,
+    smote_texts,
+    fasttext,
+    sentences,
 )
 PEERS: dict[str, dict[str, Peer]] = {
-    "short texts": TEXTS | _table(smote_texts),
-    "long texts": TEXTS | _table(smote_texts),
-    # SMOTE of imbalanced-learn knows one label a row.
+    "short texts": TEXTS,
+    "long texts": TEXTS,
     "several labels": TEXTS,
     "numbers": _table(random_forest, boosting, smote_numbers),
 }

@@ -50,7 +50,7 @@ def peer(folder: Path, name: str, seed: int) -> dict[str, Any]:
     task = peers.Task(table.part("train"), table.part("validation"), test.inputs, multilabel)
     try:
         predicted, likely = peers.PEERS[table.kind][name](task, seed)
-    except peers.NotInstalledError as error:
+    except peers.CannotRunError as error:
         return {"missing": str(error)}
     found = dict.fromkeys(("log_loss", "calibration_error"))
     if likely is not None:
