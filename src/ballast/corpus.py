@@ -23,12 +23,14 @@ class Corpus:
         features: numeric columns, float64, shape (rows, columns); columns may be 0.
         training: mask of the rows to fit on, bool, shape (rows,).
         vectors: the file of pretrained vectors that `vectors` in params.yaml names.
+        encoder: the folder of a pretrained model that `encoder` in params.yaml names.
     """
 
     texts: Sequence[str] | None
     features: np.ndarray
     training: np.ndarray
     vectors: Path
+    encoder: Path = Path("data/encoders/none")
 
 
 @dataclass(frozen=True)

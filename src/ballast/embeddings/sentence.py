@@ -1,0 +1,92 @@
+"""Sentence vectors of a pretrained model of the BERT family, one for each text."""
+
+from collections.abc import Callable, Sequence
+from inspect import getsourcefile
+from pathlib import Path
+
+import numpy as np
+
+from ballast import encoder as code
+from ballast import transformer
+from ballast.corpus import Corpus, Vectors
+from ballast.encoder import SentenceEncoder, model_files
+from ballast.errors import UserError
+from ballast.progress import track
+from ballast.vector_cache import VectorCache, cache_folder, fingerprint
+
+# After so many new texts their vectors are written: an interrupted run goes on from there.
+CHUNK = 512
+
+
+def embed(corpus: Corpus, seed: int, *, prefix: str = "") -> Vectors:
+    """Return the vector that a sentence-transformers or Hugging Face model has for each text.
+
+    The model is the folder in `data/encoders/` that `encoder` in params.yaml names. It is not
+    trained. Nothing is cut off: a text longer than the model reads is read in windows. A text
+    that any run on this machine has encoded is not encoded again: see `ballast.vector_cache`.
+
+    Source: Reimers and Gurevych, Sentence-BERT: Sentence Embeddings using Siamese BERT-Networks,
+    2019.
+
+    Args:
+        corpus: all rows.
+        seed: not used: nothing is drawn.
+        prefix: put before every text; some models expect one, E5 "query: ".
+
+    Raises:
+        UserError: no text, no model, or one that is not of the family.
+    """
+    if corpus.texts is None:
+        raise UserError(
+            "params.yaml: embedding: sentence needs texts, and the dataset's block names no "
+            "`text` column. Use embedding: numeric with model: mlp."
+        )
+    if corpus.encoder.name == "none":
+        raise UserError(
+            "params.yaml: embedding: sentence needs a model: bring one with `ballast "
+            f"fetch-encoder NAME SOURCE` into {corpus.encoder.parent}/, and name it under "
+            "`encoder`."
+        )
+    encoder = SentenceEncoder(corpus.encoder)
+    texts = [prefix + text for text in corpus.texts]
+    return Vectors(encode_all(texts, encoder, corpus.encoder), corpus.encoder)
+
+
+def reader(folder: Path, *, prefix: str = "") -> Callable[[Sequence[str]], np.ndarray]:
+    """Return the way from texts to vectors, float32, shape (texts, dimensions), for prediction.
+
+    Args:
+        folder: holds a copy of the model as `encoder`.
+        prefix: as `embed` was given it.
+    """
+    encoder = SentenceEncoder(folder / "encoder")
+    return lambda texts: encoder([prefix + text for text in texts])[0]
+
+
+def encode_all(texts: Sequence[str], encoder: SentenceEncoder, folder: Path) -> np.ndarray:
+    """Return the texts' vectors, float32, shape (texts, dimensions); none is worked out twice.
+
+    Args:
+        texts: a text a row.
+        encoder: reads them.
+        folder: that it was read from.
+    """
+    # Changed code makes other vectors.
+    sources = [Path(getsourcefile(module)) for module in (code, transformer)]
+    print_of_all = fingerprint([*(folder / file for file in model_files(folder)), *sources])
+    cache = VectorCache(
+        cache_folder() / "vectors" / f"{folder.name}-{print_of_all}.sqlite", encoder.dimensions
+    )
+    once = list(dict.fromkeys(texts))
+    found = cache.find(once)
+    new = [text for text in once if text not in found]
+    print(f"{len(once)} texts that differ: {len(new)} to encode, {len(found)} in {cache.file}")
+    for start in track(range(0, len(new), CHUNK), "encoding"):
+        part = new[start : start + CHUNK]
+        entries = dict(zip(part, zip(*encoder(part), strict=True), strict=True))
+        cache.keep(entries)
+        found |= entries
+    cache.close()
+    several = sum(windows > 1 for _, windows in found.values())
+    print(f"{several} of them are read in several windows of up to {encoder.room} tokens")
+    return np.stack([found[text][0] for text in texts])
