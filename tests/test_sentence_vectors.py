@@ -17,7 +17,7 @@ from ballast.cli import app
 from ballast.corpus import Corpus
 from ballast.embeddings import sentence
 from ballast.encoder import SentenceEncoder
-from ballast.encoder_files import copy_model, fetch_encoder
+from ballast.encoder_files import fetch_encoder
 from ballast.errors import UserError
 
 TEXTS = ["the cat sat", "", "a dog ran", "the cat sat", "the big dog sat on a cat " * 9]
@@ -57,7 +57,7 @@ def test_each_text_has_its_vector(folder, capfd):
     expected, _ = SentenceEncoder(folder)(TEXTS)
     assert found.values.dtype == np.float32
     assert found.values.tobytes() == expected.tobytes()
-    assert found.encoder == folder
+    assert found.kept["encoder/model.safetensors"] == folder / "model.safetensors"
     out = capfd.readouterr().out
     assert "4 texts that differ: 4 to encode, 0 in " in out
     assert "1 of them are read in several windows of up to 14 tokens" in out
@@ -100,8 +100,11 @@ def test_another_model_another_prefix_or_a_broken_file_are_encoded_anew(
 @pytest.mark.parametrize("prefix", ["", "big "])
 def test_prediction_reads_the_copy_of_the_model(folder, tmp_path, prefix):
     found = sentence.embed(corpus(TEXTS, folder), 0, prefix=prefix)
-    copy_model(found.encoder, tmp_path / "embedding" / "encoder")
-    read = sentence.reader(tmp_path / "embedding", prefix=prefix)
+    for name, file in found.kept.items():
+        place = tmp_path / "embedding" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, place)
+    read = sentence.reader(tmp_path / "embedding", {"prefix": prefix})
     assert read(TEXTS[2:]).tobytes() == found.values[2:].tobytes()
 
 
@@ -204,7 +207,6 @@ def test_an_installed_package_is_a_source(tmp_path, monkeypatch, folder):
         def locate(self):
             return folder / self.name
 
-    monkeypatch.setattr(encoder_files, "distribution", lambda name: ModuleType(name))
     packed = ModuleType("packed")
     packed.files = [Packed()]
     monkeypatch.setattr(encoder_files, "distribution", lambda name: packed)

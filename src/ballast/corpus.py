@@ -69,11 +69,12 @@ class Vectors:
 
     Attributes:
         values: float32, shape (rows, dimensions).
-        kept: by file name what the member's `reader` needs; lists are written as JSON.
+        kept: by file name what the member's `reader` needs: lists are written as JSON, a path is
+            that of a file to copy.
     """
 
     values: np.ndarray
-    kept: dict[str, list[str] | np.ndarray]
+    kept: dict[str, list[str] | np.ndarray | Path]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ballast.errors import UserError
-from ballast.transformer import ROWS, Transformer, read_config
+from ballast.transformer import ROWS, Transformer, read_config, read_transformer
 
 # Windows are worked on together until they have so many tokens.
 TOGETHER = 4 * ROWS
@@ -65,11 +65,11 @@ class SentenceEncoder:
         """
         require_packages()
         self.recipe = read_recipe(folder)
-        self.transformer = Transformer(folder)
+        self.transformer = read_transformer(folder)
         self.tokenizer = _tokenizer(folder / "tokenizer.json")
         self.before, self.after = _around(self.tokenizer)
         self.dimensions = self.transformer.dimensions
-        longest = min(self.transformer.longest, self.recipe.longest or self.transformer.longest)
+        longest = min(len(self.transformer.places), self.recipe.longest or 2**31)
         self.room = longest - len(self.before) - len(self.after)
         if self.room < 1 or self.tokenizer.get_vocab_size() > len(self.transformer.words):
             raise UserError(f"{folder}: tokenizer.json is not of the model in model.safetensors.")
@@ -81,7 +81,8 @@ class SentenceEncoder:
         encoded = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
         cut = [self._cut(np.array(text.ids, dtype=np.int64)) for text in encoded]
         special = len(self.before) + len(self.after)
-        found = self._pooled([window for windows in cut for window in windows])
+        windows = [window for windows in cut for window in windows]
+        found = map(self._ended, pooled(self.transformer, windows, self.recipe.pooling))
         vectors = np.empty((len(cut), self.dimensions), dtype=np.float32)
         for row, windows in enumerate(cut):
             own = [next(found) for _ in windows]
@@ -96,17 +97,6 @@ class SentenceEncoder:
         parts = np.array_split(tokens, max(1, -(-len(tokens) // self.room)))
         return [np.concatenate([self.before, part, self.after]).astype(np.int64) for part in parts]
 
-    def _pooled(self, windows: list[np.ndarray]) -> Iterator[np.ndarray]:
-        """Yield the vector of each window, shape (dimensions,)."""
-        # BLAS's own threads would only stand in the way of these.
-        with ENCODING, threadpool_limits(1), ThreadPoolExecutor(_processors()) as pool:
-            for vectors in pool.map(self._group, _groups(windows)):
-                yield from vectors
-
-    def _group(self, windows: list[np.ndarray]) -> list[np.ndarray]:
-        pooled = POOLED[self.recipe.pooling]
-        return [self._ended(pooled(vectors)) for vectors in self.transformer(windows)]
-
     def _ended(self, vector: np.ndarray) -> np.ndarray:
         """Return a pooled vector, with length 1 if that is asked for; a zero vector stays."""
         if not self.recipe.normalize:
@@ -119,6 +109,25 @@ POOLED = {
     "cls": lambda vectors: vectors[0],
     "max": lambda vectors: vectors.max(axis=0),
 }
+
+
+def pooled(
+    transformer: Transformer, windows: Sequence[np.ndarray], pooling: str
+) -> list[np.ndarray]:
+    """Return one vector for each window, shape (dimensions,).
+
+    Args:
+        transformer: reads them.
+        windows: token numbers.
+        pooling: mean, cls or max of the tokens' vectors.
+    """
+
+    def together(group: list[np.ndarray]) -> list[np.ndarray]:
+        return [POOLED[pooling](vectors) for vectors in transformer(group)]
+
+    # BLAS's own threads would only stand in the way of these.
+    with ENCODING, threadpool_limits(1), ThreadPoolExecutor(_processors()) as pool:
+        return [vector for group in pool.map(together, _groups(windows)) for vector in group]
 
 
 def require_packages() -> None:

@@ -40,19 +40,15 @@ def fetch_encoder(name: str, source: str, root: Path = Path("data/encoders")) ->
             origin = _origin(source, Path(work, "download"))
             # A temporary folder is private to the user; this one has the usual permissions.
             stage = Path(work, "stage")
-            copy_model(origin, stage)
+            stage.mkdir()
+            for file in model_files(origin):
+                (stage / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(origin / file, stage / file)
             SentenceEncoder(stage)
             stage.rename(target)
     except OSError as error:
         raise UserError(f"{source} could not be put into {target}: {error}") from error
     return target
-
-
-def copy_model(folder: Path, target: Path) -> None:
-    """Copy the files of a model that are read."""
-    for file in model_files(folder):
-        (target / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(folder / file, target / file)
 
 
 def _origin(source: str, download: Path) -> Path:

@@ -97,47 +97,41 @@ class Layer:
     down_norm: Pair
 
 
+@dataclass(frozen=True)
 class Transformer:
     """A model of the BERT family: from token numbers to a vector for each token.
 
     Attributes:
-        dimensions: of a token's vector.
-        longest: tokens that a text may have.
+        words: a vector for each token number, shape (tokens, units).
+        places: one for each place in a text, shape (places, units).
+        norm: after their sum.
+        widened: from there to the layers, where those have more units.
+        layers: one after the other.
+        heads: of a layer.
+        eps: what norms add to variances.
+        activation: a key of `ACTIVATIONS`.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Read `config.json` and `model.safetensors`.
+    words: np.ndarray
+    places: np.ndarray
+    norm: Pair
+    widened: Pair | None
+    layers: list[Layer]
+    heads: int
+    eps: float
+    activation: str
 
-        Raises:
-            UserError: a file is missing or broken, or it is another kind of model.
-        """
-        self.config = _config(folder)
-        tensors = _Tensors(folder / "model.safetensors")
-        kind = self.config["model_type"]
-        self.eps = np.float32(self.config["layer_norm_eps"])
-        self.heads = self.config["num_attention_heads"]
-        self.activation = ACTIVATIONS[self.config["hidden_act"]]
-        self.words = tensors["embeddings.word_embeddings.weight"]
-        places = tensors["embeddings.position_embeddings.weight"]
-        if kind in COUNTED_FROM_PADDING:
-            places = places[self.config["pad_token_id"] + 1 :]
-        if "embeddings.token_type_embeddings.weight" in tensors:
-            places = places + tensors["embeddings.token_type_embeddings.weight"][0]
-        self.places = places
-        self.norm = tensors.norm("embeddings.LayerNorm")
-        wider = {"albert": "encoder.embedding_hidden_mapping_in", "electra": "embeddings_project"}
-        name = wider.get(kind)
-        self.widened = tensors.dense(name) if name and f"{name}.weight" in tensors else None
-        count = self.config["num_hidden_layers"]
-        self.layers = [_layer(tensors, LAYERS[kind], number) for number in range(count)]
-        self.dimensions = len(self.layers[-1].down[1])
-        self.longest = len(self.places)
+    @property
+    def dimensions(self) -> int:
+        """Of a token's vector."""
+        return len(self.layers[-1].down[1])
 
     def __call__(self, texts: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return the vectors of each text's tokens, float32, shape (tokens, dimensions).
 
         Args:
-            texts: token numbers, special ones included; from 1 to `longest` of each text.
+            texts: token numbers, special ones included; from 1 to as many of each text as
+                there are places.
         """
         ends = np.cumsum([len(text) for text in texts])
         parts = [slice(end - len(text), end) for end, text in zip(ends, texts, strict=True)]
@@ -154,7 +148,7 @@ class Transformer:
             for part in parts:
                 answers[part] = self._attend(attended[part])
             x = normed(x + dense(answers, layer.joined), layer.joined_norm, self.eps)
-            wide = self.activation(dense(x, layer.up))
+            wide = ACTIVATIONS[self.activation](dense(x, layer.up))
             x = normed(x + dense(wide, layer.down), layer.down_norm, self.eps)
         return [x[part] for part in parts]
 
@@ -183,12 +177,12 @@ def dense(x: np.ndarray, weights: Pair) -> np.ndarray:
     return found.reshape(len(x), -1) + bias
 
 
-def normed(x: np.ndarray, weights: Pair, eps: np.float32) -> np.ndarray:
+def normed(x: np.ndarray, weights: Pair, eps: float) -> np.ndarray:
     """Return the rows with mean 0 and variance 1, scaled and shifted."""
     scale, shift = weights
     x = x - x.mean(axis=-1, keepdims=True)
     variance = np.mean(x * x, axis=-1, keepdims=True)
-    return x * (scale / np.sqrt(variance + eps)) + shift
+    return x * (scale / np.sqrt(variance + np.float32(eps))) + shift
 
 
 @compiled
@@ -274,6 +268,34 @@ class _Tensors:
         kernels = np.concatenate([self[f"{name}.weight"] for name in names])
         biases = np.concatenate([self[f"{name}.bias"] for name in names])
         return np.ascontiguousarray(kernels.T), biases
+
+
+def read_transformer(folder: Path) -> Transformer:
+    """Return the model in `config.json` and `model.safetensors`.
+
+    Raises:
+        UserError: a file is missing or broken, or it is another kind of model.
+    """
+    config = _config(folder)
+    tensors = _Tensors(folder / "model.safetensors")
+    kind = config["model_type"]
+    places = tensors["embeddings.position_embeddings.weight"]
+    if kind in COUNTED_FROM_PADDING:
+        places = places[config["pad_token_id"] + 1 :]
+    if "embeddings.token_type_embeddings.weight" in tensors:
+        places = places + tensors["embeddings.token_type_embeddings.weight"][0]
+    wider = {"albert": "encoder.embedding_hidden_mapping_in", "electra": "embeddings_project"}
+    name = wider.get(kind)
+    return Transformer(
+        tensors["embeddings.word_embeddings.weight"],
+        places,
+        tensors.norm("embeddings.LayerNorm"),
+        tensors.dense(name) if name and f"{name}.weight" in tensors else None,
+        [_layer(tensors, LAYERS[kind], number) for number in range(config["num_hidden_layers"])],
+        config["num_attention_heads"],
+        config["layer_norm_eps"],
+        config["hidden_act"],
+    )
 
 
 def _layer(tensors: _Tensors, names: tuple[str, ...], number: int) -> Layer:

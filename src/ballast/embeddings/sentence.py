@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from inspect import getsourcefile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,17 +50,19 @@ def embed(corpus: Corpus, seed: int, *, prefix: str = "") -> Vectors:
         )
     encoder = SentenceEncoder(corpus.encoder)
     texts = [prefix + text for text in corpus.texts]
-    return Vectors(encode_all(texts, encoder, corpus.encoder), corpus.encoder)
+    files = model_files(corpus.encoder)
+    kept = {f"encoder/{file.as_posix()}": corpus.encoder / file for file in files}
+    return Vectors(encode_all(texts, encoder, corpus.encoder), kept)
 
 
-def reader(folder: Path, *, prefix: str = "") -> Callable[[Sequence[str]], np.ndarray]:
+def reader(folder: Path, options: dict[str, Any]) -> Callable[[Sequence[str]], np.ndarray]:
     """Return the way from texts to vectors, float32, shape (texts, dimensions), for prediction.
 
     Args:
-        folder: holds a copy of the model as `encoder`.
-        prefix: as `embed` was given it.
+        folder: holds what `embed` said is to be kept.
+        options: what `embed` was called with.
     """
-    encoder = SentenceEncoder(folder / "encoder")
+    encoder, prefix = SentenceEncoder(folder / "encoder"), options["prefix"]
     return lambda texts: encoder([prefix + text for text in texts])[0]
 
 
