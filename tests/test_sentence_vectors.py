@@ -60,7 +60,7 @@ def test_each_text_has_its_vector(folder, capfd):
     assert found.kept["encoder/model.safetensors"] == folder / "model.safetensors"
     out = capfd.readouterr().out
     assert "4 texts that differ: 4 to encode, 0 in " in out
-    assert "1 of them are read in several windows of up to 14 tokens" in out
+    assert "1 of them are read in several windows of up to 16 tokens" in out
 
 
 def test_nothing_is_encoded_twice(folder, encoded, capfd, monkeypatch):

@@ -1,7 +1,7 @@
 """What an embedding is given, and what it returns."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +42,14 @@ class Embedded:
         tokens: all texts in one array, shape (all tokens,).
         offsets: where each text begins, shape (rows + 1,).
         vectors: a vector for each token number, float32, shape (vocabulary + 2, dimensions).
+        kept: what else the member's `reader` needs, as in `Vectors`.
     """
 
     vocabulary: list[str]
     tokens: np.ndarray
     offsets: np.ndarray
     vectors: np.ndarray
+    kept: dict[str, list[str] | np.ndarray | Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

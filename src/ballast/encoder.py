@@ -12,6 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ballast.errors import UserError
+from ballast.pieces import Pieces
 from ballast.transformer import ROWS, Transformer, read_config, read_transformer
 
 # Windows are worked on together until they have so many tokens.
@@ -54,7 +55,7 @@ class SentenceEncoder:
 
     Attributes:
         dimensions: of a vector.
-        room: tokens that a window has room for, without the special ones.
+        pieces: from texts to token numbers.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -66,21 +67,15 @@ class SentenceEncoder:
         require_packages()
         self.recipe = read_recipe(folder)
         self.transformer = read_transformer(folder)
-        self.tokenizer = _tokenizer(folder / "tokenizer.json")
-        self.before, self.after = _around(self.tokenizer)
-        self.dimensions = self.transformer.dimensions
         longest = min(len(self.transformer.places), self.recipe.longest or 2**31)
-        self.room = longest - len(self.before) - len(self.after)
-        if self.room < 1 or self.tokenizer.get_vocab_size() > len(self.transformer.words):
+        self.pieces = Pieces(folder / "tokenizer.json", longest, self.recipe.lower)
+        self.dimensions = self.transformer.dimensions
+        if self.pieces.count > len(self.transformer.words):
             raise UserError(f"{folder}: tokenizer.json is not of the model in model.safetensors.")
 
     def __call__(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Return a vector for each text, float32, shape (texts, dimensions), and its windows."""
-        if self.recipe.lower:
-            texts = [text.lower() for text in texts]
-        encoded = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        cut = [self._cut(np.array(text.ids, dtype=np.int64)) for text in encoded]
-        special = len(self.before) + len(self.after)
+        cut = self.pieces.windows(texts)
         windows = [window for windows in cut for window in windows]
         found = map(self._ended, pooled(self.transformer, windows, self.recipe.pooling))
         vectors = np.empty((len(cut), self.dimensions), dtype=np.float32)
@@ -89,13 +84,9 @@ class SentenceEncoder:
             if len(own) == 1:
                 vectors[row] = own[0]
                 continue
-            mean = np.average(own, axis=0, weights=[len(window) - special for window in windows])
-            vectors[row] = self._ended(mean)
+            sizes = [len(window) - self.pieces.special for window in windows]
+            vectors[row] = self._ended(np.average(own, axis=0, weights=sizes))
         return vectors, np.array([len(windows) for windows in cut])
-
-    def _cut(self, tokens: np.ndarray) -> list[np.ndarray]:
-        parts = np.array_split(tokens, max(1, -(-len(tokens) // self.room)))
-        return [np.concatenate([self.before, part, self.after]).astype(np.int64) for part in parts]
 
     def _ended(self, vector: np.ndarray) -> np.ndarray:
         """Return a pooled vector, with length 1 if that is asked for; a zero vector stays."""
@@ -183,28 +174,6 @@ def _pooling(file: Path) -> str:
     if len(names) > 1 or names[0] not in POOLED:
         raise UserError(f"{file}: pooling by {names} is none of {list(POOLED)}.")
     return names[0]
-
-
-def _tokenizer(file: Path):
-    from tokenizers import Tokenizer
-
-    if not file.is_file():
-        raise UserError(f"{file} does not exist: {file.parent} holds no such model.")
-    try:
-        found = Tokenizer.from_file(str(file))
-    except Exception as error:  # the package raises nothing more exact
-        raise UserError(f"{file} cannot be read: {error}") from error
-    # Many a file says that texts are cut, and filled up.
-    found.no_truncation()
-    found.no_padding()
-    return found
-
-
-def _around(tokenizer) -> tuple[list[int], list[int]]:
-    """Return the special tokens that stand before and after a text."""
-    whole = tokenizer.encode("a")
-    own = [place for place, special in enumerate(whole.special_tokens_mask) if not special]
-    return whole.ids[: own[0]], whole.ids[own[-1] + 1 :]
 
 
 def _groups(windows: list[np.ndarray]) -> Iterator[list[np.ndarray]]:

@@ -1,6 +1,7 @@
 """What every model is built from: its inputs, word vectors, and the last layer."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -22,12 +23,14 @@ class Inputs:
             where there are none.
         outputs: number of logits.
         terms: number of terms with weights, 0 where there are none.
+        encoder: the folder of the pretrained model whose tokens these are, if any.
     """
 
     vectors: np.ndarray | None
     columns: np.ndarray
     outputs: int
     terms: int = 0
+    encoder: Path | None = None
 
     @property
     def features(self) -> int:

@@ -10,7 +10,7 @@ each text by itself.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,10 @@ class Transformer:
     def dimensions(self) -> int:
         """Of a token's vector."""
         return len(self.layers[-1].down[1])
+
+    def shortened(self, longest: int) -> "Transformer":
+        """Return the model for texts of at most so many tokens."""
+        return replace(self, places=self.places[:longest])
 
     def __call__(self, texts: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return the vectors of each text's tokens, float32, shape (tokens, dimensions).

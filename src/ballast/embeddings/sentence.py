@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ballast import encoder as code
-from ballast import transformer
+from ballast import pieces, transformer
 from ballast.corpus import Corpus, Vectors
 from ballast.encoder import SentenceEncoder, model_files
 from ballast.errors import UserError
@@ -75,7 +75,7 @@ def encode_all(texts: Sequence[str], encoder: SentenceEncoder, folder: Path) -> 
         folder: that it was read from.
     """
     # Changed code makes other vectors.
-    sources = [Path(getsourcefile(module)) for module in (code, transformer)]
+    sources = [Path(getsourcefile(module)) for module in (code, pieces, transformer)]
     print_of_all = fingerprint([*(folder / file for file in model_files(folder)), *sources])
     cache = VectorCache(
         cache_folder() / "vectors" / f"{folder.name}-{print_of_all}.sqlite", encoder.dimensions
@@ -91,5 +91,5 @@ def encode_all(texts: Sequence[str], encoder: SentenceEncoder, folder: Path) -> 
         found |= entries
     cache.close()
     several = sum(windows > 1 for _, windows in found.values())
-    print(f"{several} of them are read in several windows of up to {encoder.room} tokens")
+    print(f"{several} of them are read in several windows of up to {encoder.pieces.longest} tokens")
     return np.stack([found[text][0] for text in texts])

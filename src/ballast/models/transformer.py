@@ -1,0 +1,129 @@
+"""A pretrained model of the BERT family, trained further, pooling, linear layer."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from ballast.encoder import pooled, read_recipe
+from ballast.errors import UserError
+from ballast.forward import Encoded, Forward, dense
+from ballast.transformer import ACTIVATIONS, Layer, Transformer, read_transformer
+
+if TYPE_CHECKING:
+    import keras
+
+    from ballast.network import Inputs
+
+POOLINGS = ("mean", "cls")
+
+
+def build(
+    inputs: "Inputs",
+    *,
+    pooling: Literal["mean", "cls"] = "mean",
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+    train_words: bool = False,
+) -> "keras.Model":
+    """Return word pieces -> pretrained layers, all trained -> pooling -> Dense(classes).
+
+    Needs embedding: wordpieces, and steps much smaller than other models: training.learning_rate
+    from 0.00002 to 0.00005, 2 to 4 epochs, batches of 16 or 32. A text of several windows is the
+    mean of them, weighted by their tokens.
+
+    Source: Devlin, Chang, Lee and Toutanova, BERT: Pre-training of Deep Bidirectional Transformers
+    for Language Understanding, 2019.
+
+    Args:
+        inputs: the model's vectors of its tokens, its folder, numeric columns (joined after
+            pooling) and number of logits.
+        pooling: mean of the tokens, or the first one.
+        dropout: share that is left out in training, of each layer's sums and after pooling.
+        train_words: whether the tokens' vectors are trained too, which are most of the weights.
+
+    Returns:
+        A model from {"tokens": (batch, tokens)[, "features": (batch, columns)]} to logits.
+
+    Raises:
+        UserError: the embedding gives no word pieces of a pretrained model.
+    """
+    from ballast.attention import Attention, Places, Pooled
+    from ballast.network import finish, look_up, token_input
+
+    if inputs.vectors is None or inputs.encoder is None:
+        raise UserError(
+            "params.yaml: model: transformer reads the word pieces of a pretrained model: use "
+            "embedding: wordpieces, and name the model under `encoder`."
+        )
+    found = read_transformer(inputs.encoder)
+    if inputs.vectors.shape[1] != found.words.shape[1]:
+        raise UserError("params.yaml: model: transformer needs embedding: wordpieces.")
+    longest = read_recipe(inputs.encoder).longest or len(found.places)
+    found = found.shortened(longest)
+    settings = [found.heads, found.eps, list(ACTIVATIONS).index(found.activation)]
+    settings = np.array([*settings, POOLINGS.index(pooling)], dtype=np.float32)
+    tokens = token_input()
+    vectors = look_up(tokens, inputs, train_words)
+    x, mask = Places(found, settings)(vectors)
+    for number, layer in enumerate(found.layers):
+        x = Attention(layer, found, dropout, f"layer_{number}")(x, mask)
+    return finish(tokens, Pooled(pooling)(x, mask, vectors), inputs, dropout)
+
+
+def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
+    """Return the network of `build`, as trained, in NumPy.
+
+    Args:
+        weights: by name, as `ballast.network.variables` names them.
+        vectors: the embedding's, shape (tokens + 2, units); trained ones take their place.
+    """
+    heads, eps, activation, pooling = weights["places.settings"].tolist()
+    widened = "places.kernel" in weights
+    transformer = Transformer(
+        weights.get("vectors.embeddings", vectors),
+        weights["places.table"],
+        (weights["places.scale"], weights["places.shift"]),
+        (weights["places.kernel"], weights["places.bias"]) if widened else None,
+        [_layer(weights, f"layer_{k}") for k in range(_count(weights))],
+        int(heads),
+        eps,
+        list(ACTIVATIONS)[int(activation)],
+    )
+    return _Network(transformer, POOLINGS[int(pooling)], weights)
+
+
+class _Network:
+    """The network as `forward` returns it."""
+
+    def __init__(
+        self, transformer: Transformer, pooling: str, weights: dict[str, np.ndarray]
+    ) -> None:
+        self.transformer, self.pooling, self.weights = transformer, pooling, weights
+
+    def __call__(self, rows: Encoded) -> np.ndarray:
+        """Return the logits of some rows, float32, shape (rows, classes)."""
+        longest, texts = len(self.transformer.places), len(rows.offsets) - 1
+        windows, owners = [], []
+        for text, tokens in enumerate(np.split(rows.tokens, rows.offsets[1:-1])):
+            parts = np.split(tokens, np.arange(longest, len(tokens), longest))
+            windows += [part for part in parts if len(part)]
+            owners += [text for part in parts if len(part)]
+        hidden = np.zeros((texts, self.transformer.dimensions), dtype=np.float32)
+        lengths = np.maximum(np.diff(rows.offsets), 1).astype(np.float32)
+        found = pooled(self.transformer, windows, self.pooling)
+        for owner, window, vector in zip(owners, windows, found, strict=True):
+            hidden[owner] += vector * (len(window) / lengths[owner])
+        if rows.features is not None:
+            hidden = np.concatenate([hidden, rows.features], axis=1)
+        return dense(hidden, self.weights, "logits")
+
+
+def _count(weights: dict[str, np.ndarray]) -> int:
+    return sum(name.endswith(".attended_first") for name in weights)
+
+
+def _layer(weights: dict[str, np.ndarray], name: str) -> Layer:
+    parts = Layer.__dataclass_fields__
+    return Layer(
+        *((weights[f"{name}.{part}_first"], weights[f"{name}.{part}_second"]) for part in parts)
+    )
