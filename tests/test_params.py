@@ -13,7 +13,7 @@ from ballast.errors import UserError, run
 
 FOLDERS = [folder for folder in params.SELECTORS if folder != "datasets"]
 WHOLE = {
-    **dict.fromkeys(("dataset", "vectors", *params.FAMILIES), "none"),
+    **dict.fromkeys((*params.FILES, *params.FAMILIES), "none"),
     **{name: {} for name in ("datasets", *params.BLOCKS, *FOLDERS)},
     "seed": 0,
     "allow_double_correction": False,

@@ -49,6 +49,8 @@ def run_stages(folder, block: dict, **chosen) -> None:
             else:
                 settings[name][key] = value
     YAML(typ="safe").dump(settings, folder / "params.yaml")
+    (folder / "data/encoders").mkdir()
+    (folder / "data/encoders/none").write_text("none\n", encoding="utf-8")
     (folder / "data/vectors").mkdir()
     (folder / "data/vectors/none").write_text("none\n", encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:

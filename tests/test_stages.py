@@ -62,7 +62,7 @@ def test_a_stage_depends_on_the_parameters_it_reads(name):
     assert len(re.findall(r"settings\[", script)) == len(re.findall(r'settings\["', script))
     declared = {param.split(".")[0] for param in PIPELINE[name]["params"]}
     assert read <= declared
-    plain = {param for param in declared if param in ("seed", "vectors", *params.BLOCKS)}
+    plain = {param for param in declared if param in ("seed", "vectors", "encoder", *params.BLOCKS)}
     # The report shows all that is in effect.
     assert plain <= read or "params.flat(settings)" in script
 

@@ -25,6 +25,7 @@ CHOSEN = {
     "weighting": "none",
     "decision": "argmax",
     "vectors": "none",
+    "encoder": "none",
     "seed": 0,
     "split": {"validation": 0.1, "test": 0.2},
     "evaluation": {"correct": True, "replicates": 100, "level": 0.95},

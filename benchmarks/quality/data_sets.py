@@ -66,6 +66,7 @@ class Workspace:
     def prepare(self) -> None:
         """Bring the data, and read it into clean rows."""
         (self.folder / "data").mkdir(parents=True)
+        (self.folder / "data/encoders").symlink_to(ROOT / "data/encoders")
         (self.folder / "data/vectors").symlink_to(ROOT / "data/vectors")
         self.data.bring(self.folder / "data/raw")
         self.choose({}, 0)

@@ -35,6 +35,12 @@ def _selector_faults(params: dict[str, Any]) -> list[str]:
     vectors = Path("data/vectors") / str(params["vectors"])
     if not vectors.is_file():
         faults.append(f"params.yaml: vectors: there is no file {vectors}.")
+    encoder = Path("data/encoders") / str(params["encoder"])
+    if not encoder.exists():
+        faults.append(
+            f"params.yaml: encoder: there is no folder {encoder}: bring one with `ballast "
+            f"fetch-encoder {params['encoder']} SOURCE`, or with `dvc pull`."
+        )
     return faults
 
 

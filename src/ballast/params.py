@@ -39,7 +39,9 @@ SELECTORS = {"datasets": ["dataset"]} | {
     for folder, _ in FAMILIES.values()
 }
 BLOCKS = ("split", "training", "evaluation")
-NAMES = ["seed", "dataset", "vectors", "allow_double_correction", *BLOCKS, *FAMILIES, *SELECTORS]
+# Each names what a user has put into data/.
+FILES = ("dataset", "vectors", "encoder")
+NAMES = ["seed", *FILES, "allow_double_correction", *BLOCKS, *FAMILIES, *SELECTORS]
 
 
 def load(path: Path = Path("params.yaml")) -> dict[str, Any]:
@@ -71,7 +73,7 @@ def load(path: Path = Path("params.yaml")) -> dict[str, Any]:
         raise UserError(
             f"{path}: allow_double_correction must be true or false; found {allowed!r}."
         )
-    for name in ("dataset", "vectors", *FAMILIES):
+    for name in (*FILES, *FAMILIES):
         if not isinstance(params[name], str):
             raise UserError(f"{path}: {name} must be a name; found {params[name]!r}.")
     for name in (*BLOCKS, *SELECTORS):
