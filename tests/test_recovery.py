@@ -204,7 +204,10 @@ def judged(
         p = ledger.probabilities(z, multilabel)
         return calibration_error(held.targets, p, multilabel), np.abs(p - held.p).mean()
 
-    method = ledger.calibration(book)
+    # A map that a loss names keeps its argmax; what leads to p is one by class.
+    method = ledger.calibration(
+        {name: told for name, told in book.items() if name != "calibration"}
+    )
     if method != "none":
         here = calibration.fit(method, validation.targets, there, multilabel).apply(here)
     return Errors(*errors(outputs[1]), *errors(here))

@@ -8,12 +8,15 @@ imported where they are used: a system's time and memory hold its own alone.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import networks
 import numpy as np
 from fasttext_peer import fasttext
 from rows import Inputs, Part
 
+# The model that our recipes with sentence vectors read, too.
+ENCODER = Path(__file__).parents[2] / "data/encoders/minilm"
 Labels = tuple[np.ndarray, np.ndarray | None]
 
 
@@ -129,8 +132,13 @@ def smote_texts(task: Task, seed: int) -> Labels:
 
 
 def encode(texts: list[str]) -> np.ndarray:
-    """Return sentence vectors of texts, shape (rows, dimensions)."""
-    raise CannotRunError("no sentence encoder is installed: `encode` in peers.py has none yet")
+    """Return sentence vectors of texts, shape (rows, dimensions), as our own recipe reads them."""
+    from ballast.embeddings.sentence import encode_all
+    from ballast.encoder import SentenceEncoder
+
+    if not ENCODER.is_dir():
+        raise CannotRunError(f"there is no {ENCODER}: `make encoder` brings it")
+    return encode_all(list(texts), SentenceEncoder(ENCODER), ENCODER)
 
 
 def sentences(task: Task, seed: int) -> Labels:

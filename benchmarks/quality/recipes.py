@@ -8,13 +8,42 @@ from typing import Any
 
 Recipe = dict[str, Any]
 
-DEFAULT: Recipe = {"embedding": "word2vec", "model": "cnn", "decision": "argmax"}
+LINEAR: Recipe = {
+    "embedding": "tfidf",
+    "model": "linear",
+    "loss": "squared_hinge",
+    "weighting": "balanced",
+    "decision": "argmax",
+}
+# Each label by itself is a rare one: a cut for each, found on probabilities.
+LABELS: Recipe = LINEAR | {
+    "loss": "cross_entropy",
+    "weighting": "none",
+    "decision": "max_f1",
+    "models.linear.start": 2.0,
+}
+SENTENCES: Recipe = {"second_embedding": "sentence", "encoder": "minilm"}
+NETWORK: Recipe = {
+    "embedding": "word2vec",
+    "model": "cnn",
+    "loss": "cross_entropy",
+    "weighting": "none",
+    "decision": "argmax",
+}
 
 RECIPES: dict[str, dict[str, Recipe]] = {
     # Up to LONG words in the middle text, one label a row.
-    "short texts": {"ballast": DEFAULT},
-    "long texts": {"ballast": DEFAULT},
-    "several labels": {"ballast": DEFAULT | {"decision": "max_f1"}},
-    "numbers": {"ballast": {"embedding": "numeric", "model": "mlp", "decision": "argmax"}},
+    "short texts": {
+        "ballast": LINEAR,
+        "ballast_encoder": LINEAR | SENTENCES,
+        "ballast_cnn": NETWORK,
+    },
+    "long texts": {
+        "ballast": LINEAR,
+        "ballast_encoder": LINEAR | SENTENCES,
+        "ballast_cnn": NETWORK,
+    },
+    "several labels": {"ballast": LABELS, "ballast_encoder": LABELS | SENTENCES},
+    "numbers": {"ballast": NETWORK | {"embedding": "numeric", "model": "mlp"}},
 }
 LONG = 40

@@ -150,12 +150,14 @@ def correct(logits: np.ndarray, ledger: dict[str, Any]) -> np.ndarray:
     return logits - np.array(ledger["sampling_shift"]) - weight_shift(np.array(ledger["weights"]))
 
 
-def calibration(ledger: dict[str, Any]) -> Literal["none", "sigmoid", "isotonic"]:
+def calibration(ledger: dict[str, Any]) -> Literal["none", "temperature", "sigmoid", "isotonic"]:
     """Return the calibration map that takes the place of what no formula undoes.
 
     Log odds that something bends are still near a line: sigmoid. Outputs that are no log odds may
-    follow any rising curve: isotonic.
+    follow any rising curve: isotonic, unless the loss names a map of its own.
     """
+    if "calibration" in ledger:
+        return ledger["calibration"]
     if not ledger["log_odds"]:
         return "isotonic"
     return "sigmoid" if ledger["bends"] else "none"

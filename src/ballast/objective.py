@@ -106,6 +106,8 @@ def objective(
         bends.append(f"loss {names['loss']}: no formula leads from its outputs to probabilities.")
     weights = ledger.normalise(weights, after)
     about = {"loss_options": loss_options, "corrections": corrections, "bends": bends}
+    if hasattr(loss, "CALIBRATION"):
+        about["calibration"] = loss.CALIBRATION
     return Objective(
         loss=partial(loss.loss, classes=after, **loss_options),
         weights=weights,

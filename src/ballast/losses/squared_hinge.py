@@ -7,6 +7,11 @@ from ballast.classes import Classes
 if TYPE_CHECKING:
     import keras
 
+# What it is trained for is its argmax (multi-label: its sign), and a temperature leaves that as it
+# is. Maps by class, fitted on a few rows of rare classes, move it: on reuters8 isotonic ones gave
+# .98 on the validation rows that they were fitted on, and .92 to .94 on test, argmax .94 to .95.
+CALIBRATION = "temperature"
+
 
 def loss(labels: "keras.KerasTensor", logits: "keras.KerasTensor", classes: Classes):
     """Return sum_c max(0, 1 - t_c z_c)^2 with t = 1 for the true class and -1 for the others.
