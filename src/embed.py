@@ -147,4 +147,4 @@ def main(places: Sequence[str] = params.EMBEDDINGS) -> None:
 
 
 if __name__ == "__main__":
-    run(lambda: main(sys.argv[1:]))
+    run(lambda: main(sys.argv[1:] or params.EMBEDDINGS))
