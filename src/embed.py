@@ -1,12 +1,12 @@
 """Stage 4, embed: turn texts into what networks read, scale numeric columns.
 
 Run by `dvc repro embed`, as `python src/embed.py embedding` and so on for each of the selectors
-`embedding`, `second_embedding` and `third_embedding`. Reads `data/prepared/`, `data/split/` and the
-sampler's new texts. Writes every row to `data/embedded/<selector>/`, in the rows' order: token
-numbers (`tokens.npy`, `offsets.npy`), the sparse weights of terms (`weights.npy`, `indices.npy`,
-`indptr.npy`, `shape.npy`) or vectors (`vectors.npy`), and with the first of them the numeric
-columns (`features.npy`); and what prediction needs to `models/<selector>/`. Vocabulary, vectors and
-scaler see training rows only.
+`embedding`, `second_embedding` and `third_embedding`; without one, for all of them. Reads
+`data/prepared/`, `data/split/` and the sampler's new texts. Writes every row to
+`data/embedded/<selector>/`, in the rows' order: token numbers (`tokens.npy`, `offsets.npy`), the
+sparse weights of terms (`weights.npy`, `indices.npy`, `indptr.npy`, `shape.npy`) or vectors
+(`vectors.npy`), and with the first of them the numeric columns (`features.npy`); and what
+prediction needs to `models/<selector>/`. Vocabulary, vectors and scaler see training rows only.
 """
 
 import shutil

@@ -1,6 +1,9 @@
 """Models: what every member promises, and that a row's logits are its own."""
 
 import importlib
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 
 import keras
@@ -18,7 +21,7 @@ from ballast.models import attention, cnn, mlp, two_channel_cnn
 from ballast.network import NARROWEST, Inputs, Pieces, between, variables
 
 MEMBERS = params.members("models")
-TEXTUAL = ["attention", "cnn", "fasttext", "two_channel_cnn", "wide_and_deep"]
+TEXTUAL = ["attention", "cnn", "fasttext", "transformer", "two_channel_cnn", "wide_and_deep"]
 SMALL = {
     "cnn": {"filters": 6, "width": 3},
     "two_channel_cnn": {"filters": 4, "widths": [2, 3]},
@@ -37,10 +40,22 @@ SOURCES = {name: {"tokens", "features"} for name in TEXTUAL} | {
 FROZEN = [
     pytest.param(name, {"trainable": False}, id=f"{name}-frozen") for name in ("attention", "cnn")
 ]
+# The folder of a pretrained model, whose vectors have as many numbers as `inputs` gives.
+PRETRAINED: dict[str, Path] = {}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def pretrained(tmp_path_factory):
+    if find_spec("tokenizers"):
+        from tiny_models import write_model
+
+        PRETRAINED["transformer"] = write_model(tmp_path_factory.mktemp("encoders") / "tiny")
+    yield
+    PRETRAINED.clear()
 
 
 def inputs(text: bool = True, features: int = 2) -> Inputs:
-    vectors = np.random.default_rng(0).normal(size=(12, 5)).astype(np.float32)
+    vectors = np.random.default_rng(0).normal(size=(12, 8)).astype(np.float32)
     vectors[0] = 0
     columns = np.random.default_rng(1).normal(size=(40, features))
     return Inputs(vectors if text else None, columns, 3, 7 if text else 0)
@@ -51,6 +66,10 @@ def build(name: str, given: Inputs, seed: int = 1, **changes) -> keras.Model:
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     module, options = check_contract("model", name)
+    if name == "transformer":
+        if name not in PRETRAINED:
+            pytest.skip("the extra `encoder` is not installed")
+        given = replace(given, encoder=PRETRAINED[name])
     return module.build(given, **options | SMALL.get(name, {}) | changes)
 
 
@@ -144,7 +163,7 @@ def test_texts_alone_do(name):
 
 @pytest.mark.parametrize("name", TEXTUAL)
 def test_a_model_of_texts_needs_texts(name):
-    with pytest.raises(UserError, match=f"model: {name} reads (texts|words)"):
+    with pytest.raises(UserError, match=f"model: {name} reads (texts|words|the word pieces)"):
         build(name, inputs(text=False))
 
 
@@ -274,6 +293,8 @@ def test_a_linear_model_of_pieces_learns_a_bend_that_one_of_columns_cannot():
 # Padding.
 
 
+# A text of one token has all of the attention; Keras takes it for a mistake.
+@pytest.mark.filterwarnings("ignore:You are using a softmax over axis:UserWarning")
 @pytest.mark.parametrize(("name", "changes"), [*((name, {}) for name in TEXTUAL), *FROZEN])
 @pytest.mark.parametrize("tokens", [1, 9])
 def test_padding_makes_no_difference_before_or_after_training(name, changes, tokens):
@@ -397,6 +418,12 @@ def test_a_network_comes_back_from_its_weights(name, changes):
         ("linear", {}, ["from_terms", "from_features"]),
         ("wide_and_deep", {}, ["vectors", "filters_0", "from_text", "from_terms"]),
         ("fasttext", {}, ["vectors", "pair_vectors", "logits"]),
+        ("transformer", {}, ["places", "layer_0", "layer_1", "logits"]),
+        (
+            "transformer",
+            {"train_words": True},
+            ["vectors", "places", "layer_0", "layer_1", "logits"],
+        ),
     ],
 )
 def test_weights_have_plain_names_and_frozen_vectors_are_none(name, changes, names):
@@ -425,6 +452,7 @@ FORMS = [
     ("mlp", {"pieces": 0}),
     ("mlp", {"hidden": [5, 4]}),
     ("fasttext", {"buckets": 1}),
+    ("transformer", {"pooling": "cls", "train_words": True}),
     ("attention", {"trainable": False}),
     ("attention", {"width": 1}),
     ("attention", {"width": 4, "heads": 3}),

@@ -8,9 +8,11 @@ import workspace
 from closure import ROOT
 from ruamel.yaml import YAML
 
-from ballast import offline
+from ballast import offline, params
 
-ALL = ["prepare", "split", "resample", "embed", "train", "evaluate"]
+EMBED = [f"embed@{name}" for name in params.EMBEDDINGS]
+FIRST, SECOND, _ = EMBED
+ALL = ["prepare", "split", "resample", *EMBED, "train", "evaluate"]
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +44,18 @@ def test_a_second_repro_runs_nothing(clean):
         (["sampler=random_under"], ["resample", "train", "evaluate"]),
         (["decision=max_f1"], ["evaluate"]),
         (["evaluation.level=0.9"], ["evaluate"]),
-        (["embedding=random"], ["embed", "train", "evaluate"]),
-        (["split.test=0.3"], ["split", "resample", "embed", "train", "evaluate"]),
+        (["embedding=random"], [FIRST, "train", "evaluate"]),
+        (["second_embedding=tfidf"], [SECOND, "train", "evaluate"]),
+        (["model=linear", "embedding=tfidf"], [FIRST, "train", "evaluate"]),
+        (
+            ["model=wide_and_deep", "second_embedding=tfidf", "embedding=random"],
+            [FIRST, SECOND, "train", "evaluate"],
+        ),
+        (["split.test=0.3"], ALL[1:]),
         (["losses.focal.gamma=3"], []),
         (["samplers.random_over.ratio=0.5"], []),
         (["decisions.max_f1.average=positive"], []),
+        (["embeddings.tfidf.min_count=1"], []),
     ],
     ids=lambda value: " ".join(value) or "nothing",
 )

@@ -34,6 +34,7 @@ SMALL = {
     "training": {"epochs": 2, "monitor": "f1_macro"},
     "embeddings.word2vec": {"dimensions": 16, "epochs": 1},
     "embeddings.random": {"dimensions": 16},
+    "embeddings.tfidf": {"characters": None},
     "models.cnn": {"filters": 16},
     "models.two_channel_cnn": {"filters": 8},
 }
@@ -65,7 +66,7 @@ class Workspace:
     def stages_run(self, *command: str) -> list[str]:
         """Run a DVC command and return the stages it ran or restored from the run cache."""
         output = self.run("dvc", *command)
-        return re.findall(r"(?:Running stage|Restoring|Stage) '(\w+)'(?: is cached|:)", output)
+        return re.findall(r"(?:Running stage|Restoring|Stage) '([\w@]+)'(?: is cached|:)", output)
 
     def commit(self, message: str) -> None:
         """Commit all changes."""

@@ -20,7 +20,7 @@ import typer
 from page import AGAINST, FILTERS, OURS, PLAIN, WIDTH, Measured, write
 from peers import PEERS
 
-from ballast import demo, ledger, storage
+from ballast import demo, ledger, params, storage
 from ballast.classes import Classes
 from ballast.dataset import Layout
 from ballast.rules import Rule
@@ -144,7 +144,7 @@ def grow(folder: Path, rows: int, dimensions: int) -> list[dict[str, float]]:
 
 def write_models(models: Path, data: Path, dimensions: int) -> None:
     """Write what a run leaves, the network's weights by chance: how fast it is hangs on none."""
-    for name in ("embedding", "network"):
+    for name in (*params.EMBEDDINGS, "network"):
         (models / name).mkdir(parents=True)
     names = tuple(f"class {number}" for number in range(1 + np.load(data / "labels.npy").max()))
     counts = np.bincount(np.load(data / "labels.npy"))
@@ -152,16 +152,20 @@ def write_models(models: Path, data: Path, dimensions: int) -> None:
     layers = {"loss": "cross_entropy", "loss_options": {}, "corrections": {}, "bends": []}
     rule = Rule(np.zeros(len(names)), multilabel=False)
     network = {"model": "cnn", "inputs": ["tokens"], "features": 0, "outputs": len(names)}
+    first, *others = params.EMBEDDINGS
+    words = {"embedding": "random", "input": "tokens", "options": {"max_tokens": 400}}
+    nothing = {"embedding": "none", "input": None, "options": {}}
     for name, content in {
         "input.json": Layout(format="csv", text="text").model_dump(),
         "ledger.json": ledger.entry(classes, classes, np.ones(len(names)), layers),
         "decision.json": {"correct": True, "calibration": None, **rule.to_json()},
-        "embedding/embedding.json": {"options": {"max_tokens": 400}},
+        f"{first}/embedding.json": words,
+        **{f"{name}/embedding.json": nothing for name in others},
         "network/network.json": network,
     }.items():
         storage.write_json(models / name, content)
-    shutil.copy(data / "vocabulary.json", models / "embedding")
-    shutil.copy(data / "vectors.npy", models / "embedding")
+    for name in ("vocabulary.json", "vectors.npy"):
+        shutil.copy(data / name, models / first)
     vectors, rng = np.load(data / "vectors.npy"), np.random.default_rng(0)
     for name, values in {
         "vectors.embeddings": vectors,

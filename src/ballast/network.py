@@ -172,7 +172,10 @@ def between(model: keras.Model) -> keras.Model:
         "tokens": token_input(),
         "partner": keras.Input((None,), dtype="int32", name="partner"),
         "share": keras.Input((), name="share"),
-        **{name: keras.Input(tensor.shape[1:], name=name) for name, tensor in others.items()},
+        **{
+            name: keras.Input(tensor.shape[1:], sparse=tensor.sparse, name=name)
+            for name, tensor in others.items()
+        },
     }
     share = layers.Reshape((1, 1))(sources["share"])
     pairs = zip(

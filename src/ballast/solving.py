@@ -44,7 +44,8 @@ class LinearLearner:
         self.inputs = list(model.input)
         self.kernels = [name for name in self.weight if name.endswith(".kernel")]
         self.bias = next(name for name in self.weight if name.endswith(".bias"))
-        pair = [tf.TensorSpec((None, None), tf.float32)] * 2
+        # Of the labels, those of a row and of its partner may stand side by side.
+        pair = [tf.TensorSpec((None, count), tf.float32) for count in (None, self.outputs)]
 
         def slopes(labels, logits):
             with tf.GradientTape() as tape:
