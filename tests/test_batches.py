@@ -2,12 +2,16 @@
 
 from collections import Counter
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
 from problems import one_hot
+from scipy.sparse import csr_array
 
+from ballast import storage
 from ballast.batches import POOL, Table, batch, chunks, open_table, orders
+from ballast.errors import UserError
 from ballast.plans import Plan, repeat
 
 LENGTHS = np.array([3, 0, 5, 1, 2, 7, 4])
@@ -67,17 +71,73 @@ def test_a_table_is_narrowed_to_what_a_network_takes():
     np.testing.assert_array_equal(table.lengths(rows), [3, 5])
 
 
+def put(folder: Path, kind: str | None, **arrays: np.ndarray) -> Path:
+    """Write a folder as the embed stage does."""
+    folder.mkdir(exist_ok=True)
+    storage.write_json(folder / "embedding.json", {"input": kind})
+    for name, values in arrays.items():
+        np.save(folder / f"{name}.npy", values)
+    return folder
+
+
+def terms(rows: int = len(LENGTHS)) -> csr_array:
+    weights = np.random.default_rng(0).random((rows, 4)).astype(np.float32)
+    return csr_array(weights * (weights > 0.5))
+
+
+def put_terms(folder: Path) -> Path:
+    found = terms()
+    parts = {"indices": found.indices, "indptr": found.indptr, "shape": np.array(found.shape)}
+    return put(folder, "terms", weights=found.data, **parts)
+
+
 def test_a_folder_is_mapped_with_what_it_holds(tmp_path):
     table = text_table()
-    np.save(tmp_path / "features.npy", table.features)
-    assert open_table(tmp_path).tokens is None
-    np.save(tmp_path / "tokens.npy", table.tokens)
-    np.save(tmp_path / "offsets.npy", table.offsets)
-    mapped = open_table(tmp_path)
+    put(tmp_path / "one", None, features=table.features)
+    assert open_table([tmp_path / "one"]).tokens is None
+    put(tmp_path / "one", "tokens", tokens=table.tokens, offsets=table.offsets)
+    mapped = open_table([tmp_path / "one", put(tmp_path / "two", None)])
     assert isinstance(mapped.tokens, np.memmap)
     rows = np.array([5, 1, 5])
     for name, values in vars(table.take(rows)).items():
         np.testing.assert_array_equal(getattr(mapped.take(rows), name), values)
+
+
+def test_folders_stand_side_by_side_in_their_order(tmp_path):
+    table, vectors = text_table(), np.random.default_rng(1).random((len(LENGTHS), 3))
+    columns = {"features": table.features}
+    folders = [
+        put_terms(tmp_path / "a"),
+        put(tmp_path / "b", "tokens", tokens=table.tokens, offsets=table.offsets, **columns),
+        put(tmp_path / "c", "features", vectors=vectors.astype(np.float32)),
+        put_terms(tmp_path / "d"),
+    ]
+    rows = np.array([5, 1, 5])
+    found = open_table(folders).take(rows)
+    np.testing.assert_array_equal(found.tokens, table.take(rows).tokens)
+    np.testing.assert_allclose(found.features, np.hstack([table.features, vectors])[rows])
+    assert found.features.dtype == found.terms.dtype == np.float32
+    twice = np.tile(terms().toarray(), 2)
+    np.testing.assert_array_equal(found.terms.toarray(), twice[rows])
+    alone = open_table(folders).only(["terms"]).padded(rows)
+    assert set(alone) == {"terms"}
+    np.testing.assert_array_equal(alone["terms"].toarray(), twice[rows])
+
+
+def test_the_words_of_two_embeddings_are_refused(tmp_path):
+    parts = {"tokens": text_table().tokens, "offsets": text_table().offsets}
+    folders = [put(tmp_path / name, "tokens", **parts) for name in ("embedding", "third_embedding")]
+    with pytest.raises(UserError, match="embedding and third_embedding both give word vectors"):
+        open_table(folders)
+
+
+def test_terms_are_mixed_as_columns_are():
+    table = Table(None, None, terms().toarray(), terms())
+    rows, partners = np.array([0, 2, 4]), np.array([3, -1, 5])
+    mixed = table.between(rows, partners, np.array([0.25, 0.5, 1.0]))
+    assert mixed["terms"].dtype == np.float32
+    np.testing.assert_allclose(mixed["terms"].toarray(), mixed["features"], atol=1e-6)
+    np.testing.assert_allclose(mixed["terms"].toarray()[1], terms().toarray()[2], atol=1e-6)
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 5, 64])

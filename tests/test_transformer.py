@@ -1,6 +1,7 @@
 """model: transformer on embedding: wordpieces: trained further, and what NumPy makes of it."""
 
 import shutil
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -43,10 +44,14 @@ def padded(found) -> np.ndarray:
     return tokens
 
 
+def inputs_of(vectors: np.ndarray, features: int = 0, folder: Path | None = None) -> Inputs:
+    return Inputs(vectors, np.zeros((2, features)), 3, encoder=folder)
+
+
 def build(found, folder, features: int = 0, **options) -> keras.Model:
     keras.utils.clear_session()
     keras.utils.set_random_seed(0)
-    return transformer.build(Inputs(found.vectors, features, 3, folder), **options)
+    return transformer.build(inputs_of(found.vectors, features, folder), **options)
 
 
 def weights_of(model) -> dict[str, np.ndarray]:
@@ -164,9 +169,9 @@ def test_texts_can_be_mixed(folder):
 def test_what_is_missing_is_told(folder):
     found = embed(folder)
     with pytest.raises(UserError, match="use embedding: wordpieces"):
-        transformer.build(Inputs(found.vectors, 0, 3))
+        transformer.build(inputs_of(found.vectors))
     with pytest.raises(UserError, match="needs embedding: wordpieces"):
-        transformer.build(Inputs(found.vectors[:, :3], 0, 3, folder))
+        transformer.build(inputs_of(found.vectors[:, :3], 0, folder))
     with pytest.raises(UserError, match=r"wordpieces needs texts"):
         wordpieces.embed(Corpus(None, np.ones((1, 0)), np.ones(1, bool), folder, folder), 0)
     with pytest.raises(UserError, match=r"wordpieces needs a model"):
