@@ -106,7 +106,7 @@ def test_prediction_is_that_of_the_evaluation(run, corpus, changes):
     headline = storage.read_json(Path("metrics/metrics.json"))
     assert np.isfinite(list(headline.values())).all()
     # Two epochs of a network on few rows say little; a linear model is solved.
-    assert headline["roc_auc"] > (0.7 if changes["model"] == "linear" else 0.4)
+    assert headline["roc_auc"] > (0.6 if changes["model"] == "linear" else 0.4)
     check_prediction()
 
 
