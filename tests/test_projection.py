@@ -7,23 +7,25 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from problems import ROOT, classes_of, one_hot
+from scipy.sparse import csr_array
 
 from ballast import params
 from ballast.batches import Batch, Table
 from ballast.errors import UserError
 from ballast.learning import KerasLearner, learner
 from ballast.losses import cross_entropy
-from ballast.models import attention, cnn, mlp, two_channel_cnn
+from ballast.models import attention, cnn, mlp, two_channel_cnn, wide_and_deep
 from ballast.network import Inputs, between, variables
 from ballast.projection import ProjectedLearner
 from ballast.training import weighted
 
-WORDS, DIMENSIONS, COLUMNS, CLASSES, RATE = 40, 8, 2, 4, 0.01
+WORDS, DIMENSIONS, COLUMNS, TERMS, CLASSES, RATE = 40, 8, 2, 9, 4, 0.01
 NETWORKS = {
     "cnn": (cnn, {"filters": 6, "width": 3}),
     "cnn of frozen vectors": (cnn, {"filters": 6, "width": 4, "trainable": False}),
     "cnn of single words": (cnn, {"filters": 6, "width": 1}),
     "two channels": (two_channel_cnn, {"filters": 5, "widths": [2, 5]}),
+    "wide and deep": (wide_and_deep, {"filters": 6, "width": 3, "rate": 0.5}),
 }
 EACH = pytest.mark.parametrize("name", NETWORKS)
 # Shorter than the filters are wide, empty, and one of a single word: equal windows win together.
@@ -43,7 +45,7 @@ def starting_vectors() -> np.ndarray:
 def build(name: str, features: int = COLUMNS, dropout: float = 0.0) -> keras.Model:
     keras.utils.set_random_seed(3)
     file, options = NETWORKS[name]
-    inputs = Inputs(starting_vectors(), np.zeros((1, features)), CLASSES)
+    inputs = Inputs(starting_vectors(), np.zeros((1, features)), CLASSES, TERMS)
     model = file.build(inputs, **options, dropout=dropout)
     # Responses to padding alone are worth nothing while biases are zero.
     for layer in model.layers:
@@ -58,7 +60,9 @@ def some_rows(features: int = COLUMNS) -> Table:
     tokens = rng.integers(1, WORDS, offsets[-1]).astype(np.uint16)
     tokens[offsets[1] : offsets[2]] = 7
     columns = rng.normal(size=(ROWS, features)).astype(np.float32)
-    return Table(tokens, offsets, columns if features else None)
+    weights = rng.random((ROWS, TERMS)) * (rng.random((ROWS, TERMS)) < 0.4)
+    terms = csr_array(weights.astype(np.float32))
+    return Table(tokens, offsets, columns if features else None, terms)
 
 
 def some_labels(multilabel: bool = False) -> np.ndarray:
@@ -79,7 +83,7 @@ def projected(name: str, precision: str = "float32", **changes) -> ProjectedLear
 
 def learn(learning, table: Table, labels: np.ndarray, mixes: bool = False) -> list[float]:
     """Make steps with some of the rows each, or with partners that are none; return the losses."""
-    rng, losses = np.random.default_rng(2), []
+    rng, losses, table = np.random.default_rng(2), [], table.only(learning.model.input)
     for _ in range(8):
         rows = rng.choice(ROWS, 7, replace=False)
         alone = (np.full(7, -1), np.zeros(7)) if mixes else ()
@@ -119,7 +123,7 @@ def test_steps_by_a_weighted_loss_are_those_of_keras(multilabel):
     check_same("two channels", loss_of(multilabel, weights), some_labels(multilabel))
 
 
-@pytest.mark.parametrize("name", ["cnn", "two channels"])
+@pytest.mark.parametrize("name", ["cnn", "two channels", "wide and deep"])
 def test_rows_that_keras_mixes_with_none_are_learnt_as_rows_alone(name):
     check_same(name, loss_of(), some_labels(), mixes=True)
 
@@ -144,7 +148,7 @@ def test_empty_texts_alone_are_learnt_from(name):
 @pytest.mark.parametrize("name", params.members("losses"))
 def test_every_loss_is_learnt_from(name):
     module, options = params.member(params.load(ROOT / "params.yaml"), "loss", name)
-    table, rows, tasks = some_rows(), np.arange(ROWS), 0
+    table, rows, tasks = some_rows().only(["tokens", "features"]), np.arange(ROWS), 0
     for multilabel in (False, True):
         model, labels = build("cnn"), some_labels(multilabel)
         loss = partial(module.loss, classes=classes_of(labels, multilabel), **options)

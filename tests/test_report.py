@@ -101,6 +101,15 @@ def test_opens_without_an_error_or_a_request_and_shows_every_class(which, opened
     assert HOSTILE in page.locator("#errors li .text").first.inner_text()
 
 
+def test_embeddings_are_named_as_far_as_there_are_any():
+    run = a_run(2)
+    assert a_page(2).count("embedding:</span>") == 1
+    params = run.params | {"third_embedding": "tfidf"}
+    head = render(replace(run, params=params)).split("</header>")[0]
+    assert '<span class="soft">third_embedding:</span> tfidf · ' in head
+    assert "second_embedding" not in head
+
+
 @EACH_RUN
 def test_fits_a_phone_in_the_dark(which, opened):
     page = opened(which, viewport={"width": 375, "height": 700}, color_scheme="dark")

@@ -9,7 +9,7 @@ import tensorflow as tf
 from scipy.sparse import csr_array
 
 from ballast.batches import Batch, Table
-from ballast.network import Linear, between, variables
+from ballast.network import Linear, Wide, between, variables
 from ballast.projection import ProjectedLearner, is_projectable
 from ballast.solving import LinearLearner
 
@@ -69,8 +69,12 @@ class KerasLearner:
     ) -> None:
         """Take the network, and the one in whose training it is trained: itself, or a twin."""
         self.model, self.trained, self.loss = model, trained, loss
+        # Plain gradient descent, for the reason that `ballast.projection` has.
+        self.wide = [layer for layer in model.layers if isinstance(layer, Wide)]
+        kernels = {id(layer.kernel) for layer in self.wide}
+        self.moved = [own for own in model.trainable_variables if id(own) not in kernels]
         self.optimizer = keras.optimizers.Adam(learning_rate)
-        self.optimizer.build(model.trainable_variables)
+        self.optimizer.build(self.moved)
         inputs = {
             name: (tf.SparseTensorSpec if tensor.sparse else tf.TensorSpec)(
                 tensor.shape, tensor.dtype
@@ -99,8 +103,10 @@ class KerasLearner:
         with tf.GradientTape() as tape:
             values = self.loss(labels, self.trained(inputs, training=True))
             loss = tf.reduce_mean(values)
-        moved = self.model.trainable_variables
-        gradients = tape.gradient(loss, [variable.value for variable in moved])
+        steep = [layer.kernel.value for layer in self.wide]
+        gradients, slopes = tape.gradient(loss, [[own.value for own in self.moved], steep])
         # Keras squares the parts of a gradient, one for each use of a word, and not their sum.
-        self.optimizer.apply([tf.convert_to_tensor(whole) for whole in gradients], moved)
+        self.optimizer.apply([tf.convert_to_tensor(whole) for whole in gradients], self.moved)
+        for layer, slope in zip(self.wide, slopes, strict=True):
+            layer.kernel.assign_sub(layer.rate * slope)
         return loss
