@@ -108,5 +108,5 @@ class KerasLearner:
         # Keras squares the parts of a gradient, one for each use of a word, and not their sum.
         self.optimizer.apply([tf.convert_to_tensor(whole) for whole in gradients], self.moved)
         for layer, slope in zip(self.wide, slopes, strict=True):
-            layer.kernel.assign_sub(layer.rate * slope)
+            layer.kernel.assign_sub(layer.rate * tf.convert_to_tensor(slope))
         return loss
