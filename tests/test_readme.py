@@ -8,11 +8,20 @@ import shlex
 
 import numpy as np
 import pytest
+import tiny_models
 import workspace
 from closure import PIPELINE, ROOT
+from dvc.utils.serialize import modify_yaml
 
 from ballast import demo, params
 
+# What the commands change.
+BEGINNING = {
+    "embedding": "tfidf",
+    "model": "linear",
+    "loss": "squared_hinge",
+    "weighting": "balanced",
+}
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RECIPES = re.findall(
     r"^    (dvc exp run .*)$", README.split("## Recipes")[1].split("\n## ")[0], re.M
@@ -51,6 +60,10 @@ def project(tmp_path_factory):
     vectors = [f"{word} {' '.join(f'{x:.3f}' for x in rng.normal(size=300))}" for word in words]
     lines = "\n".join([f"{len(words)} 300", *vectors])
     (project.folder / "data/vectors/cc.fr.300.vec.gz").write_bytes(gzip.compress(lines.encode()))
+    tiny_models.write_model(project.folder / "data/encoders/minilm")
+    with modify_yaml(project.folder / "params.yaml") as chosen:
+        chosen.update(BEGINNING)
+    project.commit("what the README begins with")
     return project
 
 
