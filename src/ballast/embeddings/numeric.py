@@ -15,5 +15,5 @@ def embed(corpus: Corpus, seed: int) -> None:
     if corpus.features.shape[1] == 0:
         raise UserError(
             "params.yaml: embedding: numeric needs numeric columns, and the dataset's block names "
-            "no `features`. Use embedding: word2vec for texts."
+            "no `features`. Use embedding: tfidf for texts."
         )
