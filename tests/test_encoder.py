@@ -12,10 +12,10 @@ tokenizers = pytest.importorskip("tokenizers", reason="the extra `encoder` is no
 from safetensors.numpy import load_file, save_file  # noqa: E402
 from tiny_models import HEADS, HIDDEN, PLACES, WORDS, describe, write_model  # noqa: E402
 
-from ballast import encoder as code  # noqa: E402
-from ballast.encoder import SentenceEncoder, model_files, read_recipe  # noqa: E402
+from ballast.bert import encoder as code  # noqa: E402
+from ballast.bert.encoder import SentenceEncoder, model_files, read_recipe  # noqa: E402
+from ballast.bert.transformer import LAYERS, gelu, read_transformer  # noqa: E402
 from ballast.errors import UserError  # noqa: E402
-from ballast.transformer import LAYERS, gelu, read_transformer  # noqa: E402
 
 ROOM = PLACES - 2
 

@@ -12,12 +12,12 @@ pytest.importorskip("tokenizers", reason="the extra `encoder` is not installed")
 
 from tiny_models import HIDDEN, describe, write_model
 
-from ballast import encoder_files
+from ballast.bert import fetching
+from ballast.bert.encoder import SentenceEncoder
+from ballast.bert.fetching import fetch_encoder
 from ballast.cli import app
 from ballast.corpus import Corpus
 from ballast.embeddings import sentence
-from ballast.encoder import SentenceEncoder
-from ballast.encoder_files import fetch_encoder
 from ballast.errors import UserError
 
 TEXTS = ["the cat sat", "", "a dog ran", "the cat sat", "the big dog sat on a cat " * 9]
@@ -209,7 +209,7 @@ def test_an_installed_package_is_a_source(tmp_path, monkeypatch, folder):
 
     packed = ModuleType("packed")
     packed.files = [Packed()]
-    monkeypatch.setattr(encoder_files, "distribution", lambda name: packed)
+    monkeypatch.setattr(fetching, "distribution", lambda name: packed)
     assert names(fetch_encoder("mine", "package:some", tmp_path / "data")) == NAMES
 
 

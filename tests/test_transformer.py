@@ -13,9 +13,9 @@ from tiny_models import HIDDEN, PLACES, describe, write_model
 
 from ballast import network
 from ballast.batches import Batch, Table
+from ballast.bert.encoder import SentenceEncoder
 from ballast.corpus import Corpus
 from ballast.embeddings import wordpieces
-from ballast.encoder import SentenceEncoder
 from ballast.errors import UserError
 from ballast.forward import Encoded
 from ballast.learning import learner

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from problems import ROOT
 
-from ballast.vector_cache import VectorCache, cache_folder, fingerprint, key_of
+from ballast.bert.vector_cache import VectorCache, cache_folder, fingerprint, key_of
 
 
 def entries(*texts: str, dimensions: int = 5) -> dict:
@@ -59,7 +59,7 @@ WRITER = """
 import sys
 import numpy as np
 from pathlib import Path
-from ballast.vector_cache import VectorCache
+from ballast.bert.vector_cache import VectorCache
 cache = VectorCache(Path(sys.argv[1]), 5)
 for number in range(60):
     text = f"{number}"

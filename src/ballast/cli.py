@@ -37,7 +37,7 @@ def fetch_encoder(
     ],
 ) -> None:
     """Put a model of the BERT family into data/encoders/NAME/, opened once, and under DVC."""
-    from ballast.encoder_files import fetch_encoder
+    from ballast.bert.fetching import fetch_encoder
 
     def main() -> None:
         found = fetch_encoder(name, source)

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from ballast.bert.encoder import SentenceEncoder, require_packages
+from ballast.bert.pieces import Pieces
 from ballast.corpus import Corpus, Embedded
-from ballast.encoder import SentenceEncoder, require_packages
 from ballast.errors import UserError
-from ballast.pieces import Pieces
 from ballast.tokens import RESERVED
 
 

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from ballast.encoder import pooled, read_recipe
+from ballast.bert.encoder import pooled, read_recipe
+from ballast.bert.transformer import ACTIVATIONS, Layer, Transformer, read_transformer
 from ballast.errors import UserError
 from ballast.forward import Encoded, Forward, dense
-from ballast.transformer import ACTIVATIONS, Layer, Transformer, read_transformer
 
 if TYPE_CHECKING:
     import keras
@@ -47,7 +47,7 @@ def build(
     Raises:
         UserError: the embedding gives no word pieces of a pretrained model.
     """
-    from ballast.attention import Attention, Places, Pooled
+    from ballast.bert.layers import Attention, Places, Pooled
     from ballast.network import finish, look_up, token_input
 
     if inputs.vectors is None or inputs.encoder is None:

@@ -1,4 +1,4 @@
-"""`ballast.transformer` as Keras trains it."""
+"""`ballast.bert.transformer` as Keras trains it."""
 
 from dataclasses import fields
 
@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from ballast.transformer import Layer, Transformer
+from ballast.bert.transformer import Layer, Transformer
 
 # Added to the share of what is padding.
 NOTHING = -1e9

@@ -6,7 +6,7 @@ import tempfile
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from ballast.encoder import FILES, SentenceEncoder, model_files, require_packages
+from ballast.bert.encoder import FILES, SentenceEncoder, model_files, require_packages
 from ballast.errors import UserError
 
 PACKAGE = "package:"

@@ -11,9 +11,9 @@ from threading import Lock
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from ballast.bert.pieces import Pieces
+from ballast.bert.transformer import ROWS, Transformer, read_config, read_transformer
 from ballast.errors import UserError
-from ballast.pieces import Pieces
-from ballast.transformer import ROWS, Transformer, read_config, read_transformer
 
 # Windows are worked on together until they have so many tokens.
 TOGETHER = 4 * ROWS
