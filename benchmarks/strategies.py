@@ -23,6 +23,8 @@ from ballast.progress import bars
 ROOT = Path(__file__).parent.parent
 CORPORA = ("demo", "demo_multilabel")
 SELECTORS = ("sampler", "loss", "weighting", "decision")
+# What strategies are held against: a network that corrects nothing, so that each may.
+PLAIN = {"embedding": "word2vec", "model": "cnn", "loss": "cross_entropy", "weighting": "none"}
 # What a member can't do without.
 NEEDED = {
     "by_class": {"weightings.by_class.weights": "{justice: 3, environnement: 3}"},
@@ -31,9 +33,11 @@ NEEDED = {
 }
 HEADER = """# Every strategy on the demo corpus
 
-Made by `make strategies`: each line is one command, run once with seed 0; all else is at its
-default. The stages are those that ran. Differences within the intervals are no differences, and
-what helps here need not help on your data: that is what the command is for.
+Made by `make strategies`: each line is one command, run once with seed 0. `...` is `-S
+embedding=word2vec -S model=cnn -S loss=cross_entropy -S weighting=none`, a network that corrects
+nothing by itself; all else is at its default. The stages are those that ran. Differences within the
+intervals are no differences, and what helps here need not help on your data: that is what the
+command is for.
 """
 COLUMNS = (
     "| `dvc exp run` ... | stages run | macro-F1 (95 % interval) | recall of the rarest class "
@@ -54,6 +58,16 @@ class Clone:
         )
         return done.returncode, done.stdout
 
+    def choose(self, settings: dict[str, str]) -> None:
+        """Begin with other members than the project does."""
+        file = self.folder / "params.yaml"
+        text = file.read_text(encoding="utf-8")
+        for selector, name in settings.items():
+            text = re.sub(rf"(?m)^{selector}: \S+", f"{selector}: {name}", text)
+        file.write_text(text, encoding="utf-8")
+        identity = ["-c", "user.name=strategies", "-c", "user.email=strategies@localhost"]
+        self.run("git", *identity, "commit", "--quiet", "--all", "--message", "plain network")
+
     def experiment(self, options: list[str]) -> str | None:
         """Run an experiment on the last commit; return its line of the table, None if refused."""
         for command in (["git", "checkout", "-q", "."], ["dvc", "checkout", "-q", "--force"]):
@@ -67,7 +81,7 @@ class Clone:
         metrics = json.loads((self.folder / "metrics/metrics.json").read_text(encoding="utf-8"))
         interval = "{f1_macro:.3f} ({f1_macro_low:.3f} to {f1_macro_high:.3f})".format(**metrics)
         scores = "{recall_rarest:.3f} | {log_loss:.3f} | {calibration_error:.3f}".format(**metrics)
-        command = f"`{shlex.join(options)}`" if options else "nothing more: the default"
+        command = f"`... {shlex.join(options)}`" if options else "`...`"
         return f"| {command} | {', '.join(stages)} | {interval} | {scores} |\n"
 
 
@@ -91,6 +105,7 @@ def main(
     with tempfile.TemporaryDirectory() as folder, bars() as progress:
         clone = Clone(Path(folder) / "ballast")
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone.folder)], check=True)
+        clone.choose(PLAIN)
         tables = {corpus: [] for corpus in CORPORA}
         tables["demo"].append(clone.experiment([]))
         tables["demo_multilabel"].append(clone.experiment(["-S", "dataset=demo_multilabel"]))

@@ -57,8 +57,8 @@ def build(
 
     if inputs.vectors is None:
         raise UserError(
-            "params.yaml: model: attention reads texts, and the embedding gives none: use model: "
-            "mlp."
+            "params.yaml: model: attention reads words, and no embedding gives any: use "
+            "embedding: word2vec, or for numbers model: mlp."
         )
     tokens = token_input()
     vectors = layers.Dropout(vector_dropout)(look_up(tokens, inputs, trainable))

@@ -44,7 +44,8 @@ def build(
 
     if inputs.vectors is None:
         raise UserError(
-            "params.yaml: model: cnn reads texts, and the embedding gives none: use model: mlp."
+            "params.yaml: model: cnn reads words, and no embedding gives any: use "
+            "embedding: word2vec, or for numbers model: mlp."
         )
     tokens = token_input()
     pooled = largest_windows(look_up(tokens, inputs, trainable), filters, [width])

@@ -47,8 +47,8 @@ def build(
 
     if inputs.vectors is None:
         raise UserError(
-            "params.yaml: model: fasttext reads texts, and the embedding gives none: use model: "
-            "mlp."
+            "params.yaml: model: fasttext reads words, and no embedding gives any: use "
+            "embedding: word2vec, or for numbers model: mlp."
         )
     tokens = token_input()
     words = layers.Embedding(*inputs.vectors.shape, name="vectors")

@@ -49,7 +49,8 @@ def build(
     if not inputs.terms + inputs.features:
         raise UserError(
             "params.yaml: model: linear reads weights of terms, vectors of texts or numeric "
-            "columns, and no embedding gives any: use embedding: tfidf for texts."
+            "columns, and no embedding gives any: use embedding: tfidf for texts, or model: cnn "
+            "with embeddings of words."
         )
     sources = {}
     if inputs.terms:

@@ -45,8 +45,8 @@ def build(
 
     if inputs.vectors is None:
         raise UserError(
-            "params.yaml: model: two_channel_cnn reads texts, and the embedding gives none: use "
-            "model: mlp."
+            "params.yaml: model: two_channel_cnn reads words, and no embedding gives any: use "
+            "embedding: word2vec, or for numbers model: mlp."
         )
     tokens = token_input()
     channels = [look_up(tokens, inputs, trainable) for trainable in (False, True)]
