@@ -11,7 +11,7 @@ from ballast.bert import encoder as code
 from ballast.bert import pieces, transformer
 from ballast.bert.encoder import SentenceEncoder, model_files
 from ballast.bert.vector_cache import VectorCache, cache_folder, fingerprint
-from ballast.corpus import Corpus, Vectors
+from ballast.corpus import Corpus, Vectors, texts_of
 from ballast.errors import UserError
 from ballast.progress import track
 
@@ -37,11 +37,7 @@ def embed(corpus: Corpus, seed: int, *, prefix: str = "") -> Vectors:
     Raises:
         UserError: no text, no model, or one that is not of the family.
     """
-    if corpus.texts is None:
-        raise UserError(
-            "params.yaml: embedding: sentence needs texts, and the dataset's block names no "
-            "`text` column. Use embedding: numeric with model: mlp."
-        )
+    given = texts_of(corpus, "sentence")
     if corpus.encoder.name == "none":
         raise UserError(
             "params.yaml: embedding: sentence needs a model: bring one with `ballast "
@@ -49,7 +45,7 @@ def embed(corpus: Corpus, seed: int, *, prefix: str = "") -> Vectors:
             "`encoder`."
         )
     encoder = SentenceEncoder(corpus.encoder)
-    texts = [prefix + text for text in corpus.texts]
+    texts = [prefix + text for text in given]
     files = model_files(corpus.encoder)
     kept = {f"encoder/{file.as_posix()}": corpus.encoder / file for file in files}
     return Vectors(encode_all(texts, encoder, corpus.encoder), kept)

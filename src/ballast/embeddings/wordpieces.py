@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ballast.bert.encoder import SentenceEncoder, require_packages
 from ballast.bert.pieces import Pieces
-from ballast.corpus import Corpus, Embedded
+from ballast.corpus import Corpus, Embedded, texts_of
 from ballast.errors import UserError
 from ballast.tokens import RESERVED
 
@@ -29,11 +29,7 @@ def embed(corpus: Corpus, seed: int, *, max_tokens: Annotated[int, Field(ge=3)] 
     Raises:
         UserError: no text, no model, or one that is not of the family.
     """
-    if corpus.texts is None:
-        raise UserError(
-            "params.yaml: embedding: wordpieces needs texts, and the dataset's block names no "
-            "`text` column. Use embedding: numeric with model: mlp."
-        )
+    given = texts_of(corpus, "wordpieces")
     if corpus.encoder.name == "none":
         raise UserError(
             "params.yaml: embedding: wordpieces needs a model: bring one with `ballast "
@@ -42,8 +38,8 @@ def embed(corpus: Corpus, seed: int, *, max_tokens: Annotated[int, Field(ge=3)] 
         )
     encoder = SentenceEncoder(corpus.encoder)
     pieces, words = encoder.pieces, encoder.transformer.words
-    tokens, offsets, cut = _numbers(pieces, corpus.texts, max_tokens)
-    print(f"{cut} of {len(corpus.texts)} texts are cut after {max_tokens} tokens")
+    tokens, offsets, cut = _numbers(pieces, given, max_tokens)
+    print(f"{cut} of {len(given)} texts are cut after {max_tokens} tokens")
     names = [pieces.tokenizer.id_to_token(row) or "" for row in range(len(words))]
     vectors = np.concatenate([np.zeros((RESERVED, words.shape[1]), np.float32), words])
     kept = {
