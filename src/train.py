@@ -122,6 +122,12 @@ def main() -> None:
     training_rows = np.flatnonzero(parts == "train")
     inputs = network_inputs(table, training_rows, len(before.names), settings["encoder"])
     model = model_file.build(inputs, **model_options)
+    kinds = ("tokens", "terms", "features")
+    unread = [
+        kind for kind in kinds if getattr(table, kind) is not None and kind not in model.input
+    ]
+    if unread:
+        print(f"model: {settings['model']} does not read the {' and '.join(unread)} that there are")
     examples = Examples(
         plan.rows,
         origins[plan.rows],

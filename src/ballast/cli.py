@@ -42,7 +42,7 @@ def fetch_encoder(
     def main() -> None:
         found = fetch_encoder(name, source)
         print(f"{found}: {', '.join(sorted(path.name for path in found.iterdir()))}")
-        _put_under_dvc(found, f"dvc exp run -S encoder={name} -S embedding=sentence -S model=mlp")
+        _put_under_dvc(found, f"dvc exp run -S encoder={name} -S second_embedding=sentence")
 
     run(main)
 

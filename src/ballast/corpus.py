@@ -107,6 +107,25 @@ def texts_of(corpus: Corpus, embedding: str) -> Sequence[str]:
     return corpus.texts
 
 
+def model_of(corpus: Corpus, embedding: str) -> Path:
+    """Return the folder of the pretrained model.
+
+    Args:
+        corpus: all rows.
+        embedding: the name of the member that reads it, for the message.
+
+    Raises:
+        UserError: none is chosen.
+    """
+    if corpus.encoder.name == "none":
+        raise UserError(
+            f"params.yaml: embedding: {embedding} needs a model: bring one with `ballast "
+            f"fetch-encoder NAME SOURCE` into {corpus.encoder.parent}/, and name it under "
+            "`encoder`."
+        )
+    return corpus.encoder
+
+
 def tokenize_corpus(
     corpus: Corpus, embedding: str, vocabulary: int, min_count: int, max_tokens: int
 ) -> Tokenized:

@@ -11,8 +11,7 @@ from ballast.bert import encoder as code
 from ballast.bert import pieces, transformer
 from ballast.bert.encoder import SentenceEncoder, model_files
 from ballast.bert.vector_cache import VectorCache, cache_folder, fingerprint
-from ballast.corpus import Corpus, Vectors, texts_of
-from ballast.errors import UserError
+from ballast.corpus import Corpus, Vectors, model_of, texts_of
 from ballast.progress import track
 
 # After so many new texts their vectors are written: an interrupted run goes on from there.
@@ -38,17 +37,12 @@ def embed(corpus: Corpus, seed: int, *, prefix: str = "") -> Vectors:
         UserError: no text, no model, or one that is not of the family.
     """
     given = texts_of(corpus, "sentence")
-    if corpus.encoder.name == "none":
-        raise UserError(
-            "params.yaml: embedding: sentence needs a model: bring one with `ballast "
-            f"fetch-encoder NAME SOURCE` into {corpus.encoder.parent}/, and name it under "
-            "`encoder`."
-        )
-    encoder = SentenceEncoder(corpus.encoder)
+    folder = model_of(corpus, "sentence")
+    encoder = SentenceEncoder(folder)
     texts = [prefix + text for text in given]
-    files = model_files(corpus.encoder)
-    kept = {f"encoder/{file.as_posix()}": corpus.encoder / file for file in files}
-    return Vectors(encode_all(texts, encoder, corpus.encoder), kept)
+    files = model_files(folder)
+    kept = {f"encoder/{file.as_posix()}": folder / file for file in files}
+    return Vectors(encode_all(texts, encoder, folder), kept)
 
 
 def reader(folder: Path, options: dict[str, Any]) -> Callable[[Sequence[str]], np.ndarray]:

@@ -9,8 +9,7 @@ from pydantic import Field
 
 from ballast.bert.encoder import SentenceEncoder, require_packages
 from ballast.bert.pieces import Pieces
-from ballast.corpus import Corpus, Embedded, texts_of
-from ballast.errors import UserError
+from ballast.corpus import Corpus, Embedded, model_of, texts_of
 from ballast.tokens import RESERVED
 
 
@@ -30,20 +29,15 @@ def embed(corpus: Corpus, seed: int, *, max_tokens: Annotated[int, Field(ge=3)] 
         UserError: no text, no model, or one that is not of the family.
     """
     given = texts_of(corpus, "wordpieces")
-    if corpus.encoder.name == "none":
-        raise UserError(
-            "params.yaml: embedding: wordpieces needs a model: bring one with `ballast "
-            f"fetch-encoder NAME SOURCE` into {corpus.encoder.parent}/, and name it under "
-            "`encoder`."
-        )
-    encoder = SentenceEncoder(corpus.encoder)
+    folder = model_of(corpus, "wordpieces")
+    encoder = SentenceEncoder(folder)
     pieces, words = encoder.pieces, encoder.transformer.words
     tokens, offsets, cut = _numbers(pieces, given, max_tokens)
     print(f"{cut} of {len(given)} texts are cut after {max_tokens} tokens")
     names = [pieces.tokenizer.id_to_token(row) or "" for row in range(len(words))]
     vectors = np.concatenate([np.zeros((RESERVED, words.shape[1]), np.float32), words])
     kept = {
-        "encoder/tokenizer.json": corpus.encoder / "tokenizer.json",
+        "encoder/tokenizer.json": folder / "tokenizer.json",
         "windows": np.array([pieces.longest, pieces.lower]),
     }
     return Embedded(names, tokens, offsets, vectors, kept)
