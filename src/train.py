@@ -127,7 +127,7 @@ def main() -> None:
         kind for kind in kinds if getattr(table, kind) is not None and kind not in model.input
     ]
     if unread:
-        print(f"model: {settings['model']} does not read the {' and '.join(unread)} that there are")
+        print(f"the network does not read the {' and '.join(unread)} that the embeddings give")
     examples = Examples(
         plan.rows,
         origins[plan.rows],
