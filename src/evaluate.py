@@ -1,5 +1,8 @@
 """Stage 6, evaluate: choose the decision rule on validation rows, judge it on test rows.
 
+Validation rows are those of the validation part and, where there are folds, training rows as the
+network that has not learnt from them scores them.
+
 Run by `dvc repro evaluate`. Works from the scores, without the network. Writes calibration and
 rule to `models/decision.json` and to `metrics/`: the headline (`metrics.json`), that of the
 validation rows (`validation.json`) and of classifiers that know nothing (`baselines.json`), the
@@ -22,6 +25,7 @@ from ballast.evaluation import Evaluation, Scored, evaluate
 from ballast.params import in_effect
 from ballast.report.audit import shared_rows
 from ballast.report.page import Run, render
+from ballast.splitting import choosing
 
 METRICS = Path("metrics")
 # Letters of a text in the report.
@@ -93,11 +97,12 @@ def main() -> None:
     targets = multi_hot(split["labels"], len(named["labels"]))
     parts = np.array(split["part"].to_pylist())
     classes = describe(named, targets[parts == "train"])
+    validation = targets[choosing(parts, split["fold"].to_numpy())]
     test = targets[parts == "test"]
 
     book = storage.read_json(Path("models/ledger.json"))
     found = evaluate(
-        read_scored("validation", targets[parts == "validation"]),
+        read_scored("validation", validation),
         read_scored("test", test),
         classes,
         book,
@@ -117,7 +122,7 @@ def main() -> None:
     storage.write_json(METRICS / "baselines.json", found.baselines)
     storage.write_json(METRICS / "per_class.json", found.per_class)
     storage.write_json(METRICS / "per_class_bounds.json", found.per_class_bounds)
-    plots = curves.plots(found, targets[parts == "validation"], test, classes, options["level"])
+    plots = curves.plots(found, validation, test, classes, options["level"])
     for name, (header, *rows) in plots.items():
         storage.write_csv(METRICS / f"{name}.csv", header, rows)
     ids = np.array(split["id"].to_pylist())[parts == "test"].tolist()

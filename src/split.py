@@ -1,6 +1,6 @@
 """Stage 2, split: each row goes to train, validation or test, stratified.
 
-Run by `dvc repro split`. Reads `data/prepared/`. Writes `data/split/rows.parquet` (id, part,
+Run by `dvc repro split`. Reads `data/prepared/`. Writes `data/split/rows.parquet` (id, part, fold,
 label numbers) and the sizes of the parts to `metrics/split.json`. Groups, duplicates and
 near-duplicates never cross the split; a given split is kept.
 """
@@ -50,7 +50,7 @@ def main() -> None:
     )
     given = [-1 if part is None else PARTS.index(part) for part in rows["part"].to_pylist()]
     targets = multi_hot(labels, len(names))
-    parts = split(
+    parts, folds = split(
         targets,
         units(rows["group"].to_pylist(), rows["duplicates"].to_numpy()),
         rows["id"].to_pylist(),
@@ -62,7 +62,12 @@ def main() -> None:
     storage.fresh_folder(Path("data/split"))
     storage.write_table(
         Path("data/split/rows.parquet"),
-        {"id": rows["id"], "part": [PARTS[part] for part in parts], "labels": labels},
+        {
+            "id": rows["id"],
+            "part": [PARTS[part] for part in parts],
+            "fold": folds,
+            "labels": labels,
+        },
     )
     sizes = {name: int((parts == code).sum()) for code, name in enumerate(PARTS)}
     storage.write_json(Path("metrics/split.json"), sizes)
@@ -72,6 +77,8 @@ def main() -> None:
             f"  {sizes['excluded']} rows are excluded: they duplicate rows of another given part, "
             "or share a group with them"
         )
+    if options["folds"] > 1:
+        print(f"  the training rows are in {options['folds']} folds")
     for code, name in enumerate(names):
         counts = [int(targets[parts == part, code].sum()) for part in range(3)]
         print(f"  {name}: {counts[0]} train, {counts[1]} validation, {counts[2]} test")

@@ -1,8 +1,9 @@
-"""Stage 5, train: train the network, score validation and test rows.
+"""Stage 5, train: train a network for each fold, score the rows that choose and the test rows.
 
-Run by `dvc repro train`. Reads the plan, the embedded rows and the split. Writes the network and
-the ledger to `models/`, the scores of validation and test rows by id to `data/scored/`, and
-`metrics/history.csv`.
+Run by `dvc repro train`. Reads the plan, the embedded rows and the split. Writes the networks and
+the ledger to `models/`, the scores by id to `data/scored/` (`validation.parquet`: of the validation
+part and, where there are folds, of the training rows, each by the network that has not learnt from
+it), and `metrics/history.csv`.
 """
 
 import os
@@ -25,12 +26,13 @@ from ballast.batches import Table, open_table
 from ballast.classes import describe, multi_hot
 from ballast.errors import run
 from ballast.examples import Examples, mean_vectors
-from ballast.forward import forward_of
-from ballast.network import Inputs
+from ballast.forward import forward_of, mean
+from ballast.network import Inputs, Linear
 from ballast.objective import objective
 from ballast.plans import read_plan
 from ballast.precision import chosen
-from ballast.training import score, train
+from ballast.splitting import choosing
+from ballast.training import Weights, score, score_apart, train
 
 NETWORK = Path("models/network")
 PLAN, SCORED = Path("data/resampled"), Path("data/scored")
@@ -58,8 +60,8 @@ def network_inputs(table: Table, training: np.ndarray, outputs: int, encoder: st
     return Inputs(vectors, columns, outputs, terms, model)
 
 
-def read_rows(names: dict) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
-    """Return ids, parts and multi-hot labels of all rows, and after them of the new texts.
+def read_rows(names: dict) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return ids, parts, folds and multi-hot labels of all rows, and after them of the new texts.
 
     The last array has the number of the row that each was made from: for most, their own.
     """
@@ -71,17 +73,20 @@ def read_rows(names: dict) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarra
     targets = multi_hot(split["labels"], len(names["labels"]))
     parts = np.array(split["part"].to_pylist() + ["new"] * len(sources))
     origins = np.array([*range(len(ids)), *sources])
-    return ids + new["id"].to_pylist(), parts, targets[origins], origins
+    folds = split["fold"].to_numpy()
+    return ids + new["id"].to_pylist(), parts, folds[origins], targets[origins], origins
 
 
-def write_network(weights: dict[str, np.ndarray], config: dict) -> None:
-    """Write the weights by name and what the network is rebuilt from.
+def write_networks(networks: list[Weights], config: dict) -> None:
+    """Write each network's weights by name to a folder, and what the networks are rebuilt from.
 
     A .keras file is never the same twice, and an .h5 file of Keras has no names of its own.
     """
     storage.fresh_folder(NETWORK)
-    for name, values in weights.items():
-        np.save(NETWORK / f"{name}.npy", values)
+    for number, weights in enumerate(networks):
+        folder = storage.fresh_folder(NETWORK / str(number))
+        for name, values in weights.items():
+            np.save(folder / f"{name}.npy", values)
     storage.write_json(NETWORK / "network.json", config)
 
 
@@ -113,18 +118,25 @@ def main() -> None:
     tf.config.experimental.enable_op_determinism()
 
     named = storage.read_json(Path("data/prepared/classes.json"))
-    ids, parts, targets, origins = read_rows(named)
+    ids, parts, folds, targets, origins = read_rows(named)
+    # New texts choose nothing.
+    choose = choosing(parts[parts != "new"], folds[parts != "new"])
     plan = read_plan(PLAN, ids, len(named["labels"]))
     before = describe(named, targets[parts == "train"])
-    after = replace(before, counts=plan.times @ plan.targets(targets), rows=plan.times.sum())
+    members = max(1, folds.max() + 1)
+    # What lies between rows of two folds is learnt by fewer networks than a row itself.
+    learnt = np.mean([plan.without(folds, fold) for fold in range(members)], axis=0)
+    times = plan.times * (learnt / learnt.max())
+    after = replace(before, counts=times @ plan.targets(targets), rows=times.sum())
 
     table = open_table([Path("data/embedded") / place for place in params.EMBEDDINGS])
     training_rows = np.flatnonzero(parts == "train")
     inputs = network_inputs(table, training_rows, len(before.names), settings["encoder"])
-    model = model_file.build(inputs, **model_options)
+    models = [model_file.build(inputs, **model_options) for _ in range(members)]
+    reads = models[0].input
     kinds = ("tokens", "terms", "features")
     unread = [
-        kind for kind in kinds if getattr(table, kind) is not None and kind not in model.input
+        kind for kind in kinds if getattr(table, kind) is not None and kind not in reads
     ]
     if unread:
         print(f"the network does not read the {' and '.join(unread)} that the embeddings give")
@@ -147,31 +159,36 @@ def main() -> None:
         training["defer_weights"] > 0,
         settings["allow_double_correction"],
     )
-    validation = np.flatnonzero(parts == "validation")
     forward = partial(forward_of(model_file), vectors=inputs.vectors)
-    weights, history = train(
-        model, forward, aim, table, plan, targets, validation, before, seed, **training
+    found, history = train(
+        models, forward, aim, table, plan, targets, folds, choose, before, seed, **training
     )
+    kept = found
+    if isinstance(models[0], Linear):
+        # The mean of linear networks is the network of the mean weights.
+        kept = [{name: np.mean([own[name] for own in found], axis=0) for name in found[0]}]
 
     config = {
         "model": settings["model"],
         "options": model_options,
         # What it takes of a row that has both, say.
-        "inputs": sorted(model.input),
+        "inputs": sorted(reads),
         "features": inputs.features,
         "terms": inputs.terms,
         "outputs": inputs.outputs,
         "precision": chosen(training["precision"]),
+        "networks": len(kept),
     }
-    write_network(weights, config)
+    write_networks(kept, config)
     write_history(history)
     storage.write_json(Path("models/ledger.json"), aim.book)
     storage.fresh_folder(SCORED)
-    network, table = forward(weights), table.only(model.input)
-    for part in ("validation", "test"):
-        own = np.flatnonzero(parts == part)
-        outputs = score(network, table, own)
-        write_scores(part, [ids[row] for row in own], outputs, aim.inverse(outputs))
+    table = table.only(reads)
+    outputs = score_apart([forward(weights) for weights in found], table, choose, folds)
+    write_scores("validation", [ids[row] for row in choose], outputs, aim.inverse(outputs))
+    test = np.flatnonzero(parts == "test")
+    outputs = score(mean([forward(weights) for weights in kept]), table, test)
+    write_scores("test", [ids[row] for row in test], outputs, aim.inverse(outputs))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ballast.errors import UserError
-from ballast.splitting import EXCLUDED, PARTS, TEST, TRAIN, VALIDATION, split
+from ballast.splitting import EXCLUDED, PARTS, TEST, TRAIN, VALIDATION, choosing, split
 from split import units as join_units
 
 
@@ -20,7 +20,12 @@ def one_hot(labels):
 
 
 def parted(targets, units=None, given_parts=None, seed=0, ids=None, **shares):
-    """Split with what is not said left free."""
+    """Return parts, split with what is not said left free."""
+    return split_in_folds(targets, units, given_parts, seed, ids, **shares)[0]
+
+
+def split_in_folds(targets, units=None, given_parts=None, seed=0, ids=None, **shares):
+    """Return parts and folds."""
     count = len(targets)
     return split(
         targets,
@@ -29,7 +34,7 @@ def parted(targets, units=None, given_parts=None, seed=0, ids=None, **shares):
         np.full(count, -1) if given_parts is None else np.asarray(given_parts),
         [f"class{label}" for label in range(targets.shape[1])],
         seed,
-        **shares,
+        **{"validation": 0.1, "folds": 1, **shares},
     )
 
 
@@ -203,6 +208,71 @@ def test_given_parts_without_a_class_in_train_or_without_rows_are_refused():
 def test_shares_that_leave_nothing_to_train_on_are_refused():
     with pytest.raises(UserError, match=r"split\.validation \+ split\.test must be below 1"):
         parted(one_hot([0, 1] * 10), validation=0.5, test=0.5)
+
+
+@given(
+    counts=st.lists(st.integers(3, 60), min_size=2, max_size=5),
+    folds=st.integers(2, 7),
+    validation=st.sampled_from([0.0, 0.1]),
+)
+@settings(max_examples=60)
+def test_folds_hold_all_training_rows_and_a_like_share_of_each_class(counts, folds, validation):
+    targets = one_hot(np.repeat(np.arange(len(counts)), counts))
+    parts, found = split_in_folds(targets, folds=folds, validation=validation)
+    assert ((found >= 0) == (parts == TRAIN)).all()
+    dealt = np.array([targets[found == fold].sum(axis=0) for fold in range(folds)])
+    assert (np.ptp(dealt, axis=0) <= 1).all()
+    assert np.ptp(dealt.sum(axis=1)) <= len(counts)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_folds_keep_groups_whole_and_alike_with_several_labels_or_none(seed):
+    chance = np.random.default_rng(seed)
+    targets = (chance.random((1500, 4)) < [0.02, 0.1, 0.3, 0.5]).astype(np.uint8)
+    units = chance.integers(0, 700, 1500)
+    parts, found = split_in_folds(targets, units, folds=5, validation=0.0)
+    assert all(len(set(found[units == unit])) == 1 for unit in set(units.tolist()))
+    dealt = np.array([targets[found == fold].sum(axis=0) for fold in range(5)])
+    share = targets[parts == TRAIN].sum(axis=0) / 5
+    assert (np.abs(dealt - share) <= np.maximum(3, 0.05 * share)).all()
+    assert np.ptp(np.bincount(found[found >= 0])) <= 0.05 * len(targets)
+
+
+@given(
+    counts=st.lists(st.integers(2, 40), min_size=2, max_size=4),
+    validation=st.sampled_from([0.1, 0.3]),
+    seed=st.integers(0, 3),
+)
+@settings(max_examples=60)
+def test_the_test_rows_are_the_same_whatever_chooses(counts, validation, seed):
+    counts = [max(3, count) for count in counts]
+    targets = one_hot(np.repeat(np.arange(len(counts)), counts))
+    without = parted(targets, seed=seed, validation=0.0, folds=3)
+    beside = parted(targets, seed=seed, validation=validation)
+    assert ((without == TEST) == (beside == TEST)).all()
+
+
+def test_without_a_validation_part_rows_given_for_it_are_trained_on():
+    targets = one_hot([0, 1] * 20)
+    given_parts = np.array([TRAIN] * 20 + [VALIDATION] * 10 + [TEST] * 10)
+    parts, found = split_in_folds(targets, None, given_parts, validation=0.0, folds=2)
+    assert (parts == np.where(given_parts == TEST, TEST, TRAIN)).all()
+    assert np.bincount(found[:30]).tolist() == [15, 15]
+
+
+def test_no_rows_to_choose_by_are_refused():
+    with pytest.raises(UserError, match=r"split\.validation is 0 and split\.folds is 1"):
+        parted(one_hot([0, 1] * 10), validation=0.0, folds=1)
+
+
+def test_more_folds_than_groups_are_refused():
+    with pytest.raises(UserError, match=r"split\.folds is 5, and there are 4 independent"):
+        parted(one_hot([0, 0, 1] * 2), [0, 1, 2, 3, 4, 5], validation=0.0, folds=5)
+
+
+def test_validation_rows_and_rows_with_a_fold_choose():
+    parts = ["train", "validation", "test", "train", "excluded"]
+    assert choosing(parts, np.array([0, -1, -1, -1, -1])).tolist() == [0, 1]
 
 
 @given(

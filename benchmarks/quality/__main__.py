@@ -103,7 +103,7 @@ def keep_split(kept: Kept, workspace: Workspace, seed: int) -> rows.Rows:
             "names": classes.names,
             "counts": classes.counts.tolist(),
             "multilabel": classes.multilabel,
-            "ids": table.ids[test].tolist(),
+            "ids": table.test_ids.tolist(),
             "actual": joined(table.targets[test], classes.names),
         }
         kept.add(record)

@@ -24,6 +24,8 @@ PUBLIC: dict[str, dict[str, Any]] = {
 }
 # Nobody looks at our own intervals here: as few draws as evaluate takes.
 QUICK = {"evaluation.replicates": 100}
+# Some peers want rows to choose by, apart from those that they learn from.
+WITH_VALIDATION = {"split.validation": 0.1, "split.folds": 1}
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,8 @@ class Workspace:
         self.stage("prepare")
 
     def split(self, seed: int) -> None:
-        """Split the rows by a seed."""
-        self.choose({}, seed)
+        """Split the rows by a seed, for peers; a recipe's split has the same test rows."""
+        self.choose(WITH_VALIDATION, seed)
         self.stage("split")
 
     def choose(self, recipe: dict[str, Any], seed: int) -> None:

@@ -68,6 +68,11 @@ class Rows:
         return Part([self.texts[i] for i in chosen], self.targets[chosen])
 
     @property
+    def test_ids(self) -> np.ndarray:
+        """Ids of the test rows, in their order."""
+        return self.ids[self.parts == "test"]
+
+    @property
     def kind(self) -> str:
         """Kind of data, by which recipes and peers are chosen."""
         if self.texts is None:

@@ -15,32 +15,39 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import rows
 from data_sets import DataSet, Workspace
 
 from ballast.errors import UserError
 
-# What runs after the split; the two stages before it are the same for all systems.
-STAGES = ("resample", "embed", "train", "evaluate")
+# Rows are prepared for all systems alike.
+STAGES = ("split", "resample", "embed", "train", "evaluate")
 
 
 def ours(workspace: Workspace, recipe: dict[str, Any], seed: int) -> dict[str, Any]:
-    """Run the stages with a recipe."""
+    """Run the stages with a recipe.
+
+    Raises:
+        UserError: a stage failed, or the test rows are not those that the peers have.
+    """
+    test = rows.read(workspace.folder).test_ids
     workspace.choose(recipe, seed)
     for stage in STAGES:
         workspace.stage(stage)
     metrics = workspace.folder / "metrics"
     told = json.loads((metrics / "metrics.json").read_text(encoding="utf-8"))
     with (metrics / "predictions.csv").open(encoding="utf-8", newline="") as stream:
-        predicted = [row["predicted"] for row in csv.DictReader(stream)]
+        lines = list(csv.DictReader(stream))
+    if [row["id"] for row in lines] != test.tolist():
+        raise UserError("recipes.py: the recipe's split has other test rows than the peers'.")
     found = {name: told[name] for name in ("log_loss", "calibration_error")}
-    return {"predicted": predicted, **found}
+    return {"predicted": [row["predicted"] for row in lines], **found}
 
 
 def peer(folder: Path, name: str, seed: int) -> dict[str, Any]:
     """Run a peer, and score its probabilities as the stage evaluate scores ours."""
     # Libraries that ours doesn't need would count as its memory.
     import peers
-    import rows
 
     from ballast import scores
     from ballast.classes import joined
@@ -76,15 +83,16 @@ def main(path: str) -> None:
     warnings.simplefilter("ignore")
     order = json.loads(Path(path).read_text(encoding="utf-8"))
     folder, seed = Path(order["folder"]), order["seed"]
-    start = time.perf_counter()
-    if order["recipe"] is None:
-        found = peer(folder, order["system"], seed)
-    else:
-        data = DataSet(order["data"], order["block"])
-        try:
-            found = ours(Workspace(folder, Path(order["code"]), data), order["recipe"], seed)
-        except UserError as error:
-            raise SystemExit(str(error)) from error
+    workspace = Workspace(folder, Path(order["code"]), DataSet(order["data"], order["block"]))
+    try:
+        workspace.split(seed)
+        start = time.perf_counter()
+        if order["recipe"] is None:
+            found = peer(folder, order["system"], seed)
+        else:
+            found = ours(workspace, order["recipe"], seed)
+    except UserError as error:
+        raise SystemExit(str(error)) from error
     found["seconds"] = time.perf_counter() - start
     found["peak_mib"] = peak_mib()
     Path(path).write_text(json.dumps(found), encoding="utf-8")

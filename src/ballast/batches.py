@@ -173,18 +173,22 @@ def batch(plan: Plan, targets: np.ndarray, entries: np.ndarray) -> Batch:
     return Batch(rows, labels.astype(np.float32), partners, shares)
 
 
-def orders(table: Table, plan: Plan, batch_size: int, seed: int) -> Iterator[list[np.ndarray]]:
+def orders(
+    table: Table, plan: Plan, learnt: np.ndarray, batch_size: int, seed: int | list[int]
+) -> Iterator[list[np.ndarray]]:
     """Yield the batches of each epoch, without end: entries of the plan, in a new order each time.
 
     Args:
         table: all rows.
         plan: of row numbers of the table.
+        learnt: whether an entry is used at all, bool, shape (entries,).
         batch_size: entries a batch; one may be smaller.
         seed: seed of the orders.
     """
     rng, lengths = np.random.default_rng(seed), table.lengths(plan.rows)
     for epoch in count():
-        order = rng.permutation(plan.draw(epoch, rng))
+        drawn = plan.draw(epoch, rng)
+        order = rng.permutation(drawn[learnt[drawn]])
         batches = [
             chunk
             for pool in chunks(order, batch_size * POOL)

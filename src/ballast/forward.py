@@ -1,6 +1,6 @@
 """What networks compute, without Keras: from encoded rows to logits, in NumPy and Numba."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -52,6 +52,13 @@ def forward_of(model: ModuleType) -> Callable[..., Forward]:
             "from its weights alone and in NumPy. Those of the other models show what it returns."
         )
     return model.forward
+
+
+def mean(networks: Sequence[Forward]) -> Forward:
+    """Return the network whose logits are the mean of those of some networks."""
+    if len(networks) == 1:
+        return networks[0]
+    return lambda rows: sum(network(rows) for network in networks) / np.float32(len(networks))
 
 
 def encoded(features: np.ndarray | None, parts: Iterable[Read]) -> Encoded:

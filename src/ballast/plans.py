@@ -61,6 +61,18 @@ class Plan:
         share = self.label_shares[:, None]
         return (1 - share) * own + share * targets[self.partners]
 
+    def without(self, folds: np.ndarray, fold: int) -> np.ndarray:
+        """Tell which entries know nothing of the rows of a fold, bool, shape (entries,).
+
+        Args:
+            folds: fold of each row that `rows` numbers, new texts included: that of their source.
+            fold: the one to leave out.
+        """
+        clear = folds[self.rows] != fold
+        if self.partners is None:
+            return clear
+        return clear & ((self.partners < 0) | (folds[self.partners] != fold))
+
     def draw(self, epoch: int, rng: np.random.Generator) -> np.ndarray:
         """Return the entry numbers of one epoch, each as often as its times say.
 

@@ -1,6 +1,8 @@
-"""Train a network; the epoch with the best validation score is kept."""
+"""Train networks, one for each fold; the epoch with the best score on held-out rows is kept."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -9,7 +11,7 @@ from pydantic import Field
 from ballast.batches import Table, batch, chunks, orders
 from ballast.classes import Classes
 from ballast.errors import UserError
-from ballast.forward import Forward
+from ballast.forward import Forward, mean
 from ballast.objective import Objective
 from ballast.plans import Plan
 from ballast.precision import Precision, chosen
@@ -20,18 +22,21 @@ from ballast.scores import LOWER_IS_BETTER, Headline, headline
 if TYPE_CHECKING:
     import keras
 
+    from ballast.learning import Learner
+
 SCORING_BATCH = 1024
 Weights = dict[str, np.ndarray]
 
 
 def train(
-    model: "keras.Model",
+    models: Sequence["keras.Model"],
     forward: Callable[[Weights], Forward],
     aim: Objective,
     table: Table,
     plan: Plan,
     targets: np.ndarray,
-    validation: np.ndarray,
+    folds: np.ndarray,
+    choosing: np.ndarray,
     classes: Classes,
     seed: int,
     *,
@@ -42,22 +47,25 @@ def train(
     monitor: Headline = "f1_macro",
     defer_weights: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     precision: Precision = "auto",
-) -> tuple[Weights, list[dict[str, float]]]:
-    """Train a network with Adam; return its best weights by name, and an entry for each epoch.
+) -> tuple[list[Weights], list[dict[str, float]]]:
+    """Train networks, one for each fold, side by side with Adam.
 
-    After each epoch the validation rows are scored with scikit-learn, by the probabilities that
-    the evaluation sees by default and their argmax: uncorrected, an epoch that has only learnt the
-    resampled prior could look like the best one. Training ends after `patience` epochs without a
-    better score (of equal scores the lower log-loss is better); the weights are those of the best.
+    Network k learns from all of the plan but what has to do with rows of fold k. After each epoch
+    the rows that choose are scored, each by what has not learnt from it (`score_apart`), with
+    scikit-learn, by the probabilities that the evaluation sees by default and their argmax:
+    uncorrected, an epoch that has only learnt the resampled prior could look like the best one.
+    Training ends after `patience` epochs without a better score (of equal scores the lower log-loss
+    is better); the weights are those of the best epoch, the same for all networks.
 
     Args:
-        model: from a row's inputs to logits; its own variables may be left as they were.
-        forward: from weights to what the network computes with them.
+        models: from a row's inputs to logits; their own variables may be left as they were.
+        forward: from weights to what a network computes with them.
         aim: loss, weights, and the way from outputs to probabilities.
         table: all rows.
         plan: the examples to train on, of row numbers of the table.
         targets: multi-hot labels of all rows.
-        validation: row numbers.
+        folds: of all rows, shape (rows,); -1 where every network may learn from the row, or none.
+        choosing: numbers of the rows that choose.
         classes: the classes as they stand in the training rows.
         seed: seed of the order of the rows.
         epochs: at most so many passes over the plan.
@@ -70,12 +78,15 @@ def train(
         precision: of the products of word vectors with filters in training, where nearly all the
             time goes: bfloat16, float32, or what the processor is faster with. Sums and all else
             are float32.
+
+    Returns:
+        The networks' weights by name, and an entry for each epoch.
     """
     import keras
 
     from ballast.learning import learner
 
-    table = table.only(model.input)
+    table = table.only(models[0].input)
     counting = keras.Variable(True, trainable=False)
     deferred = int(defer_weights * epochs) if (aim.weights != 1).any() else 0
     # The epochs that count are those after all changes.
@@ -83,35 +94,55 @@ def train(
     loss = weighted(aim.loss, aim.weights, classes, counting)
     if plan.label_shares is not None:
         loss = of_mixed_labels(loss)
-    learning = learner(model, loss, learning_rate, plan.partners is not None, chosen(precision))
-    if learning.whole:
+    mixes, precision = plan.partners is not None, chosen(precision)
+    members = [learner(model, loss, learning_rate, mixes, precision) for model in models]
+    if members[0].whole:
         batch_size = plan.size
+    plans = [
+        orders(table, plan, plan.without(folds, fold), batch_size, [seed, fold])
+        for fold in range(len(members))
+    ]
     best, history = BestEpoch(monitor, patience, start), []
     # What overflows ends in outputs that are not finite, and is told there.
     with bars() as progress, np.errstate(over="ignore", invalid="ignore"):
-        for epoch, order in zip(range(epochs), orders(table, plan, batch_size, seed), strict=False):
+        for epoch, order in zip(range(epochs), zip(*plans, strict=True), strict=False):
             counting.assign(epoch >= deferred)
-            steps, total = progress.add_task(f"epoch {epoch + 1}", total=len(order)), 0.0
-            for entries in order:
-                total += len(entries) * learning.step(table, batch(plan, targets, entries))
-                progress.advance(steps)
+            steps = progress.add_task(f"epoch {epoch + 1}", total=sum(map(len, order)))
+
+            def pass_over(member: "Learner", batches: list[np.ndarray], steps=steps) -> float:
+                total = 0.0
+                for entries in batches:
+                    total += len(entries) * member.step(table, batch(plan, targets, entries))
+                    progress.advance(steps)
+                return total
+
+            total = sum(_each(pass_over, members, order))
             progress.remove_task(steps)
-            weights = learning.weights()
-            logits = score(forward(weights), table, validation)
+            weights = [member.weights() for member in members]
+            logits = score_apart([forward(own) for own in weights], table, choosing, folds)
             if not np.isfinite(logits).all():
                 raise UserError(
                     f"training diverged in epoch {epoch + 1}: the network's outputs are not "
                     "finite. Lower training.learning_rate in params.yaml, or check the numeric "
                     "columns."
                 )
-            scores = _validate(logits, targets[validation], classes, aim)
+            scores = _validate(logits, targets[choosing], classes, aim)
             told = {f"val_{name}": scores[name] for name in (monitor, "f1_macro", "log_loss")}
-            history.append({"loss": total / plan.size, **told})
+            examples = sum(len(entries) for batches in order for entries in batches)
+            history.append({"loss": total / examples, **told})
             line = ", ".join(f"{name} {value:.4f}" for name, value in history[-1].items())
             print(f"epoch {epoch + 1}: {line}", flush=True)
             if best.saw(epoch, scores, weights):
                 break
     return best.found(), history
+
+
+def _each(task: Callable, members: Sequence["Learner"], order: Sequence) -> Iterable[float]:
+    """Return what a task says of each member; those that solve without Keras side by side."""
+    if not members[0].whole:
+        return map(task, members, order)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return pool.map(task, members, order)
 
 
 def weighted(
@@ -162,6 +193,31 @@ def score(forward: Forward, table: Table, rows: np.ndarray) -> np.ndarray:
     return np.concatenate([forward(table.take(part)) for part in chunks(rows, SCORING_BATCH)])
 
 
+def score_apart(
+    networks: Sequence[Forward], table: Table, rows: np.ndarray, folds: np.ndarray
+) -> np.ndarray:
+    """Return the logits of some rows by the networks that have not learnt from them.
+
+    Args:
+        networks: network k has not learnt from rows of fold k.
+        table: all rows.
+        rows: row numbers.
+        folds: of all rows; a row of fold -1 has the mean of all networks' logits.
+
+    Returns:
+        Float32, shape (rows, classes).
+    """
+    own = folds[rows]
+    found = {
+        fold: score(mean(networks) if fold < 0 else networks[fold], table, rows[own == fold])
+        for fold in np.unique(own)
+    }
+    logits = np.empty((len(rows), next(iter(found.values())).shape[1]), np.float32)
+    for fold, values in found.items():
+        logits[own == fold] = values
+    return logits
+
+
 def _validate(
     logits: np.ndarray, targets: np.ndarray, classes: Classes, aim: Objective
 ) -> dict[str, float]:
@@ -172,7 +228,7 @@ def _validate(
 
 
 class BestEpoch:
-    """The weights of the best epoch; after `patience` epochs without a better one it is over.
+    """The networks' weights of the best epoch; after `patience` epochs without a better one it is over.
 
     Epochs before `start` don't count. Equal scores are told apart by log-loss: as long as a network
     predicts the majority alone, macro-F1 stands still while it learns.
@@ -184,7 +240,7 @@ class BestEpoch:
         self.sign = -1 if monitor in LOWER_IS_BETTER else 1
         self.best, self.waited, self.weights = (-np.inf, -np.inf), 0, None
 
-    def saw(self, epoch: int, scores: dict[str, float], weights: Weights) -> bool:
+    def saw(self, epoch: int, scores: dict[str, float], weights: list[Weights]) -> bool:
         """Take an epoch's scores and weights; tell whether training is over."""
         if epoch < self.start:
             return False
@@ -195,8 +251,8 @@ class BestEpoch:
             self.waited += 1
         return self.waited >= self.patience
 
-    def found(self) -> Weights:
-        """Return the weights of the best epoch.
+    def found(self) -> list[Weights]:
+        """Return the networks' weights of the best epoch.
 
         Raises:
             UserError: no epoch had a score.
@@ -204,6 +260,6 @@ class BestEpoch:
         if self.weights is None:
             raise UserError(
                 f"params.yaml: training.monitor: {self.monitor} is not defined on these validation "
-                "rows: too few classes have any. Choose another score, or split.validation higher."
+                "rows: too few classes have any. Choose another score, or split.folds above 1."
             )
         return self.weights

@@ -14,7 +14,7 @@ from ballast.calibration import Calibration, likely
 from ballast.classes import joined
 from ballast.dataset import Layout
 from ballast.errors import UserError
-from ballast.forward import Forward, Read, encoded, forward_of
+from ballast.forward import Forward, Read, encoded, forward_of, mean
 from ballast.rules import Rule
 from ballast.storage import read_json
 
@@ -114,13 +114,16 @@ def load(folder: Path = Path("models")) -> Predictor:
         scale = np.array(scaler["mean"]), np.array(scaler["scale"])
     else:
         layout = layout.model_copy(update={"features": []})
-    weights = {path.stem: np.load(path) for path in sorted((folder / "network").glob("*.npy"))}
+    members = [
+        {path.stem: np.load(path) for path in sorted((folder / f"network/{number}").glob("*.npy"))}
+        for number in range(network["networks"])
+    ]
     try:
         found = Predictor(
             layout,
             readers,
             scale,
-            forward(weights, vectors),
+            mean([forward(weights, vectors) for weights in members]),
             _inverse(book),
             book,
             decision["correct"],
