@@ -135,9 +135,7 @@ def main() -> None:
     models = [model_file.build(inputs, **model_options) for _ in range(members)]
     reads = models[0].input
     kinds = ("tokens", "terms", "features")
-    unread = [
-        kind for kind in kinds if getattr(table, kind) is not None and kind not in reads
-    ]
+    unread = [kind for kind in kinds if getattr(table, kind) is not None and kind not in reads]
     if unread:
         print(f"the network does not read the {' and '.join(unread)} that the embeddings give")
     examples = Examples(

@@ -23,7 +23,8 @@ class Project:
         self.raw.mkdir(parents=True)
         self.params = YAML(typ="safe").load(REPO / "params.yaml")
         # Whatever a fork has chosen, the tests start from here.
-        self.params |= {"dataset": "mine", "seed": 0, "split": {"validation": 0.1, "test": 0.2}}
+        split = {"validation": 0.1, "test": 0.2, "folds": 2}
+        self.params |= {"dataset": "mine", "seed": 0, "split": split}
 
     def describe(self, shares: dict | None = None, **block) -> None:
         """Write `params.yaml`: the repository's own, with this data set's block chosen."""

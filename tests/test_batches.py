@@ -29,7 +29,8 @@ def plan_of(rows: np.ndarray) -> Plan:
 
 
 def epochs(table: Table, plan: Plan, size: int, seed: int = 0, count: int = 1) -> list:
-    return list(islice(orders(table, plan, size, seed), count))
+    every = np.ones(len(plan.rows), dtype=bool)
+    return list(islice(orders(table, plan, every, size, seed), count))
 
 
 def test_texts_stand_one_behind_the_other_in_the_order_asked_for():

@@ -52,7 +52,7 @@ def a_run(count: int, multilabel: bool = False, decision=argmax, errors: int = 2
     places = {"train": 0, "validation": 1, "test": 2, "train, validation": 0, "train, test": 3}
     return Run(
         params={name: value for name, value in CHOSEN.items() if isinstance(value, str)}
-        | {"datasets.demo.label": HOSTILE},
+        | {"datasets.demo.label": HOSTILE, "split.folds": 2},
         level=LEVEL,
         classes=classes,
         found=found,

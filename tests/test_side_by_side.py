@@ -112,7 +112,7 @@ def test_prediction_is_that_of_the_evaluation(run, corpus, changes):
 
 def test_two_embeddings_of_terms_stand_beside_each_other(run, tmp_path):
     run("demo", model="linear", embedding="tfidf", third_embedding="tfidf")
-    kernel = np.load(tmp_path / "models/network/from_terms.kernel.npy")
+    kernel = np.load(tmp_path / "models/network/0/from_terms.kernel.npy")
     terms = storage.read_json(tmp_path / "models/embedding/words.json")
     assert len(kernel) == 2 * len(terms)
     # The same terms twice are worth the same.

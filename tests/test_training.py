@@ -24,12 +24,14 @@ from ballast.training import (
     BestEpoch,
     of_mixed_labels,
     score,
+    score_apart,
     train,
     weighted,
 )
 
 MODELS = {"cnn": cnn, "mlp": mlp}
 ROWS = 48
+NO_FOLDS = np.full(ROWS, -1)
 VECTORS = np.random.default_rng(2).normal(size=(20, 4)).astype(np.float32)
 COLUMNS = np.random.default_rng(4).normal(size=(40, 3))
 FORWARD = {kind: partial(file.forward, vectors=VECTORS) for kind, file in MODELS.items()}
@@ -87,18 +89,20 @@ def run(kind, table, labels, seed: int = 3, multilabel: bool = False, build=netw
     rows = np.concatenate([np.arange(36), np.arange(8)])
     held_out = np.arange(36, ROWS)
     classes = classes_of(labels[:36], multilabel)
-    return train(
-        build(kind),
+    (weights,), history = train(
+        [build(kind)],
         FORWARD[kind],
         aim(classes),
         table,
         once(rows),
         labels,
+        NO_FOLDS,
         held_out,
         classes,
         seed,
         **{"epochs": 3, "batch_size": 8, "learning_rate": 0.01} | options,
     )
+    return weights, history
 
 
 def scored(kind, weights, table, rows) -> np.ndarray:
@@ -336,18 +340,99 @@ def test_the_best_epoch_is_judged_by_the_corrected_probabilities(table, labels):
 def learn(table, labels, plan, kind="mlp", model=None, weights=None, inverse=np.array, **options):
     """Train on a plan and validate on all rows; return the weights and the history."""
     classes = classes_of(labels)
-    return train(
-        network(kind) if model is None else model,
+    (weights,), history = train(
+        [network(kind) if model is None else model],
         FORWARD[kind],
         aim(classes, weights, inverse),
         table,
         plan,
         labels,
+        NO_FOLDS,
         np.arange(ROWS),
         classes,
         0,
         **{"epochs": 2, "batch_size": 8} | options,
     )
+    return weights, history
+
+
+# Folds.
+
+FOLDS = np.arange(ROWS) % 3
+
+
+def learn_apart(table, labels, plan, kind="mlp", folds=FOLDS, choosing=None, **options):
+    """Train a network for each fold; return their weights and the history."""
+    classes = classes_of(labels)
+    return train(
+        [network(kind) for _ in range(folds.max() + 1)],
+        FORWARD[kind],
+        aim(classes),
+        table,
+        plan,
+        labels,
+        folds,
+        np.flatnonzero(folds >= 0) if choosing is None else choosing,
+        classes,
+        0,
+        **{"epochs": 2, "batch_size": 8, "learning_rate": 0.01} | options,
+    )
+
+
+@pytest.mark.parametrize("kind", ["cnn", "mlp"])
+@pytest.mark.parametrize("mixed", [False, True], ids=["alone", "with partners"])
+def test_a_network_knows_nothing_of_its_fold(kind, mixed, table, labels):
+    """Other labels and other inputs in fold 0 leave network 0 as it is, and no other."""
+    rows = np.arange(ROWS)
+    plan = Plan(rows, np.ones(ROWS))
+    if mixed:
+        shares = np.full(ROWS, 0.4)
+        plan = Plan(rows, np.ones(ROWS), partners=np.roll(rows, 1), shares=shares)
+    own = FOLDS == 0
+    changed = Table(table.tokens, table.offsets, np.where(own[:, None], 5, table.features))
+    other = np.where(own[:, None], 1 - labels, labels)
+    first, _ = learn_apart(table, labels, plan, kind, epochs=1)
+    second, _ = learn_apart(changed, other, plan, kind, epochs=1)
+    assert bits(first[0]) == bits(second[0])
+    assert bits(first[1]) != bits(second[1])
+    assert bits(first[2]) != bits(second[2])
+
+
+def test_one_of_several_networks_is_what_it_is_alone(table, labels):
+    """Network 0 learns from the rows outside its fold as if they were all there is."""
+    plan = once(np.arange(ROWS))
+    outside = once(np.flatnonzero(FOLDS != 0))
+    together, _ = learn_apart(table, labels, plan, epochs=1, batch_size=ROWS)
+    alone, _ = learn(table, labels, outside, epochs=1, batch_size=ROWS, learning_rate=0.01)
+    for name, values in alone.items():
+        np.testing.assert_allclose(together[0][name], values, atol=1e-4)
+
+
+def test_each_row_is_scored_by_the_network_that_has_not_learnt_from_it(table):
+    rng = np.random.default_rng(0)
+    networks = [lambda rows, k=k: np.full((len(rows.features), 2), k, np.float32) for k in (1, 3)]
+    folds = rng.integers(-1, 2, ROWS)
+    rows = rng.permutation(ROWS)[:30]
+    found = score_apart(networks, table.only(["features"]), rows, folds)
+    np.testing.assert_array_equal(found[:, 0], np.choose(folds[rows] + 1, [2, 1, 3]))
+
+
+def test_the_scores_of_an_epoch_are_those_of_rows_not_learnt_from(table, labels):
+    members, history = learn_apart(table, labels, once(np.arange(ROWS)), epochs=1)
+    networks = [FORWARD["mlp"](weights) for weights in members]
+    logits = score_apart(networks, table.only(["features"]), np.arange(ROWS), FOLDS)
+    likely = probabilities(logits, False)
+    found = scores.headline(labels, one_hot(likely.argmax(axis=1), 2), likely, classes_of(labels))
+    assert history[0]["val_f1_macro"] == pytest.approx(found["f1_macro"], rel=1e-6)
+    assert history[0]["val_log_loss"] == pytest.approx(found["log_loss"], rel=1e-6)
+
+
+def test_networks_side_by_side_are_the_same_twice(table, labels):
+    (first, history), (second, again) = (
+        learn_apart(table, labels, once(np.arange(ROWS)), "cnn") for _ in range(2)
+    )
+    assert history == again
+    assert [bits(weights) for weights in first] == [bits(weights) for weights in second]
 
 
 def test_deferred_weights_do_not_count_before_their_epoch(table, labels):

@@ -27,7 +27,7 @@ CHOSEN = {
     "vectors": "none",
     "encoder": "none",
     "seed": 0,
-    "split": {"validation": 0.1, "test": 0.2},
+    "split": {"validation": 0.1, "test": 0.2, "folds": 2},
     "evaluation": {"correct": True, "replicates": 100, "level": 0.95},
 }
 SMALL = {

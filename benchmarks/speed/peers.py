@@ -152,7 +152,7 @@ def ours(data: Data, name: str, **options) -> Peer:
         chosen(training["precision"]),
     )
     plan = Plan(np.arange(data.training), np.ones(data.training))
-    order = orders(table, plan, training["batch_size"], data.seed)
+    order = orders(table, plan, np.ones(data.training, bool), training["batch_size"], data.seed)
 
     def train() -> None:
         for entries in next(order):

@@ -12,8 +12,8 @@ from ballast.errors import UserError
 Share = Annotated[float, Field(gt=0, lt=1)]
 TRAIN, VALIDATION, TEST, EXCLUDED = range(4)
 PARTS = ("train", "validation", "test", "excluded")
-# Units of each label left in train when a part is cut out: after the test part, whose rows are not to
-# depend on it, a validation part may follow.
+# Units of each label left in train when a part is cut out: after the test part, whose rows are not
+# to depend on it, a validation part may follow.
 KEPT_BACK = {TEST: 2, VALIDATION: 1}
 
 

@@ -228,7 +228,7 @@ def _validate(
 
 
 class BestEpoch:
-    """The networks' weights of the best epoch; after `patience` epochs without a better one it is over.
+    """The networks' weights of the best epoch; it is over after `patience` without a better one.
 
     Epochs before `start` don't count. Equal scores are told apart by log-loss: as long as a network
     predicts the majority alone, macro-F1 stands still while it learns.
