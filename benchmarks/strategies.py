@@ -12,10 +12,13 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from dvc.utils.serialize import modify_yaml
 
 from ballast import params
 from ballast.progress import bars
@@ -24,7 +27,14 @@ ROOT = Path(__file__).parent.parent
 CORPORA = ("demo", "demo_multilabel")
 SELECTORS = ("sampler", "loss", "weighting", "decision")
 # What strategies are held against: a network that corrects nothing, so that each may.
-PLAIN = {"embedding": "word2vec", "model": "cnn", "loss": "cross_entropy", "weighting": "none"}
+PLAIN = {
+    "embedding": "word2vec",
+    "model": "cnn",
+    "loss": "cross_entropy",
+    "weighting": "none",
+    "split.validation": 0.1,
+    "split.folds": 1,
+}
 # What a member can't do without.
 NEEDED = {
     "by_class": {"weightings.by_class.weights": "{justice: 3, environnement: 3}"},
@@ -34,8 +44,8 @@ NEEDED = {
 HEADER = """# Every strategy on the demo corpus
 
 Made by `make strategies`: each line is one command, run once with seed 0. `...` is `-S
-embedding=word2vec -S model=cnn -S loss=cross_entropy -S weighting=none`, a network that corrects
-nothing by itself; all else is at its default. The stages are those that ran. Differences within the
+embedding=word2vec -S model=cnn -S loss=cross_entropy -S weighting=none -S split.folds=1 -S
+split.validation=0.1`, one network that corrects nothing by itself; all else is at its default. The stages are those that ran. Differences within the
 intervals are no differences, and what helps here need not help on your data: that is what the
 command is for.
 """
@@ -58,13 +68,12 @@ class Clone:
         )
         return done.returncode, done.stdout
 
-    def choose(self, settings: dict[str, str]) -> None:
-        """Begin with other members than the project does."""
-        file = self.folder / "params.yaml"
-        text = file.read_text(encoding="utf-8")
-        for selector, name in settings.items():
-            text = re.sub(rf"(?m)^{selector}: \S+", f"{selector}: {name}", text)
-        file.write_text(text, encoding="utf-8")
+    def choose(self, settings: dict[str, str | float]) -> None:
+        """Begin with other parameters than the project does."""
+        with modify_yaml(self.folder / "params.yaml") as params:
+            for place, value in settings.items():
+                *blocks, name = place.split(".")
+                reduce(getitem, blocks, params)[name] = value
         identity = ["-c", "user.name=strategies", "-c", "user.email=strategies@localhost"]
         self.run("git", *identity, "commit", "--quiet", "--all", "--message", "plain network")
 

@@ -128,7 +128,12 @@ def write(place: str, settings: dict[str, Any], corpus: Corpus, rows: int) -> No
     if place == params.EMBEDDINGS[0]:
         write_features(corpus, rows, data, model)
     found = embedding.embed(corpus, settings["seed"], **options)
-    told = {"embedding": settings[place], "input": INPUTS.get(type(found)), "options": options}
+    told = {
+        "embedding": settings[place],
+        "input": INPUTS.get(type(found)),
+        "options": options,
+        "cut": found.cut if isinstance(found, Embedded) else 0,
+    }
     for folder in (data, model):
         storage.write_json(folder / "embedding.json", told)
     if found is None:
@@ -140,6 +145,10 @@ def write(place: str, settings: dict[str, Any], corpus: Corpus, rows: int) -> No
 
 def main(places: Sequence[str] = params.EMBEDDINGS) -> None:
     """Embed all rows, as each of some selectors says."""
+    for place in places:
+        if place not in params.EMBEDDINGS:
+            known = ", ".join(params.EMBEDDINGS)
+            raise UserError(f"src/embed.py: there is no selector {place!r}. Known: {known}.")
     settings = params.load()
     corpus, rows = read_corpus(settings["vectors"], settings["encoder"])
     for place in places:

@@ -56,6 +56,12 @@ def leaks(rows: pa.Table, parts: np.ndarray, dataset: Dataset) -> dict[str, dict
     }
 
 
+def cut_texts() -> int:
+    """Return how many texts the embeddings have cut off at `max_tokens`, those of new texts too."""
+    folders = (Path("models") / place for place in params.EMBEDDINGS)
+    return sum(storage.read_json(folder / "embedding.json")["cut"] for folder in folders)
+
+
 def read_history() -> list[dict[str, float]]:
     """Return the training's numbers, a dict for each epoch."""
     with (METRICS / "history.csv").open(encoding="utf-8", newline="") as stream:
@@ -142,6 +148,7 @@ def main() -> None:
         history=read_history(),
         data=storage.read_json(METRICS / "data.json"),
         parts=storage.read_json(METRICS / "split.json"),
+        cut=cut_texts(),
         leaks=leaks(prepared, parts, dataset),
         mistakes=list(zip(found.mistakes, told, strict=True)),
     )

@@ -223,6 +223,8 @@ def test_a_data_set_without_text_is_refused(name, tmp_path):
 def test_long_texts_rare_words_and_large_vocabularies_are_cut(name, tmp_path):
     found = embed(name, tmp_path, max_tokens=2)
     assert (np.diff(found.offsets) == [2, 2, 2, 0, 2, 2]).all()
+    assert found.cut == sum(len(text.split()) > 2 for text in TEXTS)
+    assert embed(name, tmp_path).cut == 0
     found = embed(name, tmp_path, vocabulary=2)
     assert found.vocabulary == ["a", "cat"]  # twice each, as are dog, sat and the
     found = embed(name, tmp_path, min_count=2)

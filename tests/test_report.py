@@ -63,6 +63,7 @@ def a_run(count: int, multilabel: bool = False, decision=argmax, errors: int = 2
         history=[{"epoch": e, "loss": 1 / e, "val_f1_macro": 1 - 1 / e} for e in (1.0, 2.0, 3.0)],
         data={"rows": 1000, "kept": 990, "rejected": 10, "conflicting_labels": 2},
         parts={"train": 690, "validation": 100, "test": 200, "excluded": 0},
+        cut=3,
         leaks={"exact": places | {"validation, test": 0}, "near": None, "group": None},
         mistakes=[(mistake, ("rows.csv, row 7", HOSTILE)) for mistake in found.mistakes],
     )

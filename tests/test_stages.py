@@ -31,6 +31,13 @@ def test_embed_runs_for_each_of_the_embeddings():
         assert {f"data/embedded/{name}", f"models/{name}"} <= set(PIPELINE["train"]["deps"])
 
 
+def test_embed_names_the_selectors_where_there_is_none_of_that_name():
+    command = [sys.executable, str(SOURCE / "embed.py"), "embeding"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "there is no selector 'embeding'. Known: embedding, second_embedding" in done.stderr
+
+
 def script_of(name: str) -> str:
     """Return a stage's script; what it reads of each selector, as of the first."""
     script = (SOURCE / f"{name}.py").read_text(encoding="utf-8")

@@ -19,12 +19,12 @@ SCORES = ("f1_macro", "f1_micro", "recall_rarest", "log_loss", "calibration_erro
 COSTS = ("seconds", "peak_mib")
 HEADER = f"""# How well it classifies
 
-Made by `make quality`: every system on the same rows, which Ballast's stages prepare and split. The
-seed of a run is that of its split (70 % training, 10 % validation, 20 % test) and of its chance;
-given parts stay, and a validation part that is missing is cut from the training rows by the seed.
-Our recipes train on training rows and choose on validation rows. Keras stops by validation loss,
-fastText chooses its options by validation macro-F1 and is then fitted on both parts. All other
-peers choose nothing, and are fitted on training and validation rows together.
+Made by `make quality`: every system on the same test rows, which Ballast's stages prepare and split.
+The seed of a run is that of its split (20 % test) and of its chance; given parts stay. Our recipes
+learn from all other rows, in five folds. For peers that choose by rows apart a tenth of all rows is
+the validation part, unless there is a given one: Keras stops by its loss, fastText chooses its
+options by its macro-F1 and is then fitted on both parts. All other peers choose nothing, and are
+fitted on training and validation rows together.
 
 Numbers are means over the seeds, macro-F1 with the least and the most. Micro-F1 is the accuracy
 where a row has one label. Rarest: recall of the class with the fewest training rows of those that

@@ -42,6 +42,7 @@ class Embedded:
         tokens: all texts in one array, shape (all tokens,).
         offsets: where each text begins, shape (rows + 1,).
         vectors: a vector for each token number, float32, shape (vocabulary + 2, dimensions).
+        cut: number of texts that lost their end.
         kept: what else the member's `reader` needs, as in `Vectors`.
     """
 
@@ -49,6 +50,7 @@ class Embedded:
     tokens: np.ndarray
     offsets: np.ndarray
     vectors: np.ndarray
+    cut: int
     kept: dict[str, list[str] | np.ndarray | Path] = field(default_factory=dict)
 
 
@@ -86,7 +88,12 @@ class Tokenized:
     vocabulary: list[str]
     tokens: np.ndarray
     offsets: np.ndarray
+    cut: int
     training: list[list[str]]
+
+    def embedded(self, vectors: np.ndarray) -> Embedded:
+        """Return the texts with a vector for each token number."""
+        return Embedded(self.vocabulary, self.tokens, self.offsets, vectors, self.cut)
 
 
 def texts_of(corpus: Corpus, embedding: str) -> Sequence[str]:
@@ -141,7 +148,7 @@ def tokenize_corpus(
     cut = sum(len(text) > max_tokens for text in texts)
     print(f"{len(words)} words in the vocabulary; {cut} of {len(texts)} texts are cut", end=" ")
     print(f"after {max_tokens} tokens")
-    return Tokenized(words, tokens, offsets, training)
+    return Tokenized(words, tokens, offsets, cut, training)
 
 
 def random_vectors(count: int, dimensions: int, seed: int) -> np.ndarray:

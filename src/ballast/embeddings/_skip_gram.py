@@ -58,4 +58,4 @@ def skip_gram(
     vectors = random_vectors(len(tokenized.vocabulary), dimensions, seed)
     vectors[:RESERVED] = 0
     vectors[RESERVED:] = trained.wv[tokenized.vocabulary]
-    return Embedded(tokenized.vocabulary, tokenized.tokens, tokenized.offsets, vectors)
+    return tokenized.embedded(vectors)

@@ -57,7 +57,7 @@ def embed(
     vectors = random_vectors(len(rows), dimensions, seed)
     for row, vector in found.items():
         vectors[row] = vector
-    return Embedded(tokenized.vocabulary, tokenized.tokens, tokenized.offsets, vectors)
+    return tokenized.embedded(vectors)
 
 
 def read_vectors(path: Path, rows: dict[str, int]) -> tuple[dict[int, np.ndarray], int]:

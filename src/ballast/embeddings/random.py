@@ -35,4 +35,4 @@ def embed(
     """
     tokenized = tokenize_corpus(corpus, "random", vocabulary, min_count, max_tokens)
     vectors = random_vectors(len(tokenized.vocabulary), dimensions, seed)
-    return Embedded(tokenized.vocabulary, tokenized.tokens, tokenized.offsets, vectors)
+    return tokenized.embedded(vectors)

@@ -40,7 +40,7 @@ def embed(corpus: Corpus, seed: int, *, max_tokens: Annotated[int, Field(ge=3)] 
         "encoder/tokenizer.json": folder / "tokenizer.json",
         "windows": np.array([pieces.longest, pieces.lower]),
     }
-    return Embedded(names, tokens, offsets, vectors, kept)
+    return Embedded(names, tokens, offsets, vectors, cut, kept)
 
 
 def reader(

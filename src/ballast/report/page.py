@@ -48,6 +48,7 @@ class Run:
         history: a dict for each epoch.
         data: numbers of rows as prepare counted them.
         parts: rows of each part of the split.
+        cut: number of texts that an embedding has cut off.
         leaks: what `audit.shared_rows` found by kind of likeness, None where none was looked for.
         mistakes: the hardest ones, each with its place (file and row) and content.
     """
@@ -63,6 +64,7 @@ class Run:
     history: list[dict[str, float]]
     data: dict[str, int]
     parts: dict[str, int]
+    cut: int
     leaks: dict[str, dict[str, int] | None]
     mistakes: list[tuple[Mistake, tuple[str, str]]]
 
