@@ -45,9 +45,9 @@ HEADER = """# Every strategy on the demo corpus
 
 Made by `make strategies`: each line is one command, run once with seed 0. `...` is `-S
 embedding=word2vec -S model=cnn -S loss=cross_entropy -S weighting=none -S split.folds=1 -S
-split.validation=0.1`, one network that corrects nothing by itself; all else is at its default. The stages are those that ran. Differences within the
-intervals are no differences, and what helps here need not help on your data: that is what the
-command is for.
+split.validation=0.1`, one network that corrects nothing by itself; all else is at its default. The
+stages are those that ran. Differences within the intervals are no differences, and what helps here
+need not help on your data: that is what the command is for.
 """
 COLUMNS = (
     "| `dvc exp run` ... | stages run | macro-F1 (95 % interval) | recall of the rarest class "

@@ -19,9 +19,9 @@ SCORES = ("f1_macro", "f1_micro", "recall_rarest", "log_loss", "calibration_erro
 COSTS = ("seconds", "peak_mib")
 HEADER = f"""# How well it classifies
 
-Made by `make quality`: every system on the same test rows, which Ballast's stages prepare and split.
-The seed of a run is that of its split (20 % test) and of its chance; given parts stay. Our recipes
-learn from all other rows, in five folds. For peers that choose by rows apart a tenth of all rows is
+Made by `make quality`: every system on the same test rows, as Ballast's stages prepare and split
+them. The seed of a run is that of its split (20 % test) and of its chance; given parts stay. Our
+recipes learn from all other rows, in five folds. For peers that choose by rows apart a tenth of all rows is
 the validation part, unless there is a given one: Keras stops by its loss, fastText chooses its
 options by its macro-F1 and is then fitted on both parts. All other peers choose nothing, and are
 fitted on training and validation rows together.
