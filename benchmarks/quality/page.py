@@ -21,10 +21,10 @@ HEADER = f"""# How well it classifies
 
 Made by `make quality`: every system on the same test rows, as Ballast's stages prepare and split
 them. The seed of a run is that of its split (20 % test) and of its chance; given parts stay. Our
-recipes learn from all other rows, in five folds. For peers that choose by rows apart a tenth of all rows is
-the validation part, unless there is a given one: Keras stops by its loss, fastText chooses its
-options by its macro-F1 and is then fitted on both parts. All other peers choose nothing, and are
-fitted on training and validation rows together.
+recipes learn from all other rows, in five folds. For peers that choose by rows apart a tenth of all
+rows is the validation part, unless there is a given one: Keras stops by its loss, fastText chooses
+its options by its macro-F1 and is then fitted on both parts. All other peers choose nothing, and
+are fitted on training and validation rows together.
 
 Numbers are means over the seeds, macro-F1 with the least and the most. Micro-F1 is the accuracy
 where a row has one label. Rarest: recall of the class with the fewest training rows of those that

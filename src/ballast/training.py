@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ballast.learning import Learner
 
 SCORING_BATCH = 1024
+# What overflows ends in outputs that are not finite, and is told there.
+OVERFLOW = {"over": "ignore", "invalid": "ignore"}
 Weights = dict[str, np.ndarray]
 
 
@@ -103,17 +105,18 @@ def train(
         for fold in range(len(members))
     ]
     best, history = BestEpoch(monitor, patience, start), []
-    # What overflows ends in outputs that are not finite, and is told there.
-    with bars() as progress, np.errstate(over="ignore", invalid="ignore"):
+    with bars() as progress, np.errstate(**OVERFLOW):
         for epoch, order in zip(range(epochs), zip(*plans, strict=True), strict=False):
             counting.assign(epoch >= deferred)
             steps = progress.add_task(f"epoch {epoch + 1}", total=sum(map(len, order)))
 
             def pass_over(member: "Learner", batches: list[np.ndarray], steps=steps) -> float:
                 total = 0.0
-                for entries in batches:
-                    total += len(entries) * member.step(table, batch(plan, targets, entries))
-                    progress.advance(steps)
+                # A thread of its own has settings of its own.
+                with np.errstate(**OVERFLOW):
+                    for entries in batches:
+                        total += len(entries) * member.step(table, batch(plan, targets, entries))
+                        progress.advance(steps)
                 return total
 
             total = sum(_each(pass_over, members, order))
