@@ -314,7 +314,7 @@ def test_rows_with_other_true_labels_are_left_out_and_told(project):
 
 def test_no_common_row_is_refused_with_the_reason(project):
     project.params["seed"] = 1
-    project.params["split"] = {"validation": 0.1, "test": 0.3}
+    project.params["split"] = project.params["split"] | {"test": 0.3}
     project.write(rows_of(start=1000))
     done = run("main")
     assert done.exit_code == 2

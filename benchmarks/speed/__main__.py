@@ -144,14 +144,14 @@ def grow(folder: Path, rows: int, dimensions: int) -> list[dict[str, float]]:
 
 def write_models(models: Path, data: Path, dimensions: int) -> None:
     """Write what a run leaves, the network's weights by chance: how fast it is hangs on none."""
-    for name in (*params.EMBEDDINGS, "network"):
+    for name in (*params.EMBEDDINGS, "network/0"):
         (models / name).mkdir(parents=True)
     names = tuple(f"class {number}" for number in range(1 + np.load(data / "labels.npy").max()))
     counts = np.bincount(np.load(data / "labels.npy"))
     classes = Classes(names, counts, int(counts.sum()))
     layers = {"loss": "cross_entropy", "loss_options": {}, "corrections": {}, "bends": []}
     rule = Rule(np.zeros(len(names)), multilabel=False)
-    network = {"model": "cnn", "inputs": ["tokens"], "features": 0, "outputs": len(names)}
+    network = {"model": "cnn", "inputs": ["tokens"], "networks": 1}
     first, *others = params.EMBEDDINGS
     words = {"embedding": "random", "input": "tokens", "options": {"max_tokens": 400}}
     nothing = {"embedding": "none", "input": None, "options": {}}
@@ -174,7 +174,7 @@ def write_models(models: Path, data: Path, dimensions: int) -> None:
         "logits.kernel": rng.normal(0, 0.1, (FILTERS, len(names))),
         "logits.bias": np.zeros(len(names)),
     }.items():
-        np.save(models / f"network/{name}.npy", values.astype(np.float32))
+        np.save(models / f"network/0/{name}.npy", values.astype(np.float32))
 
 
 def predict(folder: Path, rows: int, dimensions: int, rounds: int) -> dict[str, list[float]]:
