@@ -86,7 +86,7 @@ class LinearLearner:
 
         names = [*self.kernels, self.bias]
         pairs = zip(self.kernels, scales, strict=True)
-        begin = [*((self.weight[name] / scale).ravel() for name, scale in pairs)]
+        begin = [(self.weight[name] / scale).ravel() for name, scale in pairs]
         begin = np.concatenate([*begin, self.weight[self.bias]], dtype=float)
         options = {"maxiter": MOST, "maxcor": MEMORY, "ftol": TOLERANCE, "gtol": 1e-7}
         found = minimize(objective, begin, jac=True, method="L-BFGS-B", options=options)
