@@ -125,7 +125,12 @@ def judge(
                 continue
             what = f"{place[0]}, seed {seed}, {system}"
             try:
+                if recipe is None:
+                    # Ours may have left a split of its own.
+                    workspace.split(seed)
                 answer = run(workspace, system, recipe, seed)
+                if answer.pop("ids", table.test_ids.tolist()) != table.test_ids.tolist():
+                    raise UserError("the recipe's split has other test rows than the peers'.")
             except UserError as error:
                 failed.append(what)
                 print(f"{what}: failed\n{error}", flush=True)
