@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
-from ballast import solving
+from ballast import minimum
 from ballast.batches import Batch, Table, batch
 from ballast.learning import learner
 from ballast.losses import cross_entropy, squared_hinge
@@ -27,7 +27,7 @@ C = 0.7
 @pytest.fixture(autouse=True)
 def to_the_end(monkeypatch):
     """Search until rounding, to hold the minimum against other libraries'."""
-    monkeypatch.setattr(solving, "TOLERANCE", 1e-9)
+    monkeypatch.setattr(minimum, "TOLERANCE", 1e-9)
 
 
 @pytest.fixture(scope="module")
