@@ -20,7 +20,8 @@ from ballast.learning import tensor
 from ballast.models import attention, cnn, mlp, two_channel_cnn
 from ballast.network import NARROWEST, Inputs, Pieces, between, variables
 
-MEMBERS = params.members("models")
+# All but trees, which are not a network: tests/test_boosting.py has them.
+MEMBERS = [name for name in params.members("models") if name != "boosting"]
 TEXTUAL = ["attention", "cnn", "fasttext", "transformer", "two_channel_cnn", "wide_and_deep"]
 SMALL = {
     "cnn": {"filters": 6, "width": 3},

@@ -47,6 +47,9 @@ RECIPES: dict[str, dict[str, Recipe]] = {
         "ballast_cnn": NETWORK,
     },
     "several labels": {"ballast": LABELS, "ballast_encoder": LABELS | SENTENCES},
-    "numbers": {"ballast": NETWORK | {"embedding": "numeric", "model": "mlp"}},
+    "numbers": {
+        "ballast": NETWORK | {"embedding": "numeric", "model": "boosting"},
+        "ballast_mlp": NETWORK | {"embedding": "numeric", "model": "mlp"},
+    },
 }
 LONG = 40

@@ -9,6 +9,7 @@ import tensorflow as tf
 from scipy.sparse import csr_array
 
 from ballast.batches import Batch, Table
+from ballast.boosting import Boosted, BoostingLearner
 from ballast.network import Linear, Wide, between, variables
 from ballast.projection import ProjectedLearner, is_projectable
 from ballast.solving import LinearLearner
@@ -31,17 +32,23 @@ class Learner(Protocol):
 
 
 def learner(
-    model: keras.Model, loss: Callable, learning_rate: float, mixes: bool, precision: str
+    model: keras.Model | Boosted,
+    loss: Callable,
+    learning_rate: float,
+    mixes: bool,
+    precision: str,
 ) -> Learner:
     """Return the fastest learner for a network.
 
     Args:
-        model: from a row's inputs to logits.
+        model: from a row's inputs to logits, or trees to be grown.
         loss: from (labels, logits) to a loss a row.
         learning_rate: Adam's.
         mixes: whether rows are mixed with partners.
         precision: of the products of word vectors with filters, where there are such.
     """
+    if isinstance(model, Boosted):
+        return BoostingLearner(model, loss)
     if isinstance(model, Linear):
         return LinearLearner(model, loss)
     if "tokens" in model.input and mixes:

@@ -1,13 +1,14 @@
 """Training of linear models: no steps, but the least loss itself, by L-BFGS over all examples."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
-import tensorflow as tf
 
 from ballast.batches import Batch, Table
 from ballast.minimum import Examples, minimum
 from ballast.network import Linear, variables
+from ballast.slopes import slopes_of
 
 
 class LinearLearner:
@@ -28,7 +29,6 @@ class LinearLearner:
             loss: from (labels, logits) to a loss a row.
         """
         self.strength, self.factor = model.start, model.factor
-        outputs = model.output.shape[1]
         self.weight = {
             name: np.zeros(variable.shape, np.float32)
             for name, variable in variables(model).items()
@@ -36,16 +36,7 @@ class LinearLearner:
         self.inputs = list(model.input)
         kernels = [name for name in self.weight if name.endswith(".kernel")]
         self.names = [*kernels, next(name for name in self.weight if name.endswith(".bias"))]
-        # Of the labels, those of a row and of its partner may stand side by side.
-        pair = [tf.TensorSpec((None, count), tf.float32) for count in (None, outputs)]
-
-        def slopes(labels, logits):
-            with tf.GradientTape() as tape:
-                tape.watch(logits)
-                value = tf.reduce_mean(loss(labels, logits))
-            return value, tape.gradient(value, logits)
-
-        self.slopes = tf.function(slopes, input_signature=pair).get_concrete_function()
+        self.slopes = slopes_of(loss, model.output.shape[1])
 
     def step(self, table: Table, batch: Batch) -> float:
         """Find the weights of least loss for the next strength; return the mean loss there."""
@@ -53,17 +44,11 @@ class LinearLearner:
             inputs = table.padded(batch.rows)
         else:
             inputs = table.between(batch.rows, batch.partners, batch.shares)
-        labels = tf.constant(batch.labels)
-
-        def loss(logits: np.ndarray) -> tuple[float, np.ndarray]:
-            value, slopes = self.slopes(labels, tf.constant(logits))
-            return float(value), slopes.numpy()
-
         examples = Examples(
             [inputs[name] for name in self.inputs], 1 / (self.strength * len(batch.rows))
         )
         start = [self.weight[name] for name in self.names]
-        found, least = minimum(examples, loss, start)
+        found, least = minimum(examples, partial(self.slopes, batch.labels), start)
         self.weight = dict(zip(self.names, found, strict=True))
         self.strength *= self.factor
         return least

@@ -1,0 +1,66 @@
+"""Boosted trees on numeric columns: each corrects what those before it leave of the loss."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from pydantic import Field
+
+from ballast.errors import UserError
+from ballast.forward import Encoded, Forward
+from ballast.trees import summed
+
+if TYPE_CHECKING:
+    from ballast.boosting import Boosted
+    from ballast.network import Inputs
+
+
+def build(
+    inputs: "Inputs",
+    *,
+    trees: Annotated[int, Field(ge=1)] = 10,
+    rate: Annotated[float, Field(gt=0, le=1)] = 0.05,
+    leaves: Annotated[int, Field(ge=2)] = 15,
+    smallest: Annotated[int, Field(ge=1)] = 5,
+    penalty: Annotated[float, Field(ge=0)] = 1.0,
+) -> "Boosted":
+    """Return trees to be grown, on any loss; cuts suit columns that tell something in parts only.
+
+    An epoch grows `trees` of them, each with a leaf value for every class, so the best epoch is the
+    best number of trees. `training.batch_size` and `learning_rate` have no meaning for it.
+
+    Source: Friedman, Greedy function approximation: a gradient boosting machine, 2001.
+
+    Args:
+        inputs: numeric columns (and vectors of texts) and number of logits; texts are not read.
+        trees: grown in an epoch.
+        rate: what a tree's leaves are multiplied by; smaller ones want more trees.
+        leaves: of a tree, at most.
+        smallest: examples in a leaf, at least.
+        penalty: added to the sum of a leaf's curvatures of the loss: leaves of few examples, or of
+            those that are right already, move less.
+
+    Raises:
+        UserError: there are no numeric columns.
+    """
+    from ballast.boosting import Boosted
+
+    if not inputs.features:
+        raise UserError(
+            "params.yaml: model: boosting reads numeric columns, and neither the dataset's block "
+            "names `features` nor an embedding gives vectors of texts: use model: linear for texts."
+        )
+    return Boosted(inputs.outputs, trees, rate, leaves, smallest, penalty)
+
+
+def forward(weights: dict[str, np.ndarray], vectors: None) -> Forward:
+    """Return the trees of `build`, as grown.
+
+    Args:
+        weights: their arrays by name, as `ballast.trees.summed` takes them.
+        vectors: not used; words' vectors are not read.
+    """
+
+    def logits(rows: Encoded) -> np.ndarray:
+        return summed(np.ascontiguousarray(rows.features, np.float32), **weights)
+
+    return logits
