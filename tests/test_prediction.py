@@ -112,8 +112,8 @@ def test_the_raw_file_is_predicted_as_evaluated(here, mixed):
     assert len(found) == len(TEXTS)
 
 
-@pytest.mark.parametrize("decision", ["argmax", "cost_matrix"])
-def test_numeric_rows_of_a_file_without_header_line(tmp_path, monkeypatch, decision):
+@pytest.mark.parametrize(("model", "decision"), [("mlp", "argmax"), ("boosting", "cost_matrix")])
+def test_numeric_rows_of_a_file_without_header_line(tmp_path, monkeypatch, model, decision):
     (tmp_path / "data/raw/mine").mkdir(parents=True)
     rng = np.random.default_rng(0)
     positive = np.arange(300) % 10 == 0
@@ -123,7 +123,7 @@ def test_numeric_rows_of_a_file_without_header_line(tmp_path, monkeypatch, decis
     (tmp_path / "data/raw/mine/all.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     block = {"files": "all.csv", "quote": "'", "columns": ["x", "y", "label"]}
     block |= {"features": ["x", "y"], "label": "label", "label_names": {"0": "no", "1": "yes"}}
-    options = {"embedding": "numeric", "model": "mlp", "decision": decision}
+    options = {"embedding": "numeric", "model": model, "decision": decision}
     run_stages(tmp_path, block, loss="squared_hinge", **options)
     monkeypatch.chdir(tmp_path)
     check_prediction()

@@ -117,6 +117,16 @@ def test_a_huge_unit_stays_in_train():
     assert (sizes(targets, parts) > 0).all()
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_huge_unit_with_a_row_of_a_rare_class_stays_in_train_too(seed):
+    """A third of all rows are copies of each other, one of them under the rare label."""
+    labels = np.r_[np.zeros(340, int), 1, np.zeros(640, int), np.ones(19, int)]
+    units = np.r_[np.zeros(341, int), 1 + np.arange(659)]
+    parts = parted(one_hot(labels), units, seed=seed)
+    assert (parts[:341] == TRAIN).all()
+    assert (parts == TEST).sum() in range(190, 211)
+
+
 def test_the_split_depends_on_ids_and_seed_alone():
     chance = np.random.default_rng(0)
     targets = random_labels(chance, 300, [0.7, 0.2, 0.1])

@@ -159,10 +159,12 @@ def _fill(
         queue = queue[np.argsort(-np.where(sizes > limits[label], sizes, 0), kind="stable")]
         for left, unit in zip(range(len(queue), 0, -1), queue, strict=True):
             size = counts[unit]
-            large = size[label] > limits[label]
+            # Large by this label, or else by the one that it has most too much of.
+            large = label if size[label] > limits[label] else np.argmax(size / limits)
+            is_large = size[large] > limits[large]
             lacking = {p: few for p, few in missing.items() if few > 0}
             last = left <= sum(lacking.values())
-            for place in sorted(needs, key=lambda p: -needs[p][label]) if large else needs:
+            for place in sorted(needs, key=lambda p: -needs[p][large]) if is_large else needs:
                 need = needs[place]
                 helps = (np.abs(need - size) - np.abs(need)) @ weights < 0
                 fits = place == TRAIN or (helps and need[label] >= size[label] / 2)
