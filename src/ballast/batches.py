@@ -94,6 +94,12 @@ class Table:
             inputs["terms"] = own + diags_array(shares) @ (self.terms[partners] - own)
         return inputs
 
+    def inputs(self, batch: "Batch") -> dict[str, np.ndarray | csr_array]:
+        """Return a batch's examples as Keras takes them, mixed where they have partners."""
+        if batch.partners is None:
+            return self.padded(batch.rows)
+        return self.between(batch.rows, batch.partners, batch.shares)
+
     def _texts(self, rows: np.ndarray) -> np.ndarray:
         ends = self.offsets[rows + 1]
         texts = zip(self.offsets[rows].tolist(), ends.tolist(), strict=True)

@@ -66,11 +66,8 @@ class BoostingLearner:
 
     def step(self, table: Table, batch: Batch) -> float:
         """Grow an epoch's trees; return the mean loss then."""
-        if batch.partners is None:
-            features = table.features[batch.rows]
-        else:
-            features = table.between(batch.rows, batch.partners, batch.shares)["features"]
-        features, labels = np.ascontiguousarray(features), batch.labels
+        features = np.ascontiguousarray(table.inputs(batch)["features"])
+        labels = batch.labels
         if self.grown is None:
             self.grown = self._first(labels)
         logits = summed(features, **self.grown)

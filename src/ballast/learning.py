@@ -95,11 +95,7 @@ class KerasLearner:
 
     def step(self, table: Table, batch: Batch) -> float:
         """Make a step of Adam; return the batch's mean loss before it."""
-        if batch.partners is None:
-            inputs = table.padded(batch.rows)
-        else:
-            inputs = table.between(batch.rows, batch.partners, batch.shares)
-        given = {name: tensor(values) for name, values in inputs.items()}
+        given = {name: tensor(values) for name, values in table.inputs(batch).items()}
         return float(self.made(given, tf.constant(batch.labels)))
 
     def weights(self) -> dict[str, np.ndarray]:

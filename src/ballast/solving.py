@@ -40,10 +40,7 @@ class LinearLearner:
 
     def step(self, table: Table, batch: Batch) -> float:
         """Find the weights of least loss for the next strength; return the mean loss there."""
-        if batch.partners is None:
-            inputs = table.padded(batch.rows)
-        else:
-            inputs = table.between(batch.rows, batch.partners, batch.shares)
+        inputs = table.inputs(batch)
         examples = Examples(
             [inputs[name] for name in self.inputs], 1 / (self.strength * len(batch.rows))
         )
