@@ -7,7 +7,7 @@ import numpy as np
 
 from ballast.batches import Batch, Table
 from ballast.slopes import slopes_of
-from ballast.trees import LEAF, joined, summed
+from ballast.trees import LEAF, arrays_of, joined, summed
 
 # How far logits are moved to see how their slopes change.
 PROBE = 0.01
@@ -129,13 +129,4 @@ class BoostingLearner:
             np.stack([np.bincount(leaves, one, tree.node_count) for one in each.T], axis=1)
             for each in (slopes, curvatures)
         ]
-        is_leaf = tree.children_left < 0
-        values = np.where(is_leaf[:, None], self.model.rate * self._values(*sums), 0)
-        return {
-            "column": np.where(is_leaf, LEAF, tree.feature).astype(np.int32),
-            "cut": tree.threshold.copy(),
-            "left": tree.children_left.astype(np.int32),
-            "right": tree.children_right.astype(np.int32),
-            "values": values.astype(np.float32),
-            "roots": np.zeros(1, np.int32),
-        }
+        return arrays_of(tree, self.model.rate * self._values(*sums))

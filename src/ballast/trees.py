@@ -10,6 +10,23 @@ from ballast.compiling import compiled
 LEAF = -1
 
 
+def arrays_of(tree, values: np.ndarray) -> dict[str, np.ndarray]:
+    """Return a tree of scikit-learn's by the names that `summed` has for its arrays.
+
+    Args:
+        tree: the `tree_` of an estimator.
+        values: of its nodes, shape (nodes, classes); only those of leaves are used.
+    """
+    return {
+        "column": np.where(tree.children_left < 0, LEAF, tree.feature).astype(np.int32),
+        "cut": tree.threshold.copy(),
+        "left": tree.children_left.astype(np.int32),
+        "right": tree.children_right.astype(np.int32),
+        "values": values.astype(np.float32),
+        "roots": np.zeros(1, np.int32),
+    }
+
+
 def joined(trees: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Return trees as one, their nodes' numbers moved behind those of the trees before.
 
@@ -27,7 +44,7 @@ def joined(trees: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     kept = {
         name: np.concatenate([tree[name] for tree in trees]) for name in ("column", "cut", "values")
     }
-    return {name: (moved | kept)[name] for name in trees[0]}
+    return moved | kept
 
 
 @compiled

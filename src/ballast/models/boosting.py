@@ -21,7 +21,7 @@ def build(
     rate: Annotated[float, Field(gt=0, le=1)] = 0.05,
     leaves: Annotated[int, Field(ge=2)] = 15,
     smallest: Annotated[int, Field(ge=1)] = 5,
-    penalty: Annotated[float, Field(ge=0)] = 1.0,
+    penalty: Annotated[float, Field(gt=0)] = 1.0,
 ) -> "Boosted":
     """Return trees to be grown, on any loss; cuts suit columns that tell something in parts only.
 
