@@ -1,9 +1,10 @@
 """Stage 5, train: train a network for each fold, score the rows that choose and the test rows.
 
-Run by `dvc repro train`. Reads the plan, the embedded rows and the split. Writes the networks and
-the ledger to `models/`, the scores by id to `data/scored/` (`validation.parquet`: of the validation
-part and, where there are folds, of the training rows, each by the network that has not learnt from
-it), and `metrics/history.csv`.
+Run by `dvc repro train`. Where `second_model` names one, both models are trained, and the one with
+the better score on the rows that choose is kept. Reads the plan, the embedded rows and the split.
+Writes the networks and the ledger to `models/`, the scores by id to `data/scored/`
+(`validation.parquet`: of the validation part and, where there are folds, of the training rows, each
+by the network that has not learnt from it), and `metrics/history.csv`.
 """
 
 import os
@@ -12,9 +13,11 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 # TensorFlow reads the two settings when it is imported.
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -32,11 +35,40 @@ from ballast.objective import objective
 from ballast.plans import read_plan
 from ballast.precision import chosen
 from ballast.splitting import choosing
-from ballast.training import Weights, score, score_apart, train
+from ballast.training import Trained, Weights, rank, score, score_apart, train
 
 NETWORK = Path("models/network")
 PLAN, SCORED = Path("data/resampled"), Path("data/scored")
 QUANTILE_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model that was trained.
+
+    Attributes:
+        name: a member of `models`.
+        options: its own.
+        reads: what it takes of a row.
+        linear: whether its logits are linear in what it reads.
+        forward: from weights to what a network computes with them.
+        trained: its networks.
+    """
+
+    name: str
+    options: dict[str, Any]
+    reads: tuple[str, ...]
+    linear: bool
+    forward: Callable
+    trained: Trained
+
+    @property
+    def networks(self) -> list[Weights]:
+        """The networks that predict together: of linear ones the mean is one itself."""
+        found = self.trained.weights
+        if not self.linear:
+            return found
+        return [{name: np.mean([own[name] for own in found], axis=0) for name in found[0]}]
 
 
 def network_inputs(table: Table, training: np.ndarray, outputs: int, encoder: str) -> Inputs:
@@ -77,6 +109,14 @@ def read_rows(names: dict) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarra
     return ids + new["id"].to_pylist(), parts, folds[origins], targets[origins], origins
 
 
+def tell_unread(model: str, reads: tuple[str, ...], table: Table) -> None:
+    """Say what the embeddings give and the model does not take."""
+    kinds = ("tokens", "terms", "features")
+    unread = [kind for kind in kinds if getattr(table, kind) is not None and kind not in reads]
+    if unread:
+        print(f"{model} does not read the {' and '.join(unread)} that the embeddings give")
+
+
 def write_networks(networks: list[Weights], config: dict) -> None:
     """Write each network's weights by name to a folder, and what the networks are rebuilt from.
 
@@ -108,13 +148,11 @@ def write_history(history: list[dict[str, float]]) -> None:
 def main() -> None:
     """Train and score."""
     settings = params.load()
-    model_file, model_options = params.select(settings, "model")
     training = params.options(train, settings["training"], "training")
     seed = settings["seed"]
     # A personal keras.json must not change what a run gives.
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format("channels_last")
-    keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
 
     named = storage.read_json(Path("data/prepared/classes.json"))
@@ -132,12 +170,6 @@ def main() -> None:
     table = open_table([Path("data/embedded") / place for place in params.EMBEDDINGS])
     training_rows = np.flatnonzero(parts == "train")
     inputs = network_inputs(table, training_rows, len(before.names), settings["encoder"])
-    models = [model_file.build(inputs, **model_options) for _ in range(members)]
-    reads = models[0].input
-    kinds = ("tokens", "terms", "features")
-    unread = [kind for kind in kinds if getattr(table, kind) is not None and kind not in reads]
-    if unread:
-        print(f"the network does not read the {' and '.join(unread)} that the embeddings give")
     examples = Examples(
         plan.rows,
         origins[plan.rows],
@@ -157,35 +189,55 @@ def main() -> None:
         training["defer_weights"] > 0,
         settings["allow_double_correction"],
     )
-    forward = partial(forward_of(model_file), vectors=inputs.vectors)
-    found, history = train(
-        models, forward, aim, table, plan, targets, folds, choose, before, seed, **training
-    )
-    kept = found
-    if isinstance(models[0], Linear):
-        # The mean of linear networks is the network of the mean weights.
-        kept = [{name: np.mean([own[name] for own in found], axis=0) for name in found[0]}]
+
+    def candidate(place: str) -> Candidate:
+        file, options = params.select(settings, place)
+        # Each model is what it would be without the other, down to its layers' names.
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(seed)
+        models = [file.build(inputs, **options) for _ in range(members)]
+        reads = tuple(sorted(models[0].input))
+        name = settings[place]
+        tell_unread(name, reads, table)
+        forward = partial(forward_of(file), vectors=inputs.vectors)
+        linear = isinstance(models[0], Linear)
+        trained = train(
+            models, forward, aim, table, plan, targets, folds, choose, before, seed, **training
+        )
+        return Candidate(name, options, reads, linear, forward, trained)
+
+    first, *others = params.MODELS
+    places = [first, *(place for place in others if settings[place] != "none")]
+    tried = [candidate(place) for place in places]
+    monitor = training["monitor"]
+    best = max(tried, key=lambda each: rank(each.trained.scores, monitor))
+    scores = {each.name: each.trained.scores[monitor] for each in tried}
+    if len(tried) > 1:
+        told = ", ".join(f"{name} {score:.4f}" for name, score in scores.items())
+        print(f"{monitor}: {told}: {best.name} is kept")
 
     config = {
-        "model": settings["model"],
-        "options": model_options,
+        "model": best.name,
+        "options": best.options,
         # What it takes of a row that has both, say.
-        "inputs": sorted(reads),
+        "inputs": best.reads,
         "features": inputs.features,
         "terms": inputs.terms,
         "outputs": inputs.outputs,
         "precision": chosen(training["precision"]),
-        "networks": len(kept),
+        "networks": len(best.networks),
     }
-    write_networks(kept, config)
-    write_history(history)
-    storage.write_json(Path("models/ledger.json"), aim.book)
+    write_networks(best.networks, config)
+    write_history(best.trained.history)
+    book = aim.book | {"models": {"monitor": monitor, "kept": best.name, "scores": scores}}
+    storage.write_json(Path("models/ledger.json"), book)
     storage.fresh_folder(SCORED)
-    table = table.only(reads)
-    outputs = score_apart([forward(weights) for weights in found], table, choose, folds)
+    table = table.only(best.reads)
+    networks = [best.forward(weights) for weights in best.trained.weights]
+    outputs = score_apart(networks, table, choose, folds)
     write_scores("validation", [ids[row] for row in choose], outputs, aim.inverse(outputs))
     test = np.flatnonzero(parts == "test")
-    outputs = score(mean([forward(weights) for weights in kept]), table, test)
+    outputs = score(mean([best.forward(weights) for weights in best.networks]), table, test)
     write_scores("test", [ids[row] for row in test], outputs, aim.inverse(outputs))
 
 

@@ -44,6 +44,7 @@ def projects(tmp_path_factory, stages):
             "second_embedding": "none",
             "third_embedding": "none",
             "model": "cnn",
+            "second_model": "none",
             "loss": "cross_entropy",
             "weighting": "none",
             "decision": "argmax",

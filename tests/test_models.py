@@ -17,11 +17,11 @@ from ballast import params
 from ballast.errors import UserError
 from ballast.forward import Encoded, forward_of
 from ballast.learning import tensor
-from ballast.models import attention, cnn, mlp, two_channel_cnn
+from ballast.models import attention, cnn, mlp, none, two_channel_cnn
 from ballast.network import NARROWEST, Inputs, Pieces, between, variables
 
 # All but trees, which are not a network: tests/test_boosting.py has them.
-MEMBERS = [name for name in params.members("models") if name != "boosting"]
+MEMBERS = [name for name in params.members("models") if name not in ("boosting", "none")]
 TEXTUAL = ["attention", "cnn", "fasttext", "transformer", "two_channel_cnn", "wide_and_deep"]
 SMALL = {
     "cnn": {"filters": 6, "width": 3},
@@ -166,6 +166,11 @@ def test_texts_alone_do(name):
 def test_a_model_of_texts_needs_texts(name):
     with pytest.raises(UserError, match=f"model: {name} reads (words|the word pieces)"):
         build(name, inputs(text=False))
+
+
+def test_only_a_second_model_can_be_none():
+    with pytest.raises(UserError, match=r"model: none .* only second_model can be none"):
+        none.build(inputs())
 
 
 def test_mlp_needs_columns_and_leaves_texts_aside():

@@ -40,6 +40,7 @@ def test_a_second_repro_runs_nothing(clean):
         (["loss=focal"], ["train", "evaluate"]),
         (["weighting=balanced"], ["train", "evaluate"]),
         (["model=two_channel_cnn"], ["train", "evaluate"]),
+        (["second_model=two_channel_cnn"], ["train", "evaluate"]),
         (["sampler=random_over"], ["resample", "train", "evaluate"]),
         (["sampler=random_under"], ["resample", "train", "evaluate"]),
         (["decision=max_f1"], ["evaluate"]),

@@ -1,6 +1,7 @@
-"""Several embeddings at once through the stages, and the models that read what they give."""
+"""Several embeddings, or two models, at once through the stages, and what reads what they give."""
 
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ CHOSEN = {
     "embedding": "none",
     "second_embedding": "none",
     "third_embedding": "none",
+    "second_model": "none",
     "loss": "cross_entropy",
     "weighting": "none",
     "decision": "argmax",
@@ -118,6 +120,31 @@ def test_two_embeddings_of_terms_stand_beside_each_other(run, tmp_path):
     # The same terms twice are worth the same.
     np.testing.assert_allclose(*np.split(kernel, 2), rtol=1e-3, atol=1e-5)
     check_prediction()
+
+
+def kept() -> dict[str, str]:
+    """Return digests of what is left of the model that was kept."""
+    files = [*Path("models/network").rglob("*.*"), *Path("data/scored").iterdir()]
+    files.append(Path("metrics/history.csv"))
+    return {str(file): sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()}
+
+
+@pytest.mark.parametrize("monitor", ["f1_macro", "log_loss"])
+def test_of_two_models_the_better_one_is_kept_and_is_what_it_is_alone(run, tmp_path, monitor):
+    changes = LINEAR | {"training": {"epochs": 2, "monitor": monitor}}
+    alone = {}
+    for name in ("linear", "mlp"):
+        run("demo", **changes | {"model": name})
+        book = storage.read_json(Path("models/ledger.json"))
+        alone[name] = book["models"]["scores"][name], kept()
+    scores = {name: score for name, (score, _) in alone.items()}
+    best = {"f1_macro": max, "log_loss": min}[monitor](scores, key=scores.get)
+    for first, second in (("linear", "mlp"), ("mlp", "linear")):
+        run("demo", **changes | {"model": first, "second_model": second})
+        told = storage.read_json(Path("models/ledger.json"))["models"]
+        assert told == {"monitor": monitor, "kept": best, "scores": scores}
+        assert kept() == alone[best][1]
+        check_prediction()
 
 
 def test_two_embeddings_of_words_are_refused(run):

@@ -8,6 +8,7 @@ from typing import get_args
 
 import pytest
 from closure import PIPELINE, ROOT, SOURCE, STAGES, closure, families, selectors
+from dvc.utils.hydra import apply_overrides
 from dvc.utils.serialize import load_yaml, modify_yaml
 
 from ballast import params
@@ -38,10 +39,17 @@ def test_embed_names_the_selectors_where_there_is_none_of_that_name():
     assert "there is no selector 'embeding'. Known: embedding, second_embedding" in done.stderr
 
 
+# The selectors that a script goes through: of embed, what one run of it does.
+PLACES = {"embed": params.EMBEDDINGS[:1], "train": params.MODELS}
+
+
 def script_of(name: str) -> str:
-    """Return a stage's script; what it reads of each selector, as of the first."""
+    """Return a stage's script, once for each selector that it goes through."""
     script = (SOURCE / f"{name}.py").read_text(encoding="utf-8")
-    return re.sub(r"(settings\[|select\(settings, )place", r'\1"embedding"', script)
+    return "\n".join(
+        re.sub(r"(settings\[|select\(settings, )place", rf'\1"{selector}"', script)
+        for selector in PLACES.get(name, ["none"])
+    )
 
 
 @pytest.mark.parametrize("name", ORDER)
@@ -108,6 +116,15 @@ def test_check_imports_no_tensorflow():
         check=True,
     )
     assert done.stdout.splitlines() == ["params.yaml is in order.", "[]"]
+
+
+def test_params_yaml_stays_as_it_is_written_when_dvc_sets_a_value(tmp_path):
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
+    # As `dvc exp run -S` does.
+    apply_overrides(tmp_path / "params.yaml", ["training.epochs=77"])
+    found = (tmp_path / "params.yaml").read_text(encoding="utf-8")
+    assert found == re.sub(r"(?m)^(  epochs: )\d+$", r"\g<1>77", text, count=1)
 
 
 def test_params_yaml_reads_alike_in_dvc():

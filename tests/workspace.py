@@ -21,6 +21,7 @@ CHOSEN = {
     "second_embedding": "none",
     "third_embedding": "none",
     "model": "cnn",
+    "second_model": "none",
     "loss": "cross_entropy",
     "weighting": "none",
     "decision": "argmax",

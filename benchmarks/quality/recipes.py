@@ -34,6 +34,8 @@ NETWORK: Recipe = {
     "decision": "argmax",
 }
 
+NUMBERS: Recipe = NETWORK | {"embedding": "numeric"}
+
 RECIPES: dict[str, dict[str, Recipe]] = {
     # Up to LONG words in the middle text, one label a row.
     "short texts": {
@@ -48,8 +50,9 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     },
     "several labels": {"ballast": LABELS, "ballast_encoder": LABELS | SENTENCES},
     "numbers": {
-        "ballast": NETWORK | {"embedding": "numeric", "model": "boosting"},
-        "ballast_mlp": NETWORK | {"embedding": "numeric", "model": "mlp"},
+        "ballast": NUMBERS | {"model": "boosting", "second_model": "mlp"},
+        "ballast_boosting": NUMBERS | {"model": "boosting"},
+        "ballast_mlp": NUMBERS | {"model": "mlp"},
     },
 }
 LONG = 40

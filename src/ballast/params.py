@@ -27,12 +27,15 @@ FAMILIES = {
     "second_embedding": ("embeddings", "embed"),
     "third_embedding": ("embeddings", "embed"),
     "model": ("models", "build"),
+    "second_model": ("models", "build"),
     "loss": ("losses", "loss"),
     "weighting": ("weightings", "weigh"),
     "decision": ("decisions", "fit"),
 }
 # What a network reads, side by side.
 EMBEDDINGS = tuple(name for name, (folder, _) in FAMILIES.items() if folder == "embeddings")
+# What is trained; the better one is kept.
+MODELS = tuple(name for name, (folder, _) in FAMILIES.items() if folder == "models")
 # folder or block -> its selectors
 SELECTORS = {"datasets": ["dataset"]} | {
     folder: [name for name, (other, _) in FAMILIES.items() if other == folder]

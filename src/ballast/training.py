@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -30,6 +31,30 @@ OVERFLOW = {"over": "ignore", "invalid": "ignore"}
 Weights = dict[str, np.ndarray]
 
 
+@dataclass(frozen=True)
+class Trained:
+    """Networks as they were after their best epoch.
+
+    Attributes:
+        weights: of each network, by name.
+        history: an entry for each epoch.
+        scores: the headline on the rows that choose, after the best epoch.
+    """
+
+    weights: list[Weights]
+    history: list[dict[str, float]]
+    scores: dict[str, float]
+
+
+def rank(scores: dict[str, float], monitor: Headline) -> tuple[float, float]:
+    """Return what is greater for better scores: by the monitor, and of equal ones by log-loss.
+
+    As long as a network predicts the majority alone, macro-F1 stands still while it learns.
+    """
+    sign = -1 if monitor in LOWER_IS_BETTER else 1
+    return sign * scores[monitor], -scores["log_loss"]
+
+
 def train(
     models: Sequence["keras.Model"],
     forward: Callable[[Weights], Forward],
@@ -49,7 +74,7 @@ def train(
     monitor: Headline = "f1_macro",
     defer_weights: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     precision: Precision = "auto",
-) -> tuple[list[Weights], list[dict[str, float]]]:
+) -> Trained:
     """Train networks, one for each fold, side by side with Adam.
 
     Network k learns from all of the plan but what has to do with rows of fold k. After each epoch
@@ -82,7 +107,7 @@ def train(
             are float32.
 
     Returns:
-        The networks' weights by name, and an entry for each epoch.
+        The networks.
     """
     import keras
 
@@ -137,7 +162,7 @@ def train(
             print(f"epoch {epoch + 1}: {line}", flush=True)
             if best.saw(epoch, scores, weights):
                 break
-    return best.found(), history
+    return Trained(best.found(), history, best.scores)
 
 
 def _each(task: Callable, members: Sequence["Learner"], order: Sequence) -> Iterable[float]:
@@ -233,23 +258,23 @@ def _validate(
 class BestEpoch:
     """The networks' weights of the best epoch; it is over after `patience` without a better one.
 
-    Epochs before `start` don't count. Equal scores are told apart by log-loss: as long as a network
-    predicts the majority alone, macro-F1 stands still while it learns.
+    Epochs before `start` don't count; what is better, `rank` tells.
     """
 
     def __init__(self, monitor: Headline, patience: int, start: int) -> None:
         """Take the score's name, and the two numbers of epochs."""
         self.monitor, self.patience, self.start = monitor, patience, start
-        self.sign = -1 if monitor in LOWER_IS_BETTER else 1
-        self.best, self.waited, self.weights = (-np.inf, -np.inf), 0, None
+        self.best, self.waited = (-np.inf, -np.inf), 0
+        self.weights, self.scores = None, None
 
     def saw(self, epoch: int, scores: dict[str, float], weights: list[Weights]) -> bool:
         """Take an epoch's scores and weights; tell whether training is over."""
         if epoch < self.start:
             return False
-        found = (self.sign * scores[self.monitor], -scores["log_loss"])
+        found = rank(scores, self.monitor)
         if found > self.best:
-            self.best, self.waited, self.weights = found, 0, weights
+            self.best, self.waited = found, 0
+            self.weights, self.scores = weights, scores
         else:
             self.waited += 1
         return self.waited >= self.patience

@@ -97,7 +97,7 @@ def render(run: Run) -> str:
         overall=charts.reliability("all classes", curves["reliability"][ALL]),
         counts=charts.counts(_counts(run, order)),
         histories=[charts.history(name, run.history) for name in run.history[0] if name != "epoch"],
-        training=words.training(run.book, run.classes),
+        training=words.models(run.book) + words.training(run.book, run.classes),
         correction=words.correction(run.book, run.correct, run.found.calibration),
         decision=words.decision(run.params["decision"], run.found.rule),
         open=len(order) <= OPEN,

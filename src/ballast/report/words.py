@@ -16,6 +16,22 @@ MAPS = {
 }
 
 
+def models(book: dict[str, Any]) -> list[str]:
+    """Return which of two models was kept, and why, in a sentence; nothing where there was one.
+
+    Args:
+        book: the ledger.
+    """
+    kept, scores = book["models"]["kept"], book["models"]["scores"]
+    if len(scores) == 1:
+        return []
+    others = " and ".join(f"{name} {score:.3f}" for name, score in scores.items() if name != kept)
+    return [
+        f"model: {kept} was kept: its {book['models']['monitor']} on the rows that choose is "
+        f"{scores[kept]:.3f}, that of {others}."
+    ]
+
+
 def training(book: dict[str, Any], classes: Classes) -> list[str]:
     """Return what sampling, weights and loss did to p(y|x), a sentence each.
 

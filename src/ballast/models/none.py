@@ -1,0 +1,23 @@
+"""Nothing: the place of a second model that is left empty."""
+
+from typing import TYPE_CHECKING, NoReturn
+
+from ballast.errors import UserError
+
+if TYPE_CHECKING:
+    from ballast.network import Inputs
+
+
+def build(inputs: "Inputs") -> NoReturn:
+    """Refuse: only a second model can be none.
+
+    Args:
+        inputs: not used.
+
+    Raises:
+        UserError: always.
+    """
+    raise UserError(
+        "params.yaml: model: none leaves nothing to train: only second_model can be none. Choose "
+        "linear for texts, boosting for numeric columns, or another one of the README's table."
+    )
