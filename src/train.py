@@ -27,7 +27,7 @@ import tensorflow as tf
 from ballast import params, storage
 from ballast.batches import Table, open_table
 from ballast.classes import describe, multi_hot
-from ballast.errors import run
+from ballast.errors import UserError, run
 from ballast.examples import Examples, mean_vectors
 from ballast.forward import forward_of, mean
 from ballast.network import Inputs, Linear
@@ -107,6 +107,23 @@ def read_rows(names: dict) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarra
     origins = np.array([*range(len(ids)), *sources])
     folds = split["fold"].to_numpy()
     return ids + new["id"].to_pylist(), parts, folds[origins], targets[origins], origins
+
+
+def places(settings: dict[str, Any]) -> list[str]:
+    """Return the selectors of the models that are to be trained.
+
+    Raises:
+        UserError: two of them name the same one.
+    """
+    (first, name), (second, other) = ((place, settings[place]) for place in params.MODELS)
+    if other == "none":
+        return [first]
+    if other == name:
+        raise UserError(
+            f"params.yaml: {second}: {other} is the model already: name another one to hold "
+            "against it, or none."
+        )
+    return [first, second]
 
 
 def tell_unread(model: str, reads: tuple[str, ...], table: Table) -> None:
@@ -192,12 +209,13 @@ def main() -> None:
 
     def candidate(place: str) -> Candidate:
         file, options = params.select(settings, place)
+        name = settings[place]
+        print(f"{place}: {name}", flush=True)
         # Each model is what it would be without the other, down to its layers' names.
         keras.utils.clear_session()
         keras.utils.set_random_seed(seed)
         models = [file.build(inputs, **options) for _ in range(members)]
         reads = tuple(sorted(models[0].input))
-        name = settings[place]
         tell_unread(name, reads, table)
         forward = partial(forward_of(file), vectors=inputs.vectors)
         linear = isinstance(models[0], Linear)
@@ -206,9 +224,7 @@ def main() -> None:
         )
         return Candidate(name, options, reads, linear, forward, trained)
 
-    first, *others = params.MODELS
-    places = [first, *(place for place in others if settings[place] != "none")]
-    tried = [candidate(place) for place in places]
+    tried = [candidate(place) for place in places(settings)]
     monitor = training["monitor"]
     best = max(tried, key=lambda each: rank(each.trained.scores, monitor))
     scores = {each.name: each.trained.scores[monitor] for each in tried}

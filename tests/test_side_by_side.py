@@ -147,6 +147,11 @@ def test_of_two_models_the_better_one_is_kept_and_is_what_it_is_alone(run, tmp_p
         check_prediction()
 
 
+def test_the_same_model_twice_is_refused(run):
+    with pytest.raises(UserError, match="second_model: linear is the model already"):
+        run("demo", **LINEAR | {"second_model": "linear"})
+
+
 def test_two_embeddings_of_words_are_refused(run):
     with pytest.raises(UserError, match="embedding and third_embedding both give word vectors"):
         run("demo", model="cnn", embedding="random", third_embedding="word2vec")
