@@ -386,3 +386,73 @@ def test_shrinking_helps_where_validation_has_few_rows_of_a_class():
         )
         gains.append(shrunk - plain)
     assert np.mean(gains) > 0.01
+
+
+# Offsets that have to prove themselves.
+
+
+@EACH_TASK
+def test_proven_offsets_are_those_of_the_best_f1_or_none(multilabel):
+    """Each label's by itself where there are several, all of them or none otherwise."""
+    kept = []
+    for seed in range(30):
+        targets, p = some_problem(seed, multilabel, rows=120)
+        classes = classes_of(targets, multilabel)
+        usual, proven = (
+            max_f1.fit(targets, p, classes, proven=proven).offsets for proven in (False, True)
+        )
+        same = proven == usual if multilabel else np.array([(proven == usual).all()])
+        assert (same | (proven == 0 if multilabel else (proven == 0).all())).all()
+        kept.append(same)
+    # Neither always nor never.
+    assert 0 < np.mean(kept) < 1
+
+
+def test_offsets_that_help_are_proven_and_those_of_chance_are_not():
+    rng = np.random.default_rng(0)
+    p = rng.beta(1, 8, 3000)
+    pair = np.stack([1 - p, p], axis=1)
+    targets = one_hot((rng.random(3000) < p).astype(int), 2)
+    classes = classes_of(targets, positive=1)
+    usual, proven = (max_f1.fit(targets, pair, classes, proven=proven) for proven in (False, True))
+    np.testing.assert_array_equal(proven.offsets, usual.offsets)
+    # Where argmax is as good as can be, offsets follow chance.
+    moved = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        p = rng.beta(2, 2, 150)
+        targets = one_hot((rng.random(150) < p).astype(int), 2)
+        pair = np.stack([1 - p, p], axis=1)
+        classes = classes_of(targets, positive=1)
+        moved.append(
+            [
+                max_f1.fit(targets, pair, classes, proven=proven).offsets.any()
+                for proven in (False, True)
+            ]
+        )
+    usual, proven = np.mean(moved, axis=0)
+    assert usual > 0.9
+    assert proven < usual / 2
+
+
+@EACH_TASK
+def test_proven_offsets_of_very_few_rows_are_found_without_an_error(multilabel):
+    targets, p = some_problem(0, multilabel, rows=9)
+    classes = classes_of(targets, multilabel)
+    for rows in (1, 2, 3, 7):
+        offsets = max_f1.fit(targets[:rows], p[:rows], classes, proven=True).offsets
+        assert np.isfinite(offsets).all()
+
+
+@pytest.mark.parametrize("beta", [1.0, 2.0])
+def test_what_rows_have_to_do_with_f_sums_up_to_it_and_tells_its_spread(beta):
+    targets, p = some_problem(0, False, rows=400)
+    predicted = one_hot(p.argmax(axis=1), p.shape[1])
+    parts = max_f1._parts_of_f(predicted, targets, beta)
+    score = partial(fbeta_score, beta=beta, average=None, zero_division=0)
+    np.testing.assert_allclose(parts.sum(axis=0), score(targets, predicted), atol=1e-12)
+    rng = np.random.default_rng(1)
+    draws = [rng.integers(0, len(p), len(p)) for _ in range(2000)]
+    spread = np.std([score(targets[rows], predicted[rows]) for rows in draws], axis=0)
+    told = np.sqrt(np.sum((parts - parts.mean(axis=0)) ** 2, axis=0))
+    np.testing.assert_allclose(told, spread, rtol=0.1)
