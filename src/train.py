@@ -1,10 +1,10 @@
 """Stage 5, train: train a network for each fold, score the rows that choose and the test rows.
 
-Run by `dvc repro train`. Where `second_model` names one, both models are trained, and the one with
-the better score on the rows that choose is kept. Reads the plan, the embedded rows and the split.
-Writes the networks and the ledger to `models/`, the scores by id to `data/scored/`
-(`validation.parquet`: of the validation part and, where there are folds, of the training rows, each
-by the network that has not learnt from it), and `metrics/history.csv`.
+Run by `dvc repro train`. Where `second_model` names one, both models are trained; what has the best
+score on the rows that choose, either or the mean of both, is kept. Reads the plan, the embedded
+rows and the split. Writes the networks and the ledger to `models/`, the scores by id to
+`data/scored/` (`validation.parquet`: of the validation part and, where there are folds, of the
+training rows, each by the network that has not learnt from it), and `metrics/history.csv`.
 """
 
 import os
@@ -13,7 +13,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 # TensorFlow reads the two settings when it is imported.
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -29,13 +29,13 @@ from ballast.batches import Table, open_table
 from ballast.classes import describe, multi_hot
 from ballast.errors import UserError, run
 from ballast.examples import Examples, mean_vectors
-from ballast.forward import forward_of, mean
+from ballast.forward import Forward, forward_of, mean
 from ballast.network import Inputs, Linear
 from ballast.objective import objective
 from ballast.plans import read_plan
 from ballast.precision import chosen
 from ballast.splitting import choosing
-from ballast.training import Trained, Weights, rank, score, score_apart, train
+from ballast.training import Weights, rank, score, score_apart, train, validate
 
 NETWORK = Path("models/network")
 PLAN, SCORED = Path("data/resampled"), Path("data/scored")
@@ -50,25 +50,19 @@ class Candidate:
         name: a member of `models`.
         options: its own.
         reads: what it takes of a row.
-        linear: whether its logits are linear in what it reads.
-        forward: from weights to what a network computes with them.
-        trained: its networks.
+        networks: those that predict together.
+        forward: the mean of their logits.
+        outputs: logits of the rows that choose, each by a network that has not learnt from it.
+        history: an entry for each epoch.
     """
 
     name: str
     options: dict[str, Any]
     reads: tuple[str, ...]
-    linear: bool
-    forward: Callable
-    trained: Trained
-
-    @property
-    def networks(self) -> list[Weights]:
-        """The networks that predict together: of linear ones the mean is one itself."""
-        found = self.trained.weights
-        if not self.linear:
-            return found
-        return [{name: np.mean([own[name] for own in found], axis=0) for name in found[0]}]
+    networks: list[Weights]
+    forward: Forward
+    outputs: np.ndarray
+    history: list[dict[str, float]]
 
 
 def network_inputs(table: Table, training: np.ndarray, outputs: int, encoder: str) -> Inputs:
@@ -134,17 +128,22 @@ def tell_unread(model: str, reads: tuple[str, ...], table: Table) -> None:
         print(f"{model} does not read the {' and '.join(unread)} that the embeddings give")
 
 
-def write_networks(networks: list[Weights], config: dict) -> None:
+def write_networks(kept: Sequence[Candidate], config: dict[str, Any]) -> None:
     """Write each network's weights by name to a folder, and what the networks are rebuilt from.
 
     A .keras file is never the same twice, and an .h5 file of Keras has no names of its own.
     """
     storage.fresh_folder(NETWORK)
-    for number, weights in enumerate(networks):
-        folder = storage.fresh_folder(NETWORK / str(number))
-        for name, values in weights.items():
-            np.save(folder / f"{name}.npy", values)
-    storage.write_json(NETWORK / "network.json", config)
+    models, count = [], 0
+    for each in kept:
+        numbers = list(range(count, count + len(each.networks)))
+        count += len(numbers)
+        models.append({"model": each.name, "options": each.options, "networks": numbers})
+        for number, weights in zip(numbers, each.networks, strict=True):
+            folder = storage.fresh_folder(NETWORK / str(number))
+            for name, values in weights.items():
+                np.save(folder / f"{name}.npy", values)
+    storage.write_json(NETWORK / "network.json", {"models": models, **config})
 
 
 def write_scores(part: str, ids: list[str], outputs: np.ndarray, logits: np.ndarray) -> None:
@@ -218,43 +217,59 @@ def main() -> None:
         reads = tuple(sorted(models[0].input))
         tell_unread(name, reads, table)
         forward = partial(forward_of(file), vectors=inputs.vectors)
-        linear = isinstance(models[0], Linear)
-        trained = train(
+        networks, history = train(
             models, forward, aim, table, plan, targets, folds, choose, before, seed, **training
         )
-        return Candidate(name, options, reads, linear, forward, trained)
+        own = [forward(weights) for weights in networks]
+        outputs = score_apart(own, table.only(reads), choose, folds)
+        if isinstance(models[0], Linear):
+            # The mean of linear networks is the network of the mean weights.
+            networks = [
+                {name: np.mean([each[name] for each in networks], axis=0) for name in networks[0]}
+            ]
+        together = mean([forward(weights) for weights in networks])
+        return Candidate(name, options, reads, networks, together, outputs, history)
 
     tried = [candidate(place) for place in places(settings)]
-    monitor = training["monitor"]
-    best = max(tried, key=lambda each: rank(each.trained.scores, monitor))
-    scores = {each.name: each.trained.scores[monitor] for each in tried}
+    choices = {each.name: [each] for each in tried}
     if len(tried) > 1:
-        told = ", ".join(f"{name} {score:.4f}" for name, score in scores.items())
-        print(f"{monitor}: {told}: {best.name} is kept")
+        choices[" and ".join(choices)] = tried
+    outputs = {
+        name: np.mean([each.outputs for each in some], axis=0) for name, some in choices.items()
+    }
+    scores = {
+        name: validate(found, targets[choose], before, aim) for name, found in outputs.items()
+    }
+    monitor = training["monitor"]
+    order = sorted(choices, key=lambda name: rank(scores[name], monitor), reverse=True)
+    best = order[0]
+    kept = choices[best]
+    if len(tried) > 1:
+        told = ", ".join(f"{name} {scores[name][monitor]:.4f}" for name in order)
+        print(f"{monitor} on held-out rows: {told}")
 
+    # What they take of a row that has both, say.
+    reads = sorted({name for each in kept for name in each.reads})
     config = {
-        "model": best.name,
-        "options": best.options,
-        # What it takes of a row that has both, say.
-        "inputs": best.reads,
+        "inputs": reads,
         "features": inputs.features,
         "terms": inputs.terms,
         "outputs": inputs.outputs,
         "precision": chosen(training["precision"]),
-        "networks": len(best.networks),
     }
-    write_networks(best.networks, config)
-    write_history(best.trained.history)
-    book = aim.book | {"models": {"monitor": monitor, "kept": best.name, "scores": scores}}
-    storage.write_json(Path("models/ledger.json"), book)
+    write_networks(kept, config)
+    # Of two, the history of the better one.
+    write_history(next(each for name in order for each in tried if each.name == name).history)
+    models = {"monitor": monitor, "kept": best}
+    models["scores"] = {name: scores[name][monitor] for name in choices}
+    storage.write_json(Path("models/ledger.json"), aim.book | {"models": models})
     storage.fresh_folder(SCORED)
-    table = table.only(best.reads)
-    networks = [best.forward(weights) for weights in best.trained.weights]
-    outputs = score_apart(networks, table, choose, folds)
-    write_scores("validation", [ids[row] for row in choose], outputs, aim.inverse(outputs))
+    write_scores(
+        "validation", [ids[row] for row in choose], outputs[best], aim.inverse(outputs[best])
+    )
     test = np.flatnonzero(parts == "test")
-    outputs = score(mean([best.forward(weights) for weights in best.networks]), table, test)
-    write_scores("test", [ids[row] for row in test], outputs, aim.inverse(outputs))
+    found = score(mean([each.forward for each in kept]), table.only(reads), test)
+    write_scores("test", [ids[row] for row in test], found, aim.inverse(found))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Several embeddings, or two models, at once through the stages, and what reads what they give."""
 
 import shutil
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -103,7 +102,7 @@ def run(projects, stages, tmp_path, monkeypatch):
 def test_prediction_is_that_of_the_evaluation(run, corpus, changes):
     run(corpus, **changes)
     network = storage.read_json(Path("models/network/network.json"))
-    assert network["model"] == changes["model"]
+    assert [each["model"] for each in network["models"]] == [changes["model"]]
     assert "terms" in network["inputs"]
     headline = storage.read_json(Path("metrics/metrics.json"))
     assert np.isfinite(list(headline.values())).all()
@@ -122,28 +121,41 @@ def test_two_embeddings_of_terms_stand_beside_each_other(run, tmp_path):
     check_prediction()
 
 
-def kept() -> dict[str, str]:
-    """Return digests of what is left of the model that was kept."""
-    files = [*Path("models/network").rglob("*.*"), *Path("data/scored").iterdir()]
-    files.append(Path("metrics/history.csv"))
-    return {str(file): sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()}
+def left() -> tuple[list[bytes], dict[str, np.ndarray]]:
+    """Return the weights that are left, network by network, and the outputs of each part."""
+    files = sorted(Path("models/network").glob("*/*.npy"))
+    scored = {}
+    for part in ("validation", "test"):
+        table = storage.read_table(Path(f"data/scored/{part}.parquet"), ["outputs"])
+        scored[part] = np.array(table["outputs"].to_pylist(), dtype=np.float32)
+    return [file.name.encode() + file.read_bytes() for file in files], scored
 
 
-@pytest.mark.parametrize("monitor", ["f1_macro", "log_loss"])
-def test_of_two_models_the_better_one_is_kept_and_is_what_it_is_alone(run, tmp_path, monitor):
-    changes = LINEAR | {"training": {"epochs": 2, "monitor": monitor}}
-    alone = {}
-    for name in ("linear", "mlp"):
+@pytest.mark.parametrize(
+    ("other", "monitor", "count"), [("linear", "f1_macro", 1), ("boosting", "log_loss", 2)]
+)
+def test_of_two_models_the_best_is_kept_and_each_is_what_it_is_alone(run, other, monitor, count):
+    training = {"epochs": 8, "monitor": monitor, "learning_rate": 0.01}
+    changes = LINEAR | {"training": training}
+    scores, weights, outputs = {}, {}, {}
+    for name in (other, "mlp"):
         run("demo", **changes | {"model": name})
-        book = storage.read_json(Path("models/ledger.json"))
-        alone[name] = book["models"]["scores"][name], kept()
-    scores = {name: score for name, (score, _) in alone.items()}
-    best = {"f1_macro": max, "log_loss": min}[monitor](scores, key=scores.get)
-    for first, second in (("linear", "mlp"), ("mlp", "linear")):
+        scores |= storage.read_json(Path("models/ledger.json"))["models"]["scores"]
+        weights[name], outputs[name] = left()
+    for first, second in ((other, "mlp"), ("mlp", other)):
         run("demo", **changes | {"model": first, "second_model": second})
         told = storage.read_json(Path("models/ledger.json"))["models"]
-        assert told == {"monitor": monitor, "kept": best, "scores": scores}
-        assert kept() == alone[best][1]
+        both = f"{first} and {second}"
+        assert told["scores"] == scores | {both: told["scores"][both]}
+        best = {"log_loss": min}.get(monitor, max)
+        assert told["kept"] == best(told["scores"], key=told["scores"].get)
+        names = told["kept"].split(" and ")
+        assert len(names) == count
+        found, scored = left()
+        assert found == [each for name in names for each in weights[name]]
+        for part, values in scored.items():
+            expected = np.mean([outputs[name][part] for name in names], axis=0)
+            np.testing.assert_array_equal(values, expected)
         check_prediction()
 
 

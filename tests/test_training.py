@@ -89,7 +89,7 @@ def run(kind, table, labels, seed: int = 3, multilabel: bool = False, build=netw
     rows = np.concatenate([np.arange(36), np.arange(8)])
     held_out = np.arange(36, ROWS)
     classes = classes_of(labels[:36], multilabel)
-    found = train(
+    (weights,), history = train(
         [build(kind)],
         FORWARD[kind],
         aim(classes),
@@ -102,7 +102,7 @@ def run(kind, table, labels, seed: int = 3, multilabel: bool = False, build=netw
         seed,
         **{"epochs": 3, "batch_size": 8, "learning_rate": 0.01} | options,
     )
-    return found.weights[0], found.history
+    return weights, history
 
 
 def scored(kind, weights, table, rows) -> np.ndarray:
@@ -324,8 +324,6 @@ def test_the_best_epoch_is_kept_and_patience_counts_from_it(monitor, scores_and_
         over = epochs.saw(epoch, {monitor: value, "log_loss": loss}, {"epoch": np.array(epoch)})
         assert over == (epoch == last)
     assert epochs.found()["epoch"] == best
-    value, loss = scores_and_losses[best]
-    assert epochs.scores == {monitor: value, "log_loss": loss}
 
 
 def test_the_best_epoch_is_judged_by_the_corrected_probabilities(table, labels):
@@ -342,7 +340,7 @@ def test_the_best_epoch_is_judged_by_the_corrected_probabilities(table, labels):
 def learn(table, labels, plan, kind="mlp", model=None, weights=None, inverse=np.array, **options):
     """Train on a plan and validate on all rows; return the weights and the history."""
     classes = classes_of(labels)
-    found = train(
+    (weights,), history = train(
         [network(kind) if model is None else model],
         FORWARD[kind],
         aim(classes, weights, inverse),
@@ -355,7 +353,7 @@ def learn(table, labels, plan, kind="mlp", model=None, weights=None, inverse=np.
         0,
         **{"epochs": 2, "batch_size": 8} | options,
     )
-    return found.weights[0], found.history
+    return weights, history
 
 
 # Folds.
@@ -366,7 +364,7 @@ FOLDS = np.arange(ROWS) % 3
 def learn_apart(table, labels, plan, kind="mlp", folds=FOLDS, choosing=None, **options):
     """Train a network for each fold; return their weights and the history."""
     classes = classes_of(labels)
-    found = train(
+    return train(
         [network(kind) for _ in range(folds.max() + 1)],
         FORWARD[kind],
         aim(classes),
@@ -379,7 +377,6 @@ def learn_apart(table, labels, plan, kind="mlp", folds=FOLDS, choosing=None, **o
         0,
         **{"epochs": 2, "batch_size": 8, "learning_rate": 0.01} | options,
     )
-    return found.weights, found.history
 
 
 @pytest.mark.parametrize("kind", ["cnn", "mlp"])

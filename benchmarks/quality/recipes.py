@@ -35,6 +35,7 @@ NETWORK: Recipe = {
 }
 
 NUMBERS: Recipe = NETWORK | {"embedding": "numeric"}
+PROVEN: Recipe = {"decision": "max_f1", "decisions.max_f1.proven": True}
 
 RECIPES: dict[str, dict[str, Recipe]] = {
     # Up to LONG words in the middle text, one label a row.
@@ -50,7 +51,7 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     },
     "several labels": {"ballast": LABELS, "ballast_encoder": LABELS | SENTENCES},
     "numbers": {
-        "ballast": NUMBERS | {"model": "boosting", "second_model": "mlp"},
+        "ballast": NUMBERS | PROVEN | {"model": "boosting", "second_model": "mlp"},
         "ballast_boosting": NUMBERS | {"model": "boosting"},
         "ballast_mlp": NUMBERS | {"model": "mlp"},
     },

@@ -151,7 +151,7 @@ def write_models(models: Path, data: Path, dimensions: int) -> None:
     classes = Classes(names, counts, int(counts.sum()))
     layers = {"loss": "cross_entropy", "loss_options": {}, "corrections": {}, "bends": []}
     rule = Rule(np.zeros(len(names)), multilabel=False)
-    network = {"model": "cnn", "inputs": ["tokens"], "networks": 1}
+    network = {"models": [{"model": "cnn", "networks": [0]}], "inputs": ["tokens"]}
     first, *others = params.EMBEDDINGS
     words = {"embedding": "random", "input": "tokens", "options": {"max_tokens": 400}}
     nothing = {"embedding": "none", "input": None, "options": {}}

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -31,30 +30,6 @@ OVERFLOW = {"over": "ignore", "invalid": "ignore"}
 Weights = dict[str, np.ndarray]
 
 
-@dataclass(frozen=True)
-class Trained:
-    """Networks as they were after their best epoch.
-
-    Attributes:
-        weights: of each network, by name.
-        history: an entry for each epoch.
-        scores: the headline on the rows that choose, after the best epoch.
-    """
-
-    weights: list[Weights]
-    history: list[dict[str, float]]
-    scores: dict[str, float]
-
-
-def rank(scores: dict[str, float], monitor: Headline) -> tuple[float, float]:
-    """Return what is greater for better scores: by the monitor, and of equal ones by log-loss.
-
-    As long as a network predicts the majority alone, macro-F1 stands still while it learns.
-    """
-    sign = -1 if monitor in LOWER_IS_BETTER else 1
-    return sign * scores[monitor], -scores["log_loss"]
-
-
 def train(
     models: Sequence["keras.Model"],
     forward: Callable[[Weights], Forward],
@@ -74,7 +49,7 @@ def train(
     monitor: Headline = "f1_macro",
     defer_weights: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     precision: Precision = "auto",
-) -> Trained:
+) -> tuple[list[Weights], list[dict[str, float]]]:
     """Train networks, one for each fold, side by side with Adam.
 
     Network k learns from all of the plan but what has to do with rows of fold k. After each epoch
@@ -107,7 +82,7 @@ def train(
             are float32.
 
     Returns:
-        The networks.
+        The networks' weights by name, and an entry for each epoch.
     """
     import keras
 
@@ -154,7 +129,7 @@ def train(
                     "finite. Lower training.learning_rate in params.yaml, or check the numeric "
                     "columns."
                 )
-            scores = _validate(logits, targets[choosing], classes, aim)
+            scores = validate(logits, targets[choosing], classes, aim)
             told = {f"val_{name}": scores[name] for name in (monitor, "f1_macro", "log_loss")}
             examples = sum(len(entries) for batches in order for entries in batches)
             history.append({"loss": total / examples, **told})
@@ -162,7 +137,7 @@ def train(
             print(f"epoch {epoch + 1}: {line}", flush=True)
             if best.saw(epoch, scores, weights):
                 break
-    return Trained(best.found(), history, best.scores)
+    return best.found(), history
 
 
 def _each(task: Callable, members: Sequence["Learner"], order: Sequence) -> Iterable[float]:
@@ -246,13 +221,29 @@ def score_apart(
     return logits
 
 
-def _validate(
-    logits: np.ndarray, targets: np.ndarray, classes: Classes, aim: Objective
+def validate(
+    outputs: np.ndarray, targets: np.ndarray, classes: Classes, aim: Objective
 ) -> dict[str, float]:
-    """Return the headline scores by the probabilities that the evaluation sees by default."""
-    likely = aim.probabilities(logits, targets)
+    """Return the headline scores by the probabilities that the evaluation sees by default.
+
+    Args:
+        outputs: the network's, of the rows that choose, shape (rows, classes).
+        targets: their multi-hot labels.
+        classes: the classes as they stand in the training rows.
+        aim: the way from outputs to probabilities.
+    """
+    likely = aim.probabilities(outputs, targets)
     argmax = Rule(np.zeros(len(classes.names)), classes.multilabel)
     return headline(targets, argmax.predict(likely), likely, classes)
+
+
+def rank(scores: dict[str, float], monitor: Headline) -> tuple[float, float]:
+    """Return what is greater for better scores: by the monitor, and of equal ones by log-loss.
+
+    As long as a network predicts the majority alone, macro-F1 stands still while it learns.
+    """
+    sign = -1 if monitor in LOWER_IS_BETTER else 1
+    return sign * scores[monitor], -scores["log_loss"]
 
 
 class BestEpoch:
@@ -264,8 +255,7 @@ class BestEpoch:
     def __init__(self, monitor: Headline, patience: int, start: int) -> None:
         """Take the score's name, and the two numbers of epochs."""
         self.monitor, self.patience, self.start = monitor, patience, start
-        self.best, self.waited = (-np.inf, -np.inf), 0
-        self.weights, self.scores = None, None
+        self.best, self.waited, self.weights = (-np.inf, -np.inf), 0, None
 
     def saw(self, epoch: int, scores: dict[str, float], weights: list[Weights]) -> bool:
         """Take an epoch's scores and weights; tell whether training is over."""
@@ -273,8 +263,7 @@ class BestEpoch:
             return False
         found = rank(scores, self.monitor)
         if found > self.best:
-            self.best, self.waited = found, 0
-            self.weights, self.scores = weights, scores
+            self.best, self.waited, self.weights = found, 0, weights
         else:
             self.waited += 1
         return self.waited >= self.patience

@@ -97,8 +97,6 @@ def load(folder: Path = Path("models")) -> Predictor:
     network = read_json(folder / "network/network.json")
     book = read_json(folder / "ledger.json")
     decision = read_json(folder / "decision.json")
-    model = importlib.import_module(f"ballast.models.{network['model']}")
-    forward = forward_of(model)
     places = [folder / place for place in params.EMBEDDINGS]
     told = {place: read_json(place / "embedding.json") for place in places}
     read = [place for place in places if told[place]["input"] in network["inputs"]]
@@ -114,16 +112,13 @@ def load(folder: Path = Path("models")) -> Predictor:
         scale = np.array(scaler["mean"]), np.array(scaler["scale"])
     else:
         layout = layout.model_copy(update={"features": []})
-    members = [
-        {path.stem: np.load(path) for path in sorted((folder / f"network/{number}").glob("*.npy"))}
-        for number in range(network["networks"])
-    ]
+    models = [_model(folder / "network", told, vectors) for told in network["models"]]
     try:
         found = Predictor(
             layout,
             readers,
             scale,
-            mean([forward(weights, vectors) for weights in members]),
+            mean(models),
             _inverse(book),
             book,
             decision["correct"],
@@ -137,6 +132,16 @@ def load(folder: Path = Path("models")) -> Predictor:
             f"the files in {folder}/ are not those of one run ({error!r}). Run `dvc repro`."
         ) from error
     return found
+
+
+def _model(folder: Path, told: dict[str, Any], vectors: np.ndarray | None) -> Forward:
+    """Return the mean of a model's networks; `told` is what `network.json` says of it."""
+    forward = forward_of(importlib.import_module(f"ballast.models.{told['model']}"))
+    networks = [
+        {path.stem: np.load(path) for path in sorted((folder / str(number)).glob("*.npy"))}
+        for number in told["networks"]
+    ]
+    return mean([forward(weights, vectors) for weights in networks])
 
 
 def _reader(folder: Path, told: dict[str, Any]) -> Callable[[Sequence[str]], Read]:

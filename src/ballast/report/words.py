@@ -17,7 +17,7 @@ MAPS = {
 
 
 def models(book: dict[str, Any]) -> list[str]:
-    """Return which of two models was kept, and why, in a sentence; nothing where there was one.
+    """Return which of two models, or the mean of both, was kept, and why; nothing where one was.
 
     Args:
         book: the ledger.
@@ -25,10 +25,10 @@ def models(book: dict[str, Any]) -> list[str]:
     kept, scores = book["models"]["kept"], book["models"]["scores"]
     if len(scores) == 1:
         return []
-    others = " and ".join(f"{name} {score:.3f}" for name, score in scores.items() if name != kept)
+    others = ", ".join(f"{name} {score:.3f}" for name, score in scores.items() if name != kept)
     return [
-        f"model: {kept} was kept: its {book['models']['monitor']} on the rows that choose is "
-        f"{scores[kept]:.3f}, that of {others}."
+        f"model: kept is {kept}, with a {book['models']['monitor']} of {scores[kept]:.3f} on the "
+        f"rows that choose ({others}). Of two models together, logits are the mean."
     ]
 
 
