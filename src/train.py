@@ -14,7 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 # TensorFlow reads the two settings when it is imported.
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,43 +26,21 @@ import tensorflow as tf
 
 from ballast import params, storage
 from ballast.batches import Table, open_table
+from ballast.candidates import Candidate, choose
 from ballast.classes import describe, multi_hot
 from ballast.errors import UserError, run
 from ballast.examples import Examples, mean_vectors
-from ballast.forward import Forward, forward_of, mean
+from ballast.forward import forward_of, mean
 from ballast.network import Inputs, Linear
 from ballast.objective import objective
 from ballast.plans import read_plan
 from ballast.precision import chosen
 from ballast.splitting import choosing
-from ballast.training import Weights, rank, score, score_apart, train, validate
+from ballast.training import score, score_apart, train, validate
 
 NETWORK = Path("models/network")
 PLAN, SCORED = Path("data/resampled"), Path("data/scored")
 QUANTILE_ROWS = 20_000
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A model that was trained.
-
-    Attributes:
-        name: a member of `models`.
-        options: its own.
-        reads: what it takes of a row.
-        networks: those that predict together.
-        forward: the mean of their logits.
-        outputs: logits of the rows that choose, each by a network that has not learnt from it.
-        history: an entry for each epoch.
-    """
-
-    name: str
-    options: dict[str, Any]
-    reads: tuple[str, ...]
-    networks: list[Weights]
-    forward: Forward
-    outputs: np.ndarray
-    history: list[dict[str, float]]
 
 
 def network_inputs(table: Table, training: np.ndarray, outputs: int, encoder: str) -> Inputs:
@@ -174,7 +152,7 @@ def main() -> None:
     named = storage.read_json(Path("data/prepared/classes.json"))
     ids, parts, folds, targets, origins = read_rows(named)
     # New texts choose nothing.
-    choose = choosing(parts[parts != "new"], folds[parts != "new"])
+    rows = choosing(parts[parts != "new"], folds[parts != "new"])
     plan = read_plan(PLAN, ids, len(named["labels"]))
     before = describe(named, targets[parts == "train"])
     members = max(1, folds.max() + 1)
@@ -218,38 +196,28 @@ def main() -> None:
         tell_unread(name, reads, table)
         forward = partial(forward_of(file), vectors=inputs.vectors)
         networks, history = train(
-            models, forward, aim, table, plan, targets, folds, choose, before, seed, **training
+            models, forward, aim, table, plan, targets, folds, rows, before, seed, **training
         )
         own = [forward(weights) for weights in networks]
-        outputs = score_apart(own, table.only(reads), choose, folds)
+        outputs = score_apart(own, table.only(reads), rows, folds)
         if isinstance(models[0], Linear):
             # The mean of linear networks is the network of the mean weights.
             networks = [
-                {name: np.mean([each[name] for each in networks], axis=0) for name in networks[0]}
+                {part: np.mean([each[part] for each in networks], axis=0) for part in networks[0]}
             ]
         together = mean([forward(weights) for weights in networks])
         return Candidate(name, options, reads, networks, together, outputs, history)
 
     tried = [candidate(place) for place in places(settings)]
-    choices = {each.name: [each] for each in tried}
+    judge = partial(validate, targets=targets[rows], classes=before, aim=aim)
+    choice = choose(tried, judge, training["monitor"])
+    scores = choice.book["scores"]
     if len(tried) > 1:
-        choices[" and ".join(choices)] = tried
-    outputs = {
-        name: np.mean([each.outputs for each in some], axis=0) for name, some in choices.items()
-    }
-    scores = {
-        name: validate(found, targets[choose], before, aim) for name, found in outputs.items()
-    }
-    monitor = training["monitor"]
-    order = sorted(choices, key=lambda name: rank(scores[name], monitor), reverse=True)
-    best = order[0]
-    kept = choices[best]
-    if len(tried) > 1:
-        told = ", ".join(f"{name} {scores[name][monitor]:.4f}" for name in order)
-        print(f"{monitor} on held-out rows: {told}")
+        told = ", ".join(f"{name} {score:.4f}" for name, score in scores.items())
+        print(f"{training['monitor']} on held-out rows: {told}: kept is {choice.book['kept']}")
 
     # What they take of a row that has both, say.
-    reads = sorted({name for each in kept for name in each.reads})
+    reads = sorted({name for each in choice.kept for name in each.reads})
     config = {
         "inputs": reads,
         "features": inputs.features,
@@ -257,19 +225,15 @@ def main() -> None:
         "outputs": inputs.outputs,
         "precision": chosen(training["precision"]),
     }
-    write_networks(kept, config)
-    # Of two, the history of the better one.
-    write_history(next(each for name in order for each in tried if each.name == name).history)
-    models = {"monitor": monitor, "kept": best}
-    models["scores"] = {name: scores[name][monitor] for name in choices}
-    storage.write_json(Path("models/ledger.json"), aim.book | {"models": models})
+    write_networks(choice.kept, config)
+    write_history(choice.history)
+    storage.write_json(Path("models/ledger.json"), aim.book | {"models": choice.book})
     storage.fresh_folder(SCORED)
-    write_scores(
-        "validation", [ids[row] for row in choose], outputs[best], aim.inverse(outputs[best])
-    )
+    held_out = [ids[row] for row in rows]
+    write_scores("validation", held_out, choice.outputs, aim.inverse(choice.outputs))
     test = np.flatnonzero(parts == "test")
-    found = score(mean([each.forward for each in kept]), table.only(reads), test)
-    write_scores("test", [ids[row] for row in test], found, aim.inverse(found))
+    outputs = score(mean([each.forward for each in choice.kept]), table.only(reads), test)
+    write_scores("test", [ids[row] for row in test], outputs, aim.inverse(outputs))
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ FAMILIES = {
 }
 # What a network reads, side by side.
 EMBEDDINGS = tuple(name for name, (folder, _) in FAMILIES.items() if folder == "embeddings")
-# What is trained; the better one is kept.
+# What is trained; held-out rows choose.
 MODELS = tuple(name for name, (folder, _) in FAMILIES.items() if folder == "models")
 # folder or block -> its selectors
 SELECTORS = {"datasets": ["dataset"]} | {
