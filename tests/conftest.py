@@ -7,7 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from ruamel.yaml import YAML
+
+# The same examples each time, whatever the machine's load: a failure is one of the change at hand.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.load_profile("same")
 
 REPO = Path(__file__).parents[1]
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")

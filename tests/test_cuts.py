@@ -28,7 +28,7 @@ def binary(scores: np.ndarray) -> np.ndarray:
     return np.stack([1 - scores, scores], axis=1)
 
 
-@settings(deadline=None, max_examples=200, derandomize=True)
+@settings(max_examples=200)
 @given(rows=st.integers(1, 60), data=st.data(), target=st.floats(0.05, 0.95))
 def test_rows_needed_is_the_least_number_that_will_do(rows, data, target):
     share = data.draw(st.integers(1, rows)) / rows
@@ -58,7 +58,7 @@ def candidates(scores: np.ndarray, present: np.ndarray):
 
 
 @EACH
-@settings(deadline=None, max_examples=150, derandomize=True)
+@settings(max_examples=150)
 @given(
     seed=st.integers(0, 100_000),
     target=st.sampled_from([0.1, 0.3, 0.5, 0.7]),

@@ -150,7 +150,7 @@ def test_argmax_takes_the_likeliest_class_and_the_likely_labels():
 # max_f1 against every rule there is.
 
 
-@settings(deadline=None, max_examples=150, derandomize=True)
+@settings(max_examples=150)
 @given(
     seed=st.integers(0, 100_000),
     coarse=st.booleans(),
@@ -175,7 +175,7 @@ def test_binary_rule_is_the_best_of_all_cuts(seed, coarse, average, positive):
     assert value(rule.predict(p)) == pytest.approx(best, abs=1e-9)
 
 
-@settings(deadline=None, max_examples=100, derandomize=True)
+@settings(max_examples=100)
 @given(seed=st.integers(0, 100_000), coarse=st.booleans())
 def test_multi_label_rule_is_the_best_cut_of_each_label(seed, coarse):
     if coarse:
@@ -192,7 +192,7 @@ def test_multi_label_rule_is_the_best_cut_of_each_label(seed, coarse):
 
 
 @EACH_TASK
-@settings(deadline=None, max_examples=200, derandomize=True)
+@settings(max_examples=200)
 @given(seed=st.integers(0, 1_000_000), count=st.integers(2, 5), coarse=st.booleans())
 @example(seed=82, count=4, coarse=True)  # ties that no offsets break as argmax does
 def test_on_validation_rows_it_is_never_worse_than_argmax(multilabel, seed, count, coarse):
@@ -203,7 +203,7 @@ def test_on_validation_rows_it_is_never_worse_than_argmax(multilabel, seed, coun
     assert values[1] >= values[0] - 1e-9
 
 
-@settings(deadline=None, max_examples=100, derandomize=True)
+@settings(max_examples=100)
 @given(seed=st.integers(0, 1_000_000))
 @example(seed=0)
 def test_probabilities_that_differ_by_their_last_bit_are_no_trap(seed):
