@@ -13,9 +13,9 @@ import numpy as np
 import typer
 from scipy.stats import binom
 
-from ballast import bootstrap, scores
-from ballast.classes import Classes
-from ballast.intervals import Plan, wilson, wilson_f1
+from ballast.evaluation import bootstrap, scores
+from ballast.evaluation.intervals import Plan, wilson, wilson_f1
+from ballast.labels.classes import Classes
 
 ROOT = Path(__file__).parent.parent
 POSITIVES = (12, 50, 500)

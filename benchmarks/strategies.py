@@ -20,8 +20,8 @@ from typing import Annotated
 import typer
 from dvc.utils.serialize import modify_yaml
 
-from ballast import params
-from ballast.progress import bars
+from ballast.project import params
+from ballast.project.progress import bars
 
 ROOT = Path(__file__).parent.parent
 CORPORA = ("demo", "demo_multilabel")

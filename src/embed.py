@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
-from ballast import params, storage
-from ballast.corpus import Corpus, Embedded, Terms, Vectors
-from ballast.errors import UserError, run
+from ballast.project import params, storage
+from ballast.project.errors import UserError, run
+from ballast.texts.corpus import Corpus, Embedded, Terms, Vectors
 
 # The network's input that each kind of embedding goes to.
 INPUTS = {Embedded: "tokens", Terms: "terms", Vectors: "features"}

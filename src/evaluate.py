@@ -17,15 +17,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ballast import curves, params, scores, storage
-from ballast.classes import describe, joined, multi_hot
-from ballast.dataset import Dataset, selected
-from ballast.errors import run
-from ballast.evaluation import Evaluation, Scored, evaluate
-from ballast.params import in_effect
+from ballast.evaluation import curves, scores
+from ballast.evaluation.judging import Evaluation, Scored, evaluate
+from ballast.labels.classes import describe, joined, multi_hot
+from ballast.labels.parts import choosing
+from ballast.project import params, storage
+from ballast.project.errors import run
+from ballast.project.params import in_effect
 from ballast.report.audit import shared_rows
 from ballast.report.page import Run, render
-from ballast.splitting import choosing
+from ballast.rows.dataset import Dataset, selected
 
 METRICS = Path("metrics")
 # Letters of a text in the report.

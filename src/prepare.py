@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from ballast import dataset as datasets
-from ballast import duplicates, params, storage
-from ballast.dataset import Dataset, Layout
-from ballast.errors import UserError, run
-from ballast.progress import track
-from ballast.reading import format_of, read
-from ballast.rows import PARTS, Rejected, Row, Rows, clean, number
+from ballast.project import params, storage
+from ballast.project.errors import UserError, run
+from ballast.project.progress import track
+from ballast.rows import dataset as datasets
+from ballast.rows import duplicates
+from ballast.rows.cleaning import PARTS, Rejected, Row, Rows, clean, number
+from ballast.rows.dataset import Dataset, Layout
+from ballast.rows.reading import format_of, read
 
 OUTPUT = Path("data/prepared")
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from ballast import params, storage
-from ballast.classes import describe, multi_hot
-from ballast.drawing import Rows
-from ballast.errors import run
-from ballast.plans import Plan, write_plan
+from ballast.labels.classes import describe, multi_hot
+from ballast.project import params, storage
+from ballast.project.errors import run
+from ballast.resampling.drawing import Rows
+from ballast.resampling.plans import Plan, write_plan
 
 OUTPUT = Path("data/resampled")
 

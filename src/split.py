@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from ballast import params, storage
-from ballast.classes import multi_hot
-from ballast.errors import run
-from ballast.grouping import components
-from ballast.splitting import PARTS, split
+from ballast.labels.classes import multi_hot
+from ballast.labels.parts import PARTS
+from ballast.project import params, storage
+from ballast.project.errors import run
+from ballast.rows.grouping import components
+from ballast.splitting.stratified import split
 
 
 def units(groups: list[str | None], duplicates: np.ndarray) -> np.ndarray:

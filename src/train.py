@@ -24,19 +24,19 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from ballast import params, storage
-from ballast.batches import Table, open_table
-from ballast.candidates import Candidate, choose
-from ballast.classes import describe, multi_hot
-from ballast.errors import UserError, run
-from ballast.examples import Examples, mean_vectors
-from ballast.forward import forward_of, mean
-from ballast.network import Inputs, Linear
-from ballast.objective import objective
-from ballast.plans import read_plan
-from ballast.precision import chosen
-from ballast.splitting import choosing
-from ballast.training import score, score_apart, train, validate
+from ballast.labels.classes import describe, multi_hot
+from ballast.labels.parts import choosing
+from ballast.networks.forward import forward_of, mean
+from ballast.networks.layers import Inputs, Linear
+from ballast.project import params, storage
+from ballast.project.errors import UserError, run
+from ballast.resampling.plans import read_plan
+from ballast.training.batches import Table, open_table
+from ballast.training.candidates import Candidate, choose
+from ballast.training.epochs import score, score_apart, train, validate
+from ballast.training.examples import Examples, mean_vectors
+from ballast.training.objective import objective
+from ballast.training.precision import chosen
 
 NETWORK = Path("models/network")
 PLAN, SCORED = Path("data/resampled"), Path("data/scored")

@@ -68,3 +68,15 @@ def families(stage: dict) -> list[Path]:
     """Return every member's file of the families of a stage, chosen or not."""
     folders = [SOURCE / "ballast" / folder for folder in selectors(stage).values()]
     return sorted(file for folder in folders for file in folder.glob("*.py"))
+
+
+def members(stage: dict) -> list[Path]:
+    """Return the files of which one is chosen: those of the families, but for what they share."""
+    return [file for file in families(stage) if not file.stem.startswith("_")]
+
+
+def code_of(stage: dict) -> set[Path]:
+    """Return the modules that a stage always depends on: its files, and its folders' files."""
+    named = [ROOT / dep for dep in stage["deps"] if dep.startswith("src/") and "${" not in dep]
+    inside = {file for path in named for file in path.rglob("*.py")}
+    return inside | {path for path in named if path.suffix == ".py"}

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ballast import params
-from ballast.classes import Classes
-from ballast.errors import UserError
+from ballast.labels.classes import Classes
+from ballast.project import params
+from ballast.project.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 LETTERS = tuple("abcdefghij")

@@ -8,7 +8,7 @@ import pooch
 import pytest
 from closure import ROOT
 
-from ballast.fetch import REGISTRY, VARIABLE
+from ballast.setup.fetch import REGISTRY, VARIABLE
 
 
 def copy(name: str, target: Path) -> Path:

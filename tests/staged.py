@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 from problems import ROOT
 
-from ballast import calibration, ledger, storage
-from ballast.calibration import Calibration
 from ballast.prediction.predicting import predict
 from ballast.prediction.predictor import load
+from ballast.probabilities import calibration, ledger
+from ballast.probabilities.calibration import Calibration
+from ballast.project import storage
 
 STAGES = ["prepare", "split", "resample", "embed", "train", "evaluate"]
 

@@ -7,7 +7,7 @@ import numpy as np
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from ballast.bert.transformer import LAYERS
+from ballast.encoders.transformer import LAYERS
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
 WORDS = ["the", "a", "cat", "dog", "sat", "ran", "big", "small", "and", "on", "!"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from closure import ROOT
 from dvc.utils.serialize import modify_yaml
 
-from ballast import demo
+from ballast.setup import demo
 
 # Whatever a fork has chosen, the tests start from here.
 CHOSEN = {

@@ -26,8 +26,8 @@ from data_sets import PUBLIC, ROOT, DataSet, Workspace, create
 from kept import Kept
 from recipes import RECIPES
 
-from ballast.classes import joined
-from ballast.errors import UserError, did_you_mean
+from ballast.labels.classes import joined
+from ballast.project.errors import UserError, did_you_mean
 
 HERE = Path(__file__).parent
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from ballast import fetch
-from ballast.errors import UserError
+from ballast.project.errors import UserError
+from ballast.setup import fetch
 
 ROOT = Path(__file__).parents[2]
 # name -> what differs from its block in params.yaml

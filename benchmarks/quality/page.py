@@ -12,8 +12,8 @@ from kept import Kept, Place
 from peers import PEERS
 from recipes import RECIPES
 
-from ballast.classes import Classes
-from ballast.scores import of_counts, rarest, share, tally
+from ballast.evaluation.scores import of_counts, rarest, share, tally
+from ballast.labels.classes import Classes
 
 SCORES = ("f1_macro", "f1_micro", "recall_rarest", "log_loss", "calibration_error")
 COSTS = ("seconds", "peak_mib")

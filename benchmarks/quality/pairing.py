@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ballast.classes import Classes
-from ballast.scores import of_counts
+from ballast.evaluation.scores import of_counts
+from ballast.labels.classes import Classes
 
 BETTER, WORSE, UNTOLD = "better", "worse", "cannot be told"
 LEVEL = 0.95

@@ -133,8 +133,8 @@ def smote_texts(task: Task, seed: int) -> Labels:
 
 def encode(texts: list[str]) -> np.ndarray:
     """Return sentence vectors of texts, shape (rows, dimensions), as our own recipe reads them."""
-    from ballast.bert.encoder import SentenceEncoder
     from ballast.embeddings.sentence import encode_all
+    from ballast.encoders.encoder import SentenceEncoder
 
     if not ENCODER.is_dir():
         raise CannotRunError(f"there is no {ENCODER}: `make encoder` brings it")

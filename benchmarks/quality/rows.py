@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from recipes import LONG
 
-from ballast import storage
-from ballast.classes import Classes, describe, multi_hot
+from ballast.labels.classes import Classes, describe, multi_hot
+from ballast.project import storage
 
 Inputs = list[str] | np.ndarray
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from data_sets import DataSet, Workspace
 
-from ballast.errors import UserError
+from ballast.project.errors import UserError
 
 # Rows are prepared for all systems alike.
 STAGES = ("split", "resample", "embed", "train", "evaluate")
@@ -47,8 +47,8 @@ def peer(folder: Path, name: str, seed: int) -> dict[str, Any]:
     import peers
     import rows
 
-    from ballast import scores
-    from ballast.classes import joined
+    from ballast.evaluation import scores
+    from ballast.labels.classes import joined
 
     table = rows.read(folder)
     multilabel, test = table.classes.multilabel, table.part("test")

@@ -20,11 +20,13 @@ import typer
 from page import AGAINST, FILTERS, OURS, PLAIN, WIDTH, Measured, write
 from peers import PEERS
 
-from ballast import demo, ledger, params, storage
-from ballast.classes import Classes
-from ballast.dataset import Layout
-from ballast.rules import Rule
-from ballast.tokens import Encoder, build_vocabulary, tokenize
+from ballast.labels.classes import Classes
+from ballast.probabilities import ledger
+from ballast.probabilities.rules import Rule
+from ballast.project import params, storage
+from ballast.rows.dataset import Layout
+from ballast.setup import demo
+from ballast.texts.tokens import Encoder, build_vocabulary, tokenize
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

@@ -124,15 +124,15 @@ def ours(data: Data, name: str, **options) -> Peer:
     import keras
     import tensorflow as tf
 
-    from ballast import params
-    from ballast.batches import Table, batch, orders
-    from ballast.classes import Classes
-    from ballast.learning import learner
+    from ballast.labels.classes import Classes
     from ballast.losses import cross_entropy
-    from ballast.network import Inputs
-    from ballast.plans import Plan
-    from ballast.precision import chosen
-    from ballast.training import score
+    from ballast.networks.layers import Inputs
+    from ballast.project import params
+    from ballast.resampling.plans import Plan
+    from ballast.training.batches import Table, batch, orders
+    from ballast.training.epochs import score
+    from ballast.training.learners.keras import learner
+    from ballast.training.precision import chosen
 
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(data.seed)

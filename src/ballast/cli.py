@@ -9,8 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ballast.errors import UserError, run
-from ballast.storage import read_json
+from ballast.project.errors import UserError, run
+from ballast.project.storage import read_json
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
@@ -18,7 +18,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 @app.command()
 def fetch(name: Annotated[str, typer.Argument(help="sms_spam, goemotions, reuters8, ...")]) -> None:
     """Put a public data set into data/raw/NAME/, checked, and under DVC."""
-    from ballast.fetch import fetch
+    from ballast.setup.fetch import fetch
 
     def main() -> None:
         found = fetch(name)
@@ -37,7 +37,7 @@ def fetch_encoder(
     ],
 ) -> None:
     """Put a model of the BERT family into data/encoders/NAME/, opened once, and under DVC."""
-    from ballast.bert.fetching import fetch_encoder
+    from ballast.setup.encoders import fetch_encoder
 
     def main() -> None:
         found = fetch_encoder(name, source)
@@ -68,7 +68,7 @@ def demo(
     ] = None,
 ) -> None:
     """Generate the demo corpus: French corporate news in nine classes (91149 is the full size)."""
-    from ballast.demo import write
+    from ballast.setup.demo import write
 
     name = "demo_multilabel" if multilabel else "demo"
     run(lambda: write(output or Path(f"data/raw/{name}/{name}.csv"), rows, seed, multilabel))
@@ -77,7 +77,7 @@ def demo(
 @app.command()
 def check() -> None:
     """Check the whole of params.yaml, chosen or not."""
-    from ballast.checking import check_params
+    from ballast.setup.checking import check_params
 
     run(check_params)
     print("params.yaml is in order.")
@@ -128,7 +128,7 @@ def predict(
 @app.command("offline-plots")
 def offline_plots() -> None:
     """Let `dvc plots show` and `diff` write pages that need no network (`make` has done so)."""
-    from ballast.offline import write
+    from ballast.setup.offline import write
 
     run(write)
     print("dvc plots show and diff: their pages now need no network.")
@@ -137,7 +137,7 @@ def offline_plots() -> None:
 @app.command()
 def stale() -> None:
     """Tell from Git alone, without data, whether dvc.lock is that of this code; if not, exit 1."""
-    from ballast.locking import check_lock
+    from ballast.pull_requests.stale import check_lock
 
     run(lambda: print(f"dvc.lock is up to date: {check_lock()} stages."))
 
@@ -200,8 +200,8 @@ def comment(
     report: Annotated[str | None, typer.Option(help="address to link to")] = None,
 ) -> None:
     """Make FILE our one comment on a pull request (GitHub) or merge request (GitLab)."""
-    from ballast.commenting import comment_text
-    from ballast.forges import GitHub, GitLab
+    from ballast.pull_requests.comments import comment_text
+    from ballast.pull_requests.forges import GitHub, GitLab
 
     is_gitlab = api.rstrip("/").endswith("/api/v4")
     if number is None and (is_gitlab or not (branch and commit)):

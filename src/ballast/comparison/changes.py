@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ballast.comparison.revisions import PREDICTIONS, Revision
-from ballast.params import SELECTORS, flat, in_effect
+from ballast.project.params import SELECTORS, flat, in_effect
 
 # What decides on which rows there are and which of them are test rows.
 ROWS = ("seed", "dataset", "datasets", "split")

@@ -5,8 +5,8 @@ from typing import Any
 from ballast.comparison import changes, comparing
 from ballast.comparison.pairs import SEPARATOR, common, is_multilabel
 from ballast.comparison.revisions import Revision
-from ballast.errors import UserError
-from ballast.scores import OF_LABELS
+from ballast.evaluation.scores import OF_LABELS
+from ballast.project.errors import UserError
 
 
 def report(base: Revision, head: Revision, level: float = 0.95) -> dict[str, Any]:

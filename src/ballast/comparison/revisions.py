@@ -13,7 +13,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from ballast.errors import UserError, did_you_mean
+from ballast.project.errors import UserError, did_you_mean
 
 PREDICTIONS = "metrics/predictions.csv"
 WORKSPACE = "workspace"

@@ -6,10 +6,10 @@ from typing import Literal
 
 import numpy as np
 
-from ballast.classes import Classes
-from ballast.errors import UserError
-from ballast.intervals import wilson
-from ballast.rules import Rule, log_scores
+from ballast.evaluation.intervals import wilson
+from ballast.labels.classes import Classes
+from ballast.probabilities.rules import Rule, log_scores
+from ballast.project.errors import UserError
 
 # Two thresholds nearer to each other than this count as one: rounding could move a row across.
 GAP = 1e-9

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ballast.classes import Classes
-from ballast.rules import Rule
+from ballast.labels.classes import Classes
+from ballast.probabilities.rules import Rule
 
 
 def fit(targets: np.ndarray, probabilities: np.ndarray, classes: Classes) -> Rule:

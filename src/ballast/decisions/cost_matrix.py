@@ -5,11 +5,11 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from ballast.classes import Classes
-from ballast.costs import Costs
-from ballast.costs import cost_matrix as costs_of
-from ballast.errors import UserError
-from ballast.rules import Rule
+from ballast.labels.classes import Classes
+from ballast.probabilities.costs import Costs
+from ballast.probabilities.costs import cost_matrix as costs_of
+from ballast.probabilities.rules import Rule
+from ballast.project.errors import UserError
 
 
 def fit(

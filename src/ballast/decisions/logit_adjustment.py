@@ -5,8 +5,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from ballast.classes import Classes
-from ballast.rules import Rule
+from ballast.labels.classes import Classes
+from ballast.probabilities.rules import Rule
 
 # Training that has corrected the prior too, and was not undone, would correct it twice.
 CORRECTS_PRIOR = True

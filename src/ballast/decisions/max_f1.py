@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from ballast.classes import Classes
 from ballast.decisions._cuts import GAIN, gaps
-from ballast.errors import UserError
-from ballast.rules import Rule, log_scores
+from ballast.labels.classes import Classes
+from ballast.probabilities.rules import Rule, log_scores
+from ballast.project.errors import UserError
 
 SWEEPS = 20
 # Of the rows, where offsets have to prove themselves.

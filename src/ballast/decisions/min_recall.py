@@ -5,9 +5,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from ballast.classes import Classes
 from ballast.decisions._cuts import promise
-from ballast.rules import Rule
+from ballast.labels.classes import Classes
+from ballast.probabilities.rules import Rule
 
 
 def fit(

@@ -4,9 +4,9 @@ from gensim.models import Word2Vec
 from gensim.models.callbacks import CallbackAny2Vec
 from rich.progress import Progress
 
-from ballast.corpus import Embedded, Tokenized, random_vectors
-from ballast.progress import bars
-from ballast.tokens import RESERVED
+from ballast.project.progress import bars
+from ballast.texts.corpus import Embedded, Tokenized, random_vectors
+from ballast.texts.tokens import RESERVED
 
 
 class _Bar(CallbackAny2Vec):

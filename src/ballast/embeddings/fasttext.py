@@ -5,9 +5,9 @@ from typing import Annotated
 from gensim.models import FastText
 from pydantic import Field
 
-from ballast.corpus import Corpus, Embedded, read_words, tokenize_corpus
 from ballast.embeddings._skip_gram import skip_gram
-from ballast.errors import UserError
+from ballast.project.errors import UserError
+from ballast.texts.corpus import Corpus, Embedded, read_words, tokenize_corpus
 
 reader = read_words
 

@@ -1,6 +1,6 @@
 """Nothing: a place for an embedding that is left empty."""
 
-from ballast.corpus import Corpus
+from ballast.texts.corpus import Corpus
 
 
 def embed(corpus: Corpus, seed: int) -> None:

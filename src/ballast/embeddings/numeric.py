@@ -1,7 +1,7 @@
 """Numeric columns alone, no text."""
 
-from ballast.corpus import Corpus
-from ballast.errors import UserError
+from ballast.project.errors import UserError
+from ballast.texts.corpus import Corpus
 
 
 def embed(corpus: Corpus, seed: int) -> None:

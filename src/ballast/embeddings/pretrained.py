@@ -8,10 +8,10 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from ballast.corpus import Corpus, Embedded, random_vectors, read_words, tokenize_corpus
-from ballast.errors import UserError
-from ballast.progress import bars
-from ballast.tokens import RESERVED
+from ballast.project.errors import UserError
+from ballast.project.progress import bars
+from ballast.texts.corpus import Corpus, Embedded, random_vectors, read_words, tokenize_corpus
+from ballast.texts.tokens import RESERVED
 
 reader = read_words
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ballast.corpus import Corpus, Embedded, random_vectors, read_words, tokenize_corpus
+from ballast.texts.corpus import Corpus, Embedded, random_vectors, read_words, tokenize_corpus
 
 reader = read_words
 

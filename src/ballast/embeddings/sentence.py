@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ballast.bert import encoder as code
-from ballast.bert import pieces, transformer
-from ballast.bert.encoder import SentenceEncoder, model_files
-from ballast.bert.vector_cache import VectorCache, cache_folder, fingerprint
-from ballast.corpus import Corpus, Vectors, model_of, texts_of
-from ballast.progress import track
+from ballast.embeddings._vector_cache import VectorCache, cache_folder, fingerprint
+from ballast.encoders import encoder as code
+from ballast.encoders import pieces, transformer
+from ballast.encoders.encoder import SentenceEncoder, model_files
+from ballast.project.progress import track
+from ballast.texts.corpus import Corpus, Vectors, model_of, texts_of
 
 # After so many new texts their vectors are written: an interrupted run goes on from there.
 CHUNK = 512
@@ -23,7 +23,7 @@ def embed(corpus: Corpus, seed: int, *, prefix: str = "") -> Vectors:
 
     The model is the folder in `data/encoders/` that `encoder` in params.yaml names. It is not
     trained. Nothing is cut off: a text longer than the model reads is read in windows. A text
-    that any run on this machine has encoded is not encoded again: see `ballast.bert.vector_cache`.
+    that any run on this machine has encoded is not encoded again (`_vector_cache`).
 
     Source: Reimers and Gurevych, Sentence-BERT: Sentence Embeddings using Siamese BERT-Networks,
     2019.

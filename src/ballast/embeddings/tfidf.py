@@ -8,8 +8,8 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_array
 
-from ballast import terms
-from ballast.corpus import Corpus, Terms, texts_of
+from ballast.texts import terms
+from ballast.texts.corpus import Corpus, Terms, texts_of
 
 
 def embed(

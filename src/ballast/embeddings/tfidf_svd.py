@@ -9,9 +9,9 @@ from pydantic import Field
 from sklearn.decomposition import TruncatedSVD
 from sklearn.preprocessing import normalize
 
-from ballast import terms
-from ballast.corpus import Corpus, Vectors, texts_of
-from ballast.errors import UserError
+from ballast.project.errors import UserError
+from ballast.texts import terms
+from ballast.texts.corpus import Corpus, Vectors, texts_of
 
 
 def embed(

@@ -5,8 +5,8 @@ from typing import Annotated
 from gensim.models import Word2Vec
 from pydantic import Field
 
-from ballast.corpus import Corpus, Embedded, read_words, tokenize_corpus
 from ballast.embeddings._skip_gram import skip_gram
+from ballast.texts.corpus import Corpus, Embedded, read_words, tokenize_corpus
 
 reader = read_words
 

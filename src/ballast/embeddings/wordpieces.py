@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from ballast.bert.encoder import SentenceEncoder, require_packages
-from ballast.bert.pieces import Pieces
-from ballast.corpus import Corpus, Embedded, model_of, texts_of
-from ballast.tokens import RESERVED
+from ballast.encoders.encoder import SentenceEncoder, require_packages
+from ballast.encoders.pieces import Pieces
+from ballast.texts.corpus import Corpus, Embedded, model_of, texts_of
+from ballast.texts.tokens import RESERVED
 
 
 def embed(corpus: Corpus, seed: int, *, max_tokens: Annotated[int, Field(ge=3)] = 512) -> Embedded:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from ballast.classes import Classes
+from ballast.labels.classes import Classes
 from ballast.losses._likelihood import log_true
 
 if TYPE_CHECKING:

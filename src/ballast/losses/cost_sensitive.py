@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from ballast.classes import Classes
-from ballast.costs import Costs, cost_matrix
-from ballast.errors import UserError
+from ballast.labels.classes import Classes
 from ballast.losses._likelihood import log_true
+from ballast.probabilities.costs import Costs, cost_matrix
+from ballast.project.errors import UserError
 
 if TYPE_CHECKING:
     import keras

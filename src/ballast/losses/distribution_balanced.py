@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
-from ballast.balancing import log_prior
-from ballast.classes import Classes
-from ballast.errors import UserError
+from ballast.labels.classes import Classes
+from ballast.project.errors import UserError
+from ballast.training.balancing import log_prior
 
 if TYPE_CHECKING:
     import keras

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
-from ballast.classes import Classes
-from ballast.ledger import log_shares
+from ballast.labels.classes import Classes
 from ballast.losses._likelihood import log_true
+from ballast.probabilities.ledger import log_shares
 
 if TYPE_CHECKING:
     import keras

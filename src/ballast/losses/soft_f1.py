@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from ballast.classes import Classes
+from ballast.labels.classes import Classes
 
 if TYPE_CHECKING:
     import keras

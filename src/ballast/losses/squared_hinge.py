@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from ballast.classes import Classes
+from ballast.labels.classes import Classes
 
 if TYPE_CHECKING:
     import keras

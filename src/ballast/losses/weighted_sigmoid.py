@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
-from ballast.balancing import clipped_weights
-from ballast.classes import Classes
-from ballast.errors import UserError
+from ballast.labels.classes import Classes
 from ballast.losses._likelihood import log_true
+from ballast.project.errors import UserError
+from ballast.training.balancing import clipped_weights
 
 if TYPE_CHECKING:
     import keras

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
-from ballast.errors import UserError
-from ballast.forward import Encoded, Forward, dense
+from ballast.networks.forward import Encoded, Forward, dense
+from ballast.project.errors import UserError
 
 if TYPE_CHECKING:
     import keras
 
-    from ballast.network import Inputs
+    from ballast.networks.layers import Inputs
 
 # Texts are computed together up to so many tokens: what is held in memory at a time.
 BLOCK = 2**14
@@ -53,7 +53,7 @@ def build(
     """
     from keras import layers, ops
 
-    from ballast.network import TextVectors, finish, look_up, token_input
+    from ballast.networks.layers import TextVectors, finish, look_up, token_input
 
     if inputs.vectors is None:
         raise UserError(
@@ -82,7 +82,7 @@ def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
     """Return the network of `build`, as trained, in NumPy.
 
     Args:
-        weights: by name, as `ballast.network.variables` names them.
+        weights: by name, as `ballast.networks.layers.variables` names them.
         vectors: the embedding's, shape (vocabulary + 2, dimensions); trained ones take their place.
     """
     vectors = weights.get("vectors.embeddings", vectors)

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
-from ballast.errors import UserError
-from ballast.forward import Encoded, Forward
-from ballast.trees import summed
+from ballast.networks.forward import Encoded, Forward
+from ballast.networks.trees import summed
+from ballast.project.errors import UserError
 
 if TYPE_CHECKING:
-    from ballast.boosting import Boosted
-    from ballast.network import Inputs
+    from ballast.networks.layers import Inputs
+    from ballast.training.learners.boosting import Boosted
 
 
 def build(
@@ -42,7 +42,7 @@ def build(
     Raises:
         UserError: there are no numeric columns.
     """
-    from ballast.boosting import Boosted
+    from ballast.training.learners.boosting import Boosted
 
     if not inputs.features:
         raise UserError(

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
-from ballast.errors import UserError
-from ballast.forward import Forward, TextNetwork
+from ballast.networks.forward import Forward, TextNetwork
+from ballast.project.errors import UserError
 
 if TYPE_CHECKING:
     import keras
 
-    from ballast.network import Inputs
+    from ballast.networks.layers import Inputs
 
 
 def build(
@@ -40,7 +40,7 @@ def build(
     Raises:
         UserError: the embedding gives no text.
     """
-    from ballast.network import finish, largest_windows, look_up, token_input
+    from ballast.networks.layers import finish, largest_windows, look_up, token_input
 
     if inputs.vectors is None:
         raise UserError(
@@ -56,7 +56,7 @@ def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
     """Return the network of `build`, as trained, in NumPy.
 
     Args:
-        weights: by name, as `ballast.network.variables` names them.
+        weights: by name, as `ballast.networks.layers.variables` names them.
         vectors: the embedding's, shape (vocabulary + 2, dimensions); trained ones take their place.
     """
     return TextNetwork(weights, weights.get("vectors.embeddings", vectors))

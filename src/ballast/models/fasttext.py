@@ -6,13 +6,13 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_array
 
-from ballast.errors import UserError
-from ballast.forward import Encoded, Forward, dense
+from ballast.networks.forward import Encoded, Forward, dense
+from ballast.project.errors import UserError
 
 if TYPE_CHECKING:
     import keras
 
-    from ballast.network import Inputs
+    from ballast.networks.layers import Inputs
 
 # Pairs of words are told apart by (FACTOR * first + second) mod buckets.
 FACTOR = 7919
@@ -43,7 +43,7 @@ def build(
     """
     from keras import layers
 
-    from ballast.network import MeanVector, Pairs, finish, token_input
+    from ballast.networks.layers import MeanVector, Pairs, finish, token_input
 
     if inputs.vectors is None:
         raise UserError(
@@ -64,7 +64,7 @@ def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
     """Return the network of `build`, as trained, in NumPy.
 
     Args:
-        weights: by name, as `ballast.network.variables` names them.
+        weights: by name, as `ballast.networks.layers.variables` names them.
         vectors: not used; the trained ones take their place.
     """
     words, pairs = weights["vectors.embeddings"], weights["pair_vectors.embeddings"]

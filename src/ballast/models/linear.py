@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
-from ballast.errors import UserError
-from ballast.forward import Encoded, Forward
+from ballast.networks.forward import Encoded, Forward
+from ballast.project.errors import UserError
 
 if TYPE_CHECKING:
     import keras
 
-    from ballast.network import Inputs
+    from ballast.networks.layers import Inputs
 
 
 def build(
@@ -44,7 +44,7 @@ def build(
     import keras
     from keras import layers
 
-    from ballast.network import Linear, term_input
+    from ballast.networks.layers import Linear, term_input
 
     if not inputs.terms + inputs.features:
         raise UserError(
@@ -72,7 +72,7 @@ def forward(weights: dict[str, np.ndarray], vectors: None) -> Forward:
     """Return the network of `build`, as trained, in NumPy.
 
     Args:
-        weights: by name, as `ballast.network.variables` names them.
+        weights: by name, as `ballast.networks.layers.variables` names them.
         vectors: not used; words' vectors are not read.
     """
 

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, NoReturn
 
-from ballast.errors import UserError
+from ballast.project.errors import UserError
 
 if TYPE_CHECKING:
-    from ballast.network import Inputs
+    from ballast.networks.layers import Inputs
 
 
 def build(inputs: "Inputs") -> NoReturn:

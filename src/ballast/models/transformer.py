@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from ballast.bert.encoder import pooled, read_recipe
-from ballast.bert.transformer import ACTIVATIONS, Layer, Transformer, read_transformer
-from ballast.errors import UserError
-from ballast.forward import Encoded, Forward, dense
+from ballast.encoders.encoder import pooled, read_recipe
+from ballast.encoders.transformer import ACTIVATIONS, Layer, Transformer, read_transformer
+from ballast.networks.forward import Encoded, Forward, dense
+from ballast.project.errors import UserError
 
 if TYPE_CHECKING:
     import keras
 
-    from ballast.network import Inputs
+    from ballast.networks.layers import Inputs
 
 POOLINGS = ("mean", "cls")
 
@@ -47,8 +47,8 @@ def build(
     Raises:
         UserError: the embedding gives no word pieces of a pretrained model.
     """
-    from ballast.bert.layers import Attention, Places, Pooled
-    from ballast.network import finish, look_up, token_input
+    from ballast.models._encoder_layers import Attention, Places, Pooled
+    from ballast.networks.layers import finish, look_up, token_input
 
     if inputs.vectors is None or inputs.encoder is None:
         raise UserError(
@@ -74,7 +74,7 @@ def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
     """Return the network of `build`, as trained, in NumPy.
 
     Args:
-        weights: by name, as `ballast.network.variables` names them.
+        weights: by name, as `ballast.networks.layers.variables` names them.
         vectors: the embedding's, shape (tokens + 2, units); trained ones take their place.
     """
     heads, eps, activation, pooling = weights["places.settings"].tolist()

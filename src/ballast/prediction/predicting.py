@@ -13,13 +13,13 @@ from shutil import copyfileobj
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ballast.errors import UserError
 from ballast.prediction import sinks, sources
 from ballast.prediction.predictor import Predictor
 from ballast.prediction.sinks import Predicted
 from ballast.prediction.sources import STANDARD, Chunk, Source
-from ballast.progress import bars
-from ballast.rows import FaultError, content
+from ballast.project.errors import UserError
+from ballast.project.progress import bars
+from ballast.rows.cleaning import FaultError, content
 
 
 @dataclass

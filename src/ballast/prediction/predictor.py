@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from ballast import ledger, params
-from ballast.calibration import Calibration, likely
-from ballast.classes import joined
-from ballast.dataset import Layout
-from ballast.errors import UserError
-from ballast.forward import Forward, Read, encoded, forward_of, mean
-from ballast.rules import Rule
-from ballast.storage import read_json
+from ballast.labels.classes import joined
+from ballast.networks.forward import Forward, Read, encoded, forward_of, mean
+from ballast.probabilities import ledger
+from ballast.probabilities.calibration import Calibration, likely
+from ballast.probabilities.rules import Rule
+from ballast.project import params
+from ballast.project.errors import UserError
+from ballast.project.storage import read_json
+from ballast.rows.dataset import Layout
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ballast.errors import UserError
-from ballast.packing import packed
 from ballast.prediction.sources import STANDARD, Chunk, Source, fields_of
-from ballast.reading import format_of
+from ballast.project.errors import UserError
+from ballast.rows.reading import format_of
+from ballast.texts.packing import packed
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ballast.dataset import Layout
-from ballast.errors import UserError
-from ballast.reading import Record, decoding, explained, format_of, records, require
+from ballast.project.errors import UserError
+from ballast.rows.dataset import Layout
+from ballast.rows.reading import Record, decoding, explained, format_of, records, require
 
 # A chunk ends after so many rows, or sooner where rows are long.
 ROWS, LETTERS = 10_000, 2**23

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ballast.classes import Classes
-from ballast.curves import ALL, evenly
-from ballast.evaluation import Evaluation
-from ballast.mistakes import Mistake
+from ballast.evaluation.curves import ALL, evenly
+from ballast.evaluation.judging import Evaluation
+from ballast.evaluation.mistakes import Mistake
+from ballast.labels.classes import Classes
 from ballast.report import charts, words
 
 TITLES = {

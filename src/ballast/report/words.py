@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from ballast.calibration import Calibration
-from ballast.classes import Classes
-from ballast.ledger import SLIGHT
-from ballast.rules import Rule
+from ballast.labels.classes import Classes
+from ballast.probabilities.calibration import Calibration
+from ballast.probabilities.ledger import SLIGHT
+from ballast.probabilities.rules import Rule
 
 MAPS = {
     "temperature": "one factor on all logits",

@@ -12,8 +12,8 @@ import numpy as np
 from imblearn.base import BaseSampler
 from sklearn.neighbors import NearestNeighbors
 
-from ballast.drawing import pick
-from ballast.plans import Plan
+from ballast.resampling.drawing import pick
+from ballast.resampling.plans import Plan
 
 
 class Recipes(NamedTuple):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ballast.classes import Classes
-from ballast.errors import UserError
+from ballast.labels.classes import Classes
+from ballast.project.errors import UserError
 
 
 def rare_labels(classes: Classes, sampler: str) -> tuple[np.ndarray, float]:

@@ -8,7 +8,7 @@ import numpy as np
 import regex
 from gensim.models import Word2Vec
 
-from ballast.tokens import tokenize
+from ballast.texts.tokens import tokenize
 
 DIMENSIONS, WINDOW, EPOCHS, MIN_COUNT = 50, 2, 10, 5
 # A word of more than this share of the texts counts as a stop word: it is never replaced.

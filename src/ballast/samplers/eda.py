@@ -5,11 +5,11 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from ballast.classes import Classes
-from ballast.drawing import Rows, labels_of_one
-from ballast.errors import UserError
-from ballast.plans import Plan
-from ballast.progress import track
+from ballast.labels.classes import Classes
+from ballast.project.errors import UserError
+from ballast.project.progress import track
+from ballast.resampling.drawing import Rows, labels_of_one
+from ballast.resampling.plans import Plan
 from ballast.samplers._rewording import NearWords, Rewording
 
 REWORDED = "new texts of the smaller classes are rows with some words changed, as nobody wrote them"

@@ -7,10 +7,10 @@ from imblearn.under_sampling import InstanceHardnessThreshold
 from pydantic import Field
 from sklearn.linear_model import LogisticRegression
 
-from ballast.classes import Classes
-from ballast.drawing import Rows, fewer, labels_of_one, times
-from ballast.errors import UserError
-from ballast.plans import Plan, repeat
+from ballast.labels.classes import Classes
+from ballast.project.errors import UserError
+from ballast.resampling.drawing import Rows, fewer, labels_of_one, times
+from ballast.resampling.plans import Plan, repeat
 
 BENDS = (
     "Hard rows are left out of all classes but the smallest: p(class | x) moves towards 0 and "

@@ -5,9 +5,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from ballast.classes import Classes
-from ballast.drawing import Rows
-from ballast.plans import Plan, repeat
+from ballast.labels.classes import Classes
+from ballast.resampling.drawing import Rows
+from ballast.resampling.plans import Plan, repeat
 from ballast.samplers._labelsets import rare_labels
 
 ALONG = "a row repeated for a rare label brings its other labels along, more often than they occur"

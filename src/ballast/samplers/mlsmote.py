@@ -6,9 +6,9 @@ import numpy as np
 from pydantic import Field
 from sklearn.neighbors import NearestNeighbors
 
-from ballast.classes import Classes
-from ballast.drawing import Rows
-from ballast.plans import Plan
+from ballast.labels.classes import Classes
+from ballast.resampling.drawing import Rows
+from ballast.resampling.plans import Plan
 from ballast.samplers._labelsets import rare_labels
 
 BETWEEN = "new rows lie between rows with a rare label and carry the labels that most of those have"

@@ -5,9 +5,9 @@ from typing import Annotated
 from imblearn.under_sampling import NeighbourhoodCleaningRule
 from pydantic import Field
 
-from ballast.classes import Classes
-from ballast.drawing import Rows, labels_of_one, larger, times
-from ballast.plans import Plan, repeat
+from ballast.labels.classes import Classes
+from ballast.resampling.drawing import Rows, labels_of_one, larger, times
+from ballast.resampling.plans import Plan, repeat
 
 BENDS = (
     "Rows near other classes are left out: p(class | x) moves towards 0 and 1, and at the "

@@ -7,9 +7,9 @@ import numpy as np
 from imblearn.under_sampling import NearMiss
 from pydantic import Field
 
-from ballast.classes import Classes
-from ballast.drawing import Rows, fewer, labels_of_one, times
-from ballast.plans import Plan, repeat
+from ballast.labels.classes import Classes
+from ballast.resampling.drawing import Rows, fewer, labels_of_one, times
+from ballast.resampling.plans import Plan, repeat
 
 BENDS = (
     "Rows far from the smallest class are left out: there, nothing holds p(class | x) of the "

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ballast.classes import Classes
-from ballast.drawing import Rows
-from ballast.plans import Plan, repeat
+from ballast.labels.classes import Classes
+from ballast.resampling.drawing import Rows
+from ballast.resampling.plans import Plan, repeat
 
 
 def sample(rows: Rows, classes: Classes, seed: int) -> Plan:

@@ -6,9 +6,9 @@ import numpy as np
 from imblearn.under_sampling import OneSidedSelection
 from pydantic import Field
 
-from ballast.classes import Classes
-from ballast.drawing import Rows, labels_of_one, larger, times
-from ballast.plans import Plan, repeat
+from ballast.labels.classes import Classes
+from ballast.resampling.drawing import Rows, labels_of_one, larger, times
+from ballast.resampling.plans import Plan, repeat
 
 BENDS = (
     "Rows far from the smallest class and rows that touch another class are left out: p(class "

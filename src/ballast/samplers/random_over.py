@@ -6,9 +6,9 @@ import numpy as np
 from imblearn.over_sampling import RandomOverSampler
 from pydantic import Field
 
-from ballast.classes import Classes
-from ballast.drawing import Rows, labels_of_one, times
-from ballast.plans import Plan, repeat
+from ballast.labels.classes import Classes
+from ballast.resampling.drawing import Rows, labels_of_one, times
+from ballast.resampling.plans import Plan, repeat
 
 
 def sample(

@@ -5,9 +5,9 @@ from typing import Annotated
 from imblearn.under_sampling import TomekLinks
 from pydantic import Field
 
-from ballast.classes import Classes
-from ballast.drawing import Rows, labels_of_one
-from ballast.plans import Plan
+from ballast.labels.classes import Classes
+from ballast.resampling.drawing import Rows, labels_of_one
+from ballast.resampling.plans import Plan
 from ballast.samplers._interpolation import clean, smote
 
 BENDS = (

@@ -7,9 +7,9 @@ import numpy as np
 from pydantic import Field
 from sklearn.svm import SVC
 
-from ballast.classes import Classes
-from ballast.drawing import Rows, labels_of_one
-from ballast.plans import Plan
+from ballast.labels.classes import Classes
+from ballast.resampling.drawing import Rows, labels_of_one
+from ballast.resampling.plans import Plan
 from ballast.samplers._interpolation import Recipes, between, grow, strangers
 
 BENDS = (

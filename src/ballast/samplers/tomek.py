@@ -4,9 +4,9 @@ from typing import Literal
 
 from imblearn.under_sampling import TomekLinks
 
-from ballast.classes import Classes
-from ballast.drawing import Rows, labels_of_one, larger, times
-from ballast.plans import Plan, repeat
+from ballast.labels.classes import Classes
+from ballast.resampling.drawing import Rows, labels_of_one, larger, times
+from ballast.resampling.plans import Plan, repeat
 
 BENDS = (
     "Rows that touch another class are left out: at the border p(class | x) moves towards the "

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ballast.balancing import balanced_weights
-from ballast.classes import Classes
-from ballast.examples import Examples
+from ballast.labels.classes import Classes
+from ballast.training.balancing import balanced_weights
+from ballast.training.examples import Examples
 
 
 def weigh(classes: Classes, examples: Examples | None) -> np.ndarray:

@@ -5,8 +5,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from ballast.classes import Classes
-from ballast.examples import Examples
+from ballast.labels.classes import Classes
+from ballast.training.examples import Examples
 
 
 def weigh(

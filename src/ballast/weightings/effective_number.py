@@ -5,9 +5,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from ballast.balancing import sizes
-from ballast.classes import Classes
-from ballast.examples import Examples
+from ballast.labels.classes import Classes
+from ballast.training.balancing import sizes
+from ballast.training.examples import Examples
 
 
 def weigh(

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ballast.classes import Classes
-from ballast.examples import Examples
+from ballast.labels.classes import Classes
+from ballast.training.examples import Examples
 
 
 def weigh(classes: Classes, examples: Examples | None) -> np.ndarray:

@@ -12,8 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from ballast.classes import Classes
-from ballast.examples import Examples
+from ballast.labels.classes import Classes
+from ballast.training.examples import Examples
 
 # Class sizes alone don't tell its weights.
 READS_EXAMPLES = True

@@ -1,1 +1,0 @@
-"""Pretrained models of the BERT family: their files, word pieces, layers and vectors of texts."""

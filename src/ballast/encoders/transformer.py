@@ -1,0 +1,360 @@
+"""A transformer of the BERT family, from the files that Hugging Face keeps it in, in NumPy.
+
+BERT, RoBERTa, XLM-RoBERTa, CamemBERT, ELECTRA, DistilBERT and ALBERT are one network under several
+names. Texts stand one behind the other and are never padded, so no time goes into padding.
+
+A text's result is the same to the bit, whatever stands before and after it: products with weights
+are made of ROWS tokens at a time, always by the same code, and all else is made of each token or
+each text by itself.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ballast.networks.compiling import compiled
+from ballast.project.errors import UserError
+
+ROWS = 128
+# What stands for whom in `config.json`.
+DISTILBERT = {
+    "hidden_size": "dim",
+    "num_hidden_layers": "n_layers",
+    "num_attention_heads": "n_heads",
+    "hidden_act": "activation",
+}
+# The parts of a layer under their names in the weights: query, key, value, output, its norm, up,
+# down, its norm.
+BERT_LAYER = (
+    "encoder.layer.{layer}.",
+    "attention.self.query",
+    "attention.self.key",
+    "attention.self.value",
+    "attention.output.dense",
+    "attention.output.LayerNorm",
+    "intermediate.dense",
+    "output.dense",
+    "output.LayerNorm",
+)
+LAYERS = {
+    "bert": BERT_LAYER,
+    "camembert": BERT_LAYER,
+    "electra": BERT_LAYER,
+    "roberta": BERT_LAYER,
+    "xlm-roberta": BERT_LAYER,
+    "distilbert": (
+        "transformer.layer.{layer}.",
+        "attention.q_lin",
+        "attention.k_lin",
+        "attention.v_lin",
+        "attention.out_lin",
+        "sa_layer_norm",
+        "ffn.lin1",
+        "ffn.lin2",
+        "output_layer_norm",
+    ),
+    # All layers are the same one.
+    "albert": (
+        "encoder.albert_layer_groups.0.albert_layers.0.",
+        "attention.query",
+        "attention.key",
+        "attention.value",
+        "attention.dense",
+        "attention.LayerNorm",
+        "ffn",
+        "ffn_output",
+        "full_layer_layer_norm",
+    ),
+}
+# Their places are counted from the number after that of padding.
+COUNTED_FROM_PADDING = ("camembert", "roberta", "xlm-roberta")
+
+Pair = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The weights of a layer: kernels (inputs, units) with biases, norms' scales with shifts.
+
+    Attributes:
+        attended: query, key and value side by side.
+        joined: the heads' answers to one.
+        joined_norm: after it.
+        up: to the wider layer.
+        down: back from it.
+        down_norm: after it.
+    """
+
+    attended: Pair
+    joined: Pair
+    joined_norm: Pair
+    up: Pair
+    down: Pair
+    down_norm: Pair
+
+
+@dataclass(frozen=True)
+class Transformer:
+    """A model of the BERT family: from token numbers to a vector for each token.
+
+    Attributes:
+        words: a vector for each token number, shape (tokens, units).
+        places: one for each place in a text, shape (places, units).
+        norm: after their sum.
+        widened: from there to the layers, where those have more units.
+        layers: one after the other.
+        heads: of a layer.
+        eps: what norms add to variances.
+        activation: a key of `ACTIVATIONS`.
+    """
+
+    words: np.ndarray
+    places: np.ndarray
+    norm: Pair
+    widened: Pair | None
+    layers: list[Layer]
+    heads: int
+    eps: float
+    activation: str
+
+    @property
+    def dimensions(self) -> int:
+        """Of a token's vector."""
+        return len(self.layers[-1].down[1])
+
+    def shortened(self, longest: int) -> "Transformer":
+        """Return the model for texts of at most so many tokens."""
+        return replace(self, places=self.places[:longest])
+
+    def __call__(self, texts: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return the vectors of each text's tokens, float32, shape (tokens, dimensions).
+
+        Args:
+            texts: token numbers, special ones included; from 1 to as many of each text as
+                there are places.
+        """
+        ends = np.cumsum([len(text) for text in texts])
+        parts = [slice(end - len(text), end) for end, text in zip(ends, texts, strict=True)]
+        # Filled up to whole blocks with what nobody looks at.
+        x = np.zeros((-(-ends[-1] // ROWS) * ROWS, self.words.shape[1]), dtype=np.float32)
+        for part, text in zip(parts, texts, strict=True):
+            x[part] = self.words[text] + self.places[: len(text)]
+        x = normed(x, self.norm, self.eps)
+        if self.widened is not None:
+            x = dense(x, self.widened)
+        for layer in self.layers:
+            attended = dense(x, layer.attended)
+            answers = np.zeros_like(x)
+            for part in parts:
+                answers[part] = self._attend(attended[part])
+            x = normed(x + dense(answers, layer.joined), layer.joined_norm, self.eps)
+            wide = ACTIVATIONS[self.activation](dense(x, layer.up))
+            x = normed(x + dense(wide, layer.down), layer.down_norm, self.eps)
+        return [x[part] for part in parts]
+
+    def _attend(self, attended: np.ndarray) -> np.ndarray:
+        """Return the heads' answers for one text, shape (tokens, dimensions).
+
+        Args:
+            attended: queries, keys and values, shape (tokens, 3 * dimensions).
+        """
+        tokens, width = len(attended), attended.shape[1] // 3 // self.heads
+        # Each of shape (heads, tokens, width).
+        split = attended.reshape(tokens, 3, self.heads, width).transpose(1, 2, 0, 3)
+        query, key, value = split
+        shares = query @ key.transpose(0, 2, 1)
+        shares *= np.float32(width**-0.5)
+        shares -= shares.max(axis=-1, keepdims=True)
+        np.exp(shares, out=shares)
+        shares /= shares.sum(axis=-1, keepdims=True)
+        return (shares @ value).transpose(1, 0, 2).reshape(tokens, -1)
+
+
+def dense(x: np.ndarray, weights: Pair) -> np.ndarray:
+    """Return x @ kernel + bias, each block of ROWS rows by itself; x has whole blocks."""
+    kernel, bias = weights
+    found = x.reshape(-1, ROWS, x.shape[1]) @ kernel
+    return found.reshape(len(x), -1) + bias
+
+
+def normed(x: np.ndarray, weights: Pair, eps: float) -> np.ndarray:
+    """Return the rows with mean 0 and variance 1, scaled and shifted."""
+    scale, shift = weights
+    x = x - x.mean(axis=-1, keepdims=True)
+    variance = np.mean(x * x, axis=-1, keepdims=True)
+    return x * (scale / np.sqrt(variance + np.float32(eps))) + shift
+
+
+@compiled
+def _gelu(x):
+    """Replace x (rows, units) by x * Phi(x), Phi the normal distribution's."""
+    # The error function as a quotient of polynomials, as Eigen and with it TensorFlow has it: to
+    # float32's precision, and thirty times as fast as SciPy's.
+    one, half, limit = np.float32(1), np.float32(0.5), np.float32(4)
+    for row in x:
+        for i in range(len(row)):
+            z = min(max(row[i] * np.float32(0.7071067811865476), -limit), limit)
+            s = z * z
+            p = np.float32(-2.72614225801306e-10) * s + np.float32(2.77068142495902e-08)
+            p = p * s + np.float32(-2.10102402082508e-06)
+            p = p * s + np.float32(-5.69250639462346e-05)
+            p = p * s + np.float32(-7.34990630326855e-04)
+            p = p * s + np.float32(-2.95459980854025e-03)
+            p = p * s + np.float32(-1.60960333262415e-02)
+            q = np.float32(-1.45660718464996e-05) * s + np.float32(-2.13374055278905e-04)
+            q = q * s + np.float32(-1.68282697438203e-03)
+            q = q * s + np.float32(-7.37332916720468e-03)
+            q = q * s + np.float32(-1.42647390514189e-02)
+            row[i] *= half * (one + z * p / q)
+
+
+def gelu(x: np.ndarray) -> np.ndarray:
+    """Return x * Phi(x) (Hendrycks and Gimpel 2016), in place of x."""
+    _gelu(x)
+    return x
+
+
+def tanh_gelu(x: np.ndarray) -> np.ndarray:
+    """Return the approximation of `gelu` by a tanh that ALBERT has."""
+    inner = np.float32((2 / np.pi) ** 0.5) * (x + np.float32(0.044715) * x * x * x)
+    return np.float32(0.5) * x * (1 + np.tanh(inner))
+
+
+def relu(x: np.ndarray) -> np.ndarray:
+    """Return what of x is above 0."""
+    return np.maximum(x, 0)
+
+
+ACTIVATIONS = {"gelu": gelu, "gelu_new": tanh_gelu, "gelu_pytorch_tanh": tanh_gelu, "relu": relu}
+
+
+class _Tensors:
+    """Weights by name, float32, without what stands before their names in some files."""
+
+    def __init__(self, file: Path) -> None:
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        if not file.is_file():
+            raise UserError(
+                f"{file} does not exist. A model is read from its file in the safetensors format; "
+                "one that has pytorch_model.bin alone must be saved in it first."
+            )
+        try:
+            found = load_file(file)
+        except (SafetensorError, OSError, TypeError, KeyError) as error:
+            raise UserError(f"{file} cannot be read: {error}") from error
+        first = "embeddings.word_embeddings.weight"
+        name = next((name for name in found if name.endswith(first)), first)
+        start = name.removesuffix(first)
+        self.file = file
+        self.found = {name.removeprefix(start): values for name, values in found.items()}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.found
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self.found:
+            raise UserError(f"{self.file} has no weights {name!r}: it is not what its config says.")
+        return self.found[name].astype(np.float32)
+
+    def norm(self, name: str) -> Pair:
+        old = f"{name}.gamma" in self
+        names = ("gamma", "beta") if old else ("weight", "bias")
+        return tuple(self[f"{name}.{part}"] for part in names)
+
+    def dense(self, *names: str) -> Pair:
+        """Return the kernels of some layers side by side, and their biases."""
+        kernels = np.concatenate([self[f"{name}.weight"] for name in names])
+        biases = np.concatenate([self[f"{name}.bias"] for name in names])
+        return np.ascontiguousarray(kernels.T), biases
+
+
+def read_transformer(folder: Path) -> Transformer:
+    """Return the model in `config.json` and `model.safetensors`.
+
+    Raises:
+        UserError: a file is missing or broken, or it is another kind of model.
+    """
+    config = _config(folder)
+    tensors = _Tensors(folder / "model.safetensors")
+    kind = config["model_type"]
+    places = tensors["embeddings.position_embeddings.weight"]
+    if kind in COUNTED_FROM_PADDING:
+        places = places[config["pad_token_id"] + 1 :]
+    if "embeddings.token_type_embeddings.weight" in tensors:
+        places = places + tensors["embeddings.token_type_embeddings.weight"][0]
+    wider = {"albert": "encoder.embedding_hidden_mapping_in", "electra": "embeddings_project"}
+    name = wider.get(kind)
+    return Transformer(
+        tensors["embeddings.word_embeddings.weight"],
+        places,
+        tensors.norm("embeddings.LayerNorm"),
+        tensors.dense(name) if name and f"{name}.weight" in tensors else None,
+        [_layer(tensors, LAYERS[kind], number) for number in range(config["num_hidden_layers"])],
+        config["num_attention_heads"],
+        config["layer_norm_eps"],
+        config["hidden_act"],
+    )
+
+
+def _layer(tensors: _Tensors, names: tuple[str, ...], number: int) -> Layer:
+    start, *parts = names
+    start = start.format(layer=number)
+    query, key, value, joined, joined_norm, up, down, down_norm = (start + part for part in parts)
+    return Layer(
+        tensors.dense(query, key, value),
+        tensors.dense(joined),
+        tensors.norm(joined_norm),
+        tensors.dense(up),
+        tensors.dense(down),
+        tensors.norm(down_norm),
+    )
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    """Return `config.json` under BERT's names.
+
+    Raises:
+        UserError: no such file, or a model that is not of the family.
+    """
+    path = folder / "config.json"
+    found = read_config(path)
+    kind = found.get("model_type")
+    if kind not in LAYERS:
+        raise UserError(f"{path}: model_type {kind!r} is none of {', '.join(LAYERS)}.")
+    for name, other in DISTILBERT.items() if kind == "distilbert" else ():
+        found[name] = found.get(other)
+    found = {"layer_norm_eps": 1e-12, "position_embedding_type": "absolute"} | found
+    found = {"num_hidden_groups": 1, "inner_group_num": 1} | found
+    for name in ("num_hidden_layers", "num_attention_heads"):
+        if type(found.get(name)) is not int or found[name] < 1:
+            raise UserError(f"{path}: {name} must be a whole number; found {found.get(name)!r}.")
+    known = {
+        "hidden_act": list(ACTIVATIONS),
+        "position_embedding_type": ["absolute"],
+        "num_hidden_groups": [1],
+        "inner_group_num": [1],
+    }
+    for name, values in known.items():
+        if found.get(name) not in values:
+            raise UserError(f"{path}: {name} {found.get(name)!r} is none of {values}.")
+    return found
+
+
+def read_config(path: Path) -> Any:
+    """Return what one of a model's JSON files holds.
+
+    Raises:
+        UserError: it does not exist, or holds no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} does not exist: {path.parent} holds no such model.") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error

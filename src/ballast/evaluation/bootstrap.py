@@ -1,0 +1,284 @@
+"""Intervals of the headline scores from one set of test rows: which other rows might have come.
+
+Scores that need only counts are drawn as counts: rows drawn anew are a multinomial draw over the
+kinds of row (true and predicted labels), in milliseconds whatever the number of rows. Scores that
+need probabilities are drawn row by row.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ballast.evaluation import scores
+from ballast.evaluation.intervals import (
+    Plan,
+    acceleration,
+    delta,
+    ends,
+    low_of_gaps,
+    recovered,
+    wilson,
+    wilson_area,
+    wilson_f1,
+)
+from ballast.evaluation.ranking import Ranking
+from ballast.labels.classes import Classes
+
+# Drawn numbers that an evaluation may take: kinds of row, and rows times columns, times replicates;
+# a second or two each. Where these leave fewer than `FEWEST` replicates, the rows are so many
+# that the normal interval of the delta method is as good.
+CELLS, ROWS = 10_000_000, 300_000_000
+FEWEST = 500
+# Drawn numbers at a time: some megabytes of what is only summed up; what is sorted by each class
+# in turn should stay in the processor's cache.
+CHUNK_OF_KINDS, CHUNK_OF_ROWS = 2**19, 2**17
+RANGES = {"mcc": (-1.0, 1.0), "log_loss": (0.0, np.inf)}
+
+Ends = dict[str, tuple[float, float]]
+
+
+def headline(
+    targets: np.ndarray,
+    predicted: np.ndarray,
+    probabilities: np.ndarray,
+    classes: Classes,
+    plan: Plan,
+) -> Ends:
+    """Return (low, high) of each headline score by name.
+
+    Args:
+        targets: multi-hot labels, shape (rows, classes).
+        predicted: likewise.
+        probabilities: shape (rows, classes).
+        classes: the classes as they stand in the training rows.
+        plan: how; `stratified` only where each row has one label.
+    """
+    hits, support, _ = scores.tally(targets, predicted)
+    c = scores.rarest(targets, classes)
+    low, high = wilson(hits[c], support[c], plan.level)
+    found = {"recall_rarest": (float(low), float(high))}
+    found |= of_counts(targets, predicted, classes, plan)
+    if plan.kind == "wilson":
+        found |= of_shares(targets, predicted, classes, plan.level)
+    found |= of_probabilities(targets, probabilities, classes, plan)
+    return found
+
+
+def of_counts(targets: np.ndarray, predicted: np.ndarray, classes: Classes, plan: Plan) -> Ends:
+    """Return (low, high) of the scores that need only counts, by name."""
+    true, given, times = _kinds(targets, predicted)
+    strata = true.argmax(axis=1) if plan.stratified else np.zeros(len(times), dtype=int)
+    values = np.hstack([true & given, true, given, scores.f1_of_rows(true, given)[:, None]])
+    names: list[str] = []
+
+    def of_sums(sums: np.ndarray, rows: int) -> np.ndarray:
+        hits, support, given, f1 = np.split(sums, np.arange(1, 4) * true.shape[1], axis=-1)
+        found = scores.of_counts(hits, support, given, rows, classes)
+        if classes.multilabel:
+            found["f1_samples"] = f1[..., 0] / rows
+        names[:] = found
+        return np.stack(list(found.values()), axis=-1)
+
+    rows, total = len(targets), times @ values
+    point = of_sums(total, rows)
+    without = of_sums(total - values, max(rows - 1, 1))
+    influence = _within(-without, strata, times)
+    size = np.bincount(strata, weights=times)[strata, None]
+    # A row that is alone has no other to stand in for it.
+    influence *= (size - 1) / size
+    replicates = min(plan.replicates, CELLS // len(times))
+    if replicates < min(FEWEST, plan.replicates):
+        scaled = influence * np.sqrt(times)[:, None]
+        return _named(names, *delta(point, scaled, plan))
+    rng = np.random.default_rng([plan.seed, 0])
+    drawn = [
+        of_sums(_drawn_kinds(rng, times, strata, count) @ values, rows)
+        for count in _chunks(replicates, len(times), CHUNK_OF_KINDS)
+    ]
+    skew = acceleration(influence, times[:, None])
+    return _named(names, *ends(point, np.concatenate(drawn), skew, plan))
+
+
+def of_shares(targets: np.ndarray, predicted: np.ndarray, classes: Classes, level: float) -> Ends:
+    """Return (low, high) of the means of shares, from Wilson's intervals of the shares.
+
+    Those of macro-F1 and balanced accuracy. A class that counts with 0 for want of rows does so
+    for certain.
+    """
+    true, given, times = _kinds(targets, predicted)
+    hit, present = (true & given).astype(float), targets.any(axis=0)
+    # Shares as sums over rows, part / whole, and how many there are to take the mean of.
+    shares = {"f1_macro": (2 * hit, true.astype(float) + given, len(present))}
+    if classes.multilabel:
+        absent = (1.0 - true) * present
+        part, whole = np.hstack([hit, absent * (1 - given)]), np.hstack([true, absent])
+        shares["balanced_accuracy"] = part, whole, 2 * present.sum()
+    else:
+        shares["balanced_accuracy"] = hit, true.astype(float), present.sum()
+    found = {}
+    for name, (part, whole, terms) in shares.items():
+        all_part, all_whole = times @ part, times @ whole
+        told = all_whole > 0
+        points = scores.share(all_part, all_whole)
+        influence = scores.share(part - points * whole, np.tile(all_whole, (len(times), 1)))
+        if name == "f1_macro":
+            bounds = wilson_f1(all_part / 2, times @ true, times @ given, level)
+        else:
+            bounds = wilson(all_part, all_whole, level)
+        kept = (array[..., told] for array in (points, *bounds, influence))
+        point, low, high, slopes = (array / max(terms, 1) for array in kept)
+        found[name] = recovered(point, (low, high), slopes, times)
+    return found
+
+
+def of_probabilities(
+    targets: np.ndarray, probabilities: np.ndarray, classes: Classes, plan: Plan
+) -> Ends:
+    """Return (low, high) of the scores that need probabilities, by name.
+
+    The bins of the calibration error are those of the rows themselves.
+    """
+    names = ["average_precision", "roc_auc", "log_loss", "calibration_error"]
+    rows = len(targets)
+    strata = targets.argmax(axis=1) if plan.stratified else np.zeros(rows, dtype=int)
+    order = np.argsort(strata, kind="stable")
+    targets, probabilities, strata = targets[order], probabilities[order], strata[order]
+    losses = scores.row_losses(targets, probabilities, classes.multilabel)
+    gaps = scores.row_gaps(targets, probabilities, classes.multilabel)
+    columns = scores.ranked_classes(targets, classes)
+    rankings = (Ranking(targets[:, c], probabilities[:, c]) for c in columns)
+    replicates = min(plan.replicates, ROWS // (rows * (len(columns) + 1)))
+    drawing = replicates >= min(FEWEST, plan.replicates)
+    once = np.ones((1, rows), dtype=np.int32)
+    if drawing:
+        rankings = list(rankings)
+
+    ranked, slopes = np.zeros(2), np.zeros((rows, 2))
+    areas, of_areas = np.zeros(len(columns)), np.zeros((rows, len(columns)))
+    for place, ranking in enumerate(rankings):
+        found, of_rows = np.concatenate(ranking.scores(once)), np.stack(ranking.influence(), axis=1)
+        ranked += found / len(columns)
+        slopes += of_rows / len(columns)
+        areas[place], of_areas[:, place] = found[1], of_rows[:, 1]
+    gap = gaps.mean(axis=0)
+    point = np.array([*ranked, losses.mean(), np.abs(gap).sum()])
+    of_means = np.stack([losses, gaps @ np.sign(gap)], axis=1)
+    influence = np.hstack([slopes, (of_means - of_means.mean(axis=0)) / rows])
+    influence = _within(influence, strata, np.ones(rows))
+    low, high = normal = delta(point, influence, plan)
+    if drawing:
+        rng = np.random.default_rng([plan.seed, 1])
+        curves, means = _redrawn(rng, rankings, np.column_stack([losses, gaps]), strata, replicates)
+        errors = np.abs(means[:, 1:]).sum(axis=1)
+        drawn = np.column_stack([curves, means[:, 0], errors])
+        low, high = ends(point, drawn, acceleration(influence), plan)
+        if plan.kind == "wilson":
+            # Replicates add their own error to that of the rows: they say nothing of a small one.
+            low[3], high[3] = low_of_gaps(gap, means[:, 1:], plan.level), normal[1][3]
+    if plan.kind == "wilson" and columns:
+        low[1], high[1] = _mean_area(areas, of_areas, targets[:, columns], plan.level)
+    return _named(names, low, high)
+
+
+def _mean_area(
+    areas: np.ndarray, influence: np.ndarray, targets: np.ndarray, level: float
+) -> tuple[float, float]:
+    """Return both ends of the mean of the classes' areas, from the interval of each."""
+    support = targets.sum(axis=0, dtype=np.int64)
+    fewer = np.minimum(support, len(targets) - support)
+    bounds = wilson_area(areas, (influence**2).sum(axis=0), fewer, level)
+    point, low, high = (array / len(areas) for array in (areas, *bounds))
+    return recovered(point, (low, high), influence, np.ones(len(targets)))
+
+
+def _redrawn(
+    rng: np.random.Generator,
+    rankings: list[Ranking],
+    values: np.ndarray,
+    strata: np.ndarray,
+    replicates: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean average precision and ROC AUC, and the means of the values, of rows drawn anew.
+
+    Args:
+        rng: draws the rows.
+        rankings: of each class.
+        values: shape (rows, values).
+        strata: to draw within, in order, shape (rows,).
+        replicates: number of draws.
+
+    Returns:
+        Arrays of shape (replicates, 2) and (replicates, values).
+    """
+    first = np.searchsorted(strata, strata)
+    size = np.searchsorted(strata, strata, side="right") - first
+    curves, means = [], []
+    for count in _chunks(replicates, len(strata), CHUNK_OF_ROWS):
+        weights = _drawn_rows(rng, first, size, count)
+        means.append(weights @ values / len(strata))
+        parts = [np.stack(ranking.scores(weights)) for ranking in rankings]
+        curves.append(_mean(parts, count))
+    return np.concatenate(curves), np.concatenate(means)
+
+
+def _kinds(targets: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return true and predicted labels of each kind of row, and how often it stands there."""
+    # As strings of bytes, which are sorted much faster than rows of numbers.
+    bits = np.packbits(np.hstack([targets, predicted]), axis=1)
+    _, first, times = np.unique(
+        bits.view(f"V{bits.shape[1]}").ravel(), return_index=True, return_counts=True
+    )
+    return targets[first], predicted[first], times
+
+
+def _drawn_kinds(
+    rng: np.random.Generator, times: np.ndarray, strata: np.ndarray, count: int
+) -> np.ndarray:
+    """Return how often each kind of row is drawn, shape (count, kinds)."""
+    drawn = np.empty((count, len(times)))
+    for stratum in np.unique(strata):
+        inside = strata == stratum
+        rows = times[inside].sum()
+        drawn[:, inside] = rng.multinomial(rows, times[inside] / rows, size=count)
+    return drawn
+
+
+def _drawn_rows(
+    rng: np.random.Generator, first: np.ndarray, size: np.ndarray, count: int
+) -> np.ndarray:
+    """Return how often each row is drawn, int32, shape (count, rows).
+
+    In the place of each row comes one of the `size` rows from `first` on, those of its stratum.
+    """
+    rows = len(first)
+    picked = first + (rng.random((count, rows)) * size).astype(np.int64)
+    picked += np.arange(count)[:, None] * rows
+    drawn = np.bincount(picked.ravel(), minlength=count * rows)
+    return drawn.reshape(count, rows).astype(np.int32)
+
+
+def _chunks(replicates: int, width: int, numbers: int) -> Iterator[int]:
+    size = max(numbers // width, 1)
+    for begin in range(0, replicates, size):
+        yield min(size, replicates - begin)
+
+
+def _within(influence: np.ndarray, strata: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Return influences less the mean of their stratum: what its rows share, no draw changes."""
+    rows = np.maximum(np.bincount(strata, weights=times), 1)
+    means = [np.bincount(strata, weights=times * column) / rows for column in influence.T]
+    return influence - np.stack(means, axis=1)[strata]
+
+
+def _mean(parts: list[np.ndarray], count: int) -> np.ndarray:
+    """Return the mean over the classes that a replicate defines, 0 where none; (count, 2)."""
+    values = np.array(parts).reshape(len(parts), 2, count)
+    told = ~np.isnan(values)
+    return scores.share(np.where(told, values, 0).sum(axis=0), told.sum(axis=0)).T
+
+
+def _named(names: list[str], low: np.ndarray, high: np.ndarray) -> Ends:
+    found = {}
+    for name, *pair in zip(names, low.tolist(), high.tolist(), strict=True):
+        found[name] = tuple(float(end) for end in np.clip(pair, *RANGES.get(name, (0.0, 1.0))))
+    return found

@@ -1,0 +1,215 @@
+"""Rows of the plots: confusion counts, and curves of each class by threshold and probability."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.special import expit
+
+from ballast.evaluation.intervals import wilson
+from ballast.evaluation.judging import Evaluation
+from ballast.evaluation.scores import share
+from ballast.labels.classes import Classes
+from ballast.probabilities.rules import Rule
+
+POINTS = 200
+# Log odds of the cuts at which every class is scored: from .001 to .999, the ends in detail.
+CUTS = np.linspace(-7, 7, 57)
+BINS = 10
+NONE, ALL = "(none)", "(all)"
+
+
+def plots(
+    found: Evaluation, validation: np.ndarray, test: np.ndarray, classes: Classes, level: float
+) -> dict[str, list[tuple]]:
+    """Return the rows of every plot, its columns' names first, by the name of its file.
+
+    Args:
+        found: what evaluation found.
+        validation: multi-hot labels of the validation rows.
+        test: of the test rows.
+        classes: for the names.
+        level: of the bounds.
+    """
+    both = [
+        (when, *row)
+        for when, p in {"network": found.network, "corrected": found.probabilities}.items()
+        for row in reliability(test, p, classes, level)
+    ]
+    p = found.probabilities
+    return {
+        "confusion": [
+            ("actual", "predicted", "count"),
+            *confusion(test, found.predicted, classes),
+        ],
+        "precision_recall": [
+            ("class", "recall", "precision"),
+            *precision_recall(test, p, classes),
+        ],
+        "roc": [("class", "false_positive_rate", "recall"), *roc(test, p, classes)],
+        "thresholds": [
+            ("class", "cut", "precision", "recall", "f1"),
+            *thresholds(validation, found.validation, found.rule, classes),
+        ],
+        "reliability": [
+            ("probabilities", "class", "predicted", "observed", "rows", "low", "high"),
+            *both,
+        ],
+    }
+
+
+def confusion(
+    targets: np.ndarray, predicted: np.ndarray, classes: Classes
+) -> list[tuple[str, str, int]]:
+    """Return (actual, predicted, count) for every pair of classes, zeros included.
+
+    Multi-label rows count each label that was found on the diagonal, each missed label against
+    every wrong one of its row, and missed or wrong labels without a counterpart against "(none)"
+    (Heydarian, Doyle and Samavi, MLCM: Multi-Label Confusion Matrix, 2022).
+
+    Args:
+        targets: multi-hot labels, shape (rows, classes).
+        predicted: likewise.
+        classes: for the names.
+    """
+    names = [*classes.names, NONE] if classes.multilabel else list(classes.names)
+    counts: Counter[tuple[int, int]] = Counter()
+    none = len(classes.names)
+    if not classes.multilabel:
+        counts.update(
+            zip(targets.argmax(axis=1).tolist(), predicted.argmax(axis=1).tolist(), strict=True)
+        )
+        targets = predicted = targets[:0]
+    for true, found in zip(targets.astype(bool), predicted.astype(bool), strict=True):
+        counts.update((c, c) for c in np.flatnonzero(true & found).tolist())
+        missed = np.flatnonzero(true & ~found).tolist()
+        wrong = np.flatnonzero(found & ~true).tolist()
+        if missed or wrong:
+            counts.update((a, b) for a in missed or [none] for b in wrong or [none])
+    return [
+        (actual, guess, counts[a, b])
+        for a, actual in enumerate(names)
+        for b, guess in enumerate(names)
+    ]
+
+
+def precision_recall(
+    targets: np.ndarray, probabilities: np.ndarray, classes: Classes
+) -> Iterator[tuple[str, float, float]]:
+    """Yield (class, recall, precision) along each class's curve, at most `POINTS` a class.
+
+    Of the thresholds with equal recall the best precision stands. Classes without a row in
+    `targets` have no curve.
+    """
+    for c, name in enumerate(classes.names):
+        if targets[:, c].any():
+            hits, given, _ = _counts(targets[:, c], probabilities[:, c])
+            # Without a row given, all that are given are right.
+            recall, precision = np.append(hits / hits[0], 0), np.append(hits / given, 1)
+            yield from _thinned(name, recall[::-1], precision[::-1])
+
+
+def roc(
+    targets: np.ndarray, probabilities: np.ndarray, classes: Classes
+) -> Iterator[tuple[str, float, float]]:
+    """Yield (class, false positive rate, recall) along each class's curve, at most `POINTS`.
+
+    Told are the corners: where the curve turns from rows without the class to such with it.
+    """
+    for c, name in enumerate(classes.names):
+        rows, present = len(targets), int(targets[:, c].sum())
+        if 0 < present < rows:
+            hits, given, above = _counts(targets[:, c], probabilities[:, c])
+            # Down the cuts: first the other rows above one, then all that stand at it.
+            wrong = np.column_stack([above, given - hits])[::-1].ravel()
+            found = np.column_stack([np.append(hits[1:], 0), hits])[::-1].ravel()
+            corners = np.column_stack([wrong / (rows - present), found / present])
+            corners = np.vstack([[0, 0], corners, [1, 1]])
+            yield from _thinned(name, *np.unique(corners, axis=0).T)
+
+
+def thresholds(
+    targets: np.ndarray, probabilities: np.ndarray, rule: Rule, classes: Classes
+) -> Iterator[tuple[str, float, float, float, float]]:
+    """Yield (class, cut, precision, recall, F1) for `CUTS` and for the cut that the rule has.
+
+    What the class would score if it were given above another strength, and the rule stayed as it is
+    for the others (`Rule.strengths`); at the rule's own cut, what the rule scores. Classes without
+    a row have no curve.
+
+    Args:
+        targets: multi-hot labels of the rows on which the rule was chosen, shape (rows, classes).
+        probabilities: of the same rows.
+        rule: the decision.
+        classes: for the names.
+    """
+    strengths, chosen = rule.strengths(probabilities), rule.cuts()
+    for c, name in enumerate(classes.names):
+        own = np.sort(strengths[targets[:, c] > 0, c])
+        if not len(own):
+            continue
+        cuts = np.union1d(expit(CUTS), [] if chosen is None else chosen[c])
+        hits = len(own) - np.searchsorted(own, cuts, side="right")
+        given = len(targets) - np.searchsorted(np.sort(strengths[:, c]), cuts, side="right")
+        scores = (share(hits, given), hits / len(own), share(2 * hits, given + len(own)))
+        yield from _points(name, cuts, *scores)
+
+
+def reliability(
+    targets: np.ndarray, probabilities: np.ndarray, classes: Classes, level: float
+) -> Iterator[tuple[str, float, float, int, float, float]]:
+    """Yield (class, predicted, observed, rows, low, high) for each bin of a class's probability.
+
+    First for all classes taken together (`ALL`). Bins are `BINS` of equal width, empty ones left
+    out; predicted is the mean probability of the rows in it, observed the share that has the class,
+    low and high its Wilson bounds.
+
+    Args:
+        targets: multi-hot labels, shape (rows, classes).
+        probabilities: of the same rows.
+        classes: for the names.
+        level: of the bounds, .95 say.
+    """
+    yield from _bins(ALL, targets.ravel(), probabilities.ravel(), level)
+    for c, name in enumerate(classes.names):
+        yield from _bins(name, targets[:, c], probabilities[:, c], level)
+
+
+def _bins(name: str, present: np.ndarray, p: np.ndarray, level: float) -> Iterator[tuple]:
+    bins = np.minimum((p * BINS).astype(int), BINS - 1)
+    rows, predicted, found = (
+        np.bincount(bins, weights, minlength=BINS) for weights in (None, p, present)
+    )
+    columns = (share(predicted, rows), share(found, rows), *wilson(found, rows, level))
+    for b in np.flatnonzero(rows):
+        predicted, observed, low, high = (round(float(column[b]), 5) for column in columns)
+        yield name, predicted, observed, int(rows[b]), low, high
+
+
+def _counts(present: np.ndarray, strengths: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return counts at the strengths of the rows that have a class, rising, each taken once.
+
+    These are: rows with the class and all rows that are at least as strong, and rows without the
+    class that are stronger.
+    """
+    own, others = np.sort(strengths[present > 0]), np.sort(strengths[present == 0])
+    cuts = np.unique(own)
+    hits = len(own) - np.searchsorted(own, cuts)
+    false = len(others) - np.searchsorted(others, cuts)
+    above = len(others) - np.searchsorted(others, cuts, side="right")
+    return hits, hits + false, above
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """Return at most so many places of `count`, evenly spread, the first and the last included."""
+    return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int)).tolist()
+
+
+def _thinned(name: str, *columns: np.ndarray) -> Iterator[tuple]:
+    places = evenly(len(columns[0]), POINTS)
+    return _points(name, *(column[places] for column in columns))
+
+
+def _points(name: str, *columns: np.ndarray) -> Iterator[tuple]:
+    for point in zip(*columns, strict=True):
+        yield name, *(round(float(value), 5) for value in point)

@@ -1,0 +1,1 @@
+"""The classes, and the parts of the split by name."""

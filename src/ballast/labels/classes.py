@@ -1,0 +1,102 @@
+"""What is known of the classes: their names, their numbers of training rows, the task."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from ballast.project.errors import UserError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The classes of a data set.
+
+    Attributes:
+        names: class names, in the order of every array's class axis.
+        counts: training rows with each class, shape (classes,); after resampling, the examples
+            expected in an epoch, which may be fractions.
+        rows: number of these rows or examples (less than the sum of `counts` where rows have many
+            labels).
+        multilabel: whether a row may have several labels; else exactly one.
+        positive: index of the class that a binary task is about; None for other tasks.
+    """
+
+    names: tuple[str, ...]
+    counts: np.ndarray
+    rows: int
+    multilabel: bool = False
+    positive: int | None = None
+
+    @property
+    def prior(self) -> np.ndarray:
+        """Share of the training rows that have each class, shape (classes,)."""
+        return self.counts / self.rows
+
+    def index(self, name: str) -> int:
+        """Return the position of a class name."""
+        return self.names.index(name)
+
+    def check_names(self, given: Iterable[str], place: str) -> None:
+        """Raise a `UserError` that names `place` in params.yaml if a name is no class's."""
+        unknown = set(given) - set(self.names)
+        if unknown:
+            name = min(unknown)
+            raise UserError(
+                f"params.yaml: {place}: {name!r} is no class of this data set: there are "
+                f"{', '.join(self.names)}.{did_you_mean(name, self.names)}"
+            )
+
+    def by_name(self, given: Mapping[str, float] | None, rest: float, place: str) -> np.ndarray:
+        """Return an option given by class name as an array, shape (classes,).
+
+        Args:
+            given: value by class name; None stands for an empty mapping.
+            rest: the value of classes that are not named.
+            place: the option's place in params.yaml, for the message.
+
+        Raises:
+            UserError: a name that is no class's.
+        """
+        given = given or {}
+        self.check_names(given, place)
+        return np.array([given.get(name, rest) for name in self.names])
+
+
+def multi_hot(labels: pa.ChunkedArray, count: int) -> np.ndarray:
+    """Return lists of label numbers as a matrix of 0 and 1, uint8, shape (rows, count)."""
+    lists = labels.combine_chunks()
+    rows = np.repeat(np.arange(len(lists)), np.diff(lists.offsets.to_numpy()))
+    matrix = np.zeros((len(lists), count), dtype=np.uint8)
+    matrix[rows, lists.flatten().to_numpy()] = 1
+    return matrix
+
+
+def joined(matrix: np.ndarray, names: Sequence[str]) -> list[str]:
+    """Return each row's labels as text; several are joined by |.
+
+    Args:
+        matrix: multi-hot labels, shape (rows, classes).
+        names: of the classes.
+    """
+    given = [names[c] for c in np.nonzero(matrix)[1].tolist()]
+    ends = np.cumsum(matrix.sum(axis=1, dtype=np.int64)).tolist()
+    return ["|".join(given[a:b]) for a, b in zip([0, *ends], ends, strict=False)]
+
+
+def describe(settings: dict, targets: np.ndarray) -> Classes:
+    """Return the classes as they stand in some rows.
+
+    Args:
+        settings: content of `data/prepared/classes.json`.
+        targets: multi-hot labels of those rows, shape (rows, classes).
+    """
+    names = tuple(settings["labels"])
+    return Classes(
+        names=names,
+        counts=targets.sum(axis=0, dtype=np.int64),
+        rows=len(targets),
+        multilabel=settings["task"] == "multilabel",
+        positive=names.index(settings["positive"]) if settings["task"] == "binary" else None,
+    )

@@ -1,0 +1,1 @@
+"""Layers of the networks, and what a trained one computes without Keras."""

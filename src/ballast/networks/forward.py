@@ -1,0 +1,124 @@
+"""What networks compute, without Keras: from encoded rows to logits, in NumPy and Numba."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+from scipy.sparse import csr_array, hstack
+
+from ballast.networks.windows import Windows
+from ballast.project.errors import UserError
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Rows as a network takes them; what it doesn't take may be None.
+
+    Attributes:
+        tokens: the token numbers of all texts in one array, none of them padding.
+        offsets: where each text begins, int64, shape (rows + 1,).
+        features: scaled numeric columns, then the vectors of the texts, float32, shape (rows,
+            columns).
+        terms: weights of the texts' terms, float32, shape (rows, terms), sparse.
+    """
+
+    tokens: np.ndarray | None
+    offsets: np.ndarray | None
+    features: np.ndarray | None
+    terms: csr_array | None = None
+
+
+# What an embedding makes of texts: token numbers and where each text begins, weights of terms, or
+# vectors.
+Read = tuple[np.ndarray, np.ndarray] | csr_array | np.ndarray
+# From rows to logits, float32, shape (rows, classes); may be called by several threads at once.
+Forward = Callable[[Encoded], np.ndarray]
+
+
+def forward_of(model: ModuleType) -> Callable[..., Forward]:
+    """Return a model's `forward`: from its weights, and the embedding's vectors, to the network.
+
+    Args:
+        model: the member's file.
+
+    Raises:
+        UserError: the file has no such function.
+    """
+    if not hasattr(model, "forward"):
+        name = model.__name__.rpartition(".")[2]
+        raise UserError(
+            f"model: {name} has no function `forward` in {model.__file__}: what `build` computes, "
+            "from its weights alone and in NumPy. Those of the other models show what it returns."
+        )
+    return model.forward
+
+
+def mean(networks: Sequence[Forward]) -> Forward:
+    """Return the network whose logits are the mean of those of some networks."""
+    if len(networks) == 1:
+        return networks[0]
+    return lambda rows: sum(network(rows) for network in networks) / np.float32(len(networks))
+
+
+def encoded(features: np.ndarray | None, parts: Iterable[Read]) -> Encoded:
+    """Put together what several embeddings make of the same rows.
+
+    Args:
+        features: scaled numeric columns, or None.
+        parts: in the order of the embeddings.
+    """
+    tokens, offsets = None, None
+    columns, terms = [] if features is None else [features], []
+    for part in parts:
+        if isinstance(part, tuple):
+            tokens, offsets = part
+        elif isinstance(part, np.ndarray):
+            columns.append(part)
+        else:
+            terms.append(part)
+    return Encoded(
+        tokens,
+        offsets,
+        _beside(columns, np.hstack),
+        _beside(terms, lambda parts: csr_array(hstack(parts, format="csr"))),
+    )
+
+
+def _beside(parts: list, stack: Callable):
+    if len(parts) > 1:
+        return stack(parts)
+    return parts[0] if parts else None
+
+
+def dense(inputs: np.ndarray, weights: dict[str, np.ndarray], name: str) -> np.ndarray:
+    """Return the outputs of a Dense layer without activation, shape (rows, units)."""
+    return inputs @ weights[f"{name}.kernel"] + weights[f"{name}.bias"]
+
+
+class TextNetwork:
+    """Filters over word vectors, their largest responses, numeric columns, a linear layer.
+
+    What `largest_windows` and `finish` of `networks/layers.py` build, with the linear layer on
+    terms where there is one.
+    """
+
+    def __init__(self, weights: dict[str, np.ndarray], vectors: np.ndarray) -> None:
+        """Take the weights by name; `vectors` has a row for each token number."""
+        count = sum(name.startswith("filters_") for name in weights) // 2
+        names = [f"filters_{number}" for number in range(count)]
+        self.weights = weights
+        self.wide = weights.get("from_terms.kernel")
+        self.filters = [
+            Windows(vectors, weights[f"{name}.kernel"], weights[f"{name}.bias"]) for name in names
+        ]
+
+    def __call__(self, rows: Encoded) -> np.ndarray:
+        """Return the logits of some rows, float32, shape (rows, classes)."""
+        hidden = [filters.largest(rows.tokens, rows.offsets) for filters in self.filters]
+        if rows.features is not None:
+            hidden.append(rows.features)
+        hidden = np.concatenate(hidden, axis=1)
+        if self.wide is None:
+            return dense(hidden, self.weights, "logits")
+        return dense(hidden, self.weights, "from_text") + rows.terms @ self.wide

@@ -1,0 +1,163 @@
+"""Calibration: maps, fitted on validation rows, after which probabilities mean what they say.
+
+For what no closed inverse undoes: the outputs of a hinge, soft-F1 or AUC loss, say.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from ballast.probabilities import ledger
+
+Method = Literal["temperature", "sigmoid", "isotonic"]
+# A slope outside of these would mean that scores say nothing, or all.
+SLOPES = (1e-3, 1e3)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A fitted map from logits to logits.
+
+    Attributes:
+        method: how `values` are read.
+        multilabel: whether each label is a problem of its own.
+        values: plain lists and numbers: temperature has `slope`; sigmoid `slopes` and `offsets`, a
+            number a class; isotonic `scores` and `log_odds`, a list of steps a class.
+    """
+
+    method: Method
+    multilabel: bool
+    values: dict[str, Any]
+
+    def apply(self, logits: np.ndarray) -> np.ndarray:
+        """Return calibrated logits, float64 and finite, of the same shape (rows, classes)."""
+        logits = logits.astype(np.float64)
+        if self.method == "temperature":
+            return self.values["slope"] * logits
+        scores = logits if self.multilabel else _against_the_rest(logits)
+        if self.method == "sigmoid":
+            odds = scores * self.values["slopes"] + self.values["offsets"]
+        else:
+            steps = zip(self.values["scores"], self.values["log_odds"], strict=True)
+            columns = zip(scores.T, steps, strict=True)
+            odds = np.stack([np.interp(s, *step) if step[0] else s for s, step in columns], axis=1)
+        # The softmax of log p is p, normalised.
+        return odds if self.multilabel else -np.logaddexp(0, -odds)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the map as it goes to `models/decision.json`."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, told: dict[str, Any]) -> "Calibration":
+        """Return the map that `to_json` told."""
+        return cls(**told)
+
+
+def fit(method: Method, targets: np.ndarray, logits: np.ndarray, multilabel: bool) -> Calibration:
+    """Return the map of a method, fitted on validation rows.
+
+    temperature: z -> a z with the one a of least log-loss (Guo, Pleiss, Sun and Weinberger, On
+    Calibration of Modern Neural Networks, 2017); multi-label: one for all labels.
+    sigmoid: log odds s of each class -> a_c s + b_c of least log-loss, a_c >= 0, with Platt's
+    smoothed targets (Platt, Probabilistic Outputs for Support Vector Machines, 1999).
+    isotonic: log odds of each class -> the non-decreasing shares of least squares, no nearer to 0
+    and 1 than Platt's targets are (Zadrozny and Elkan, Transforming Classifier Scores into Accurate
+    Multiclass Probability Estimates, 2002).
+
+    Single-label, the last two take each class against the rest, and the classes' probabilities are
+    then normalised. A class that no validation row has, or every row, keeps its log odds.
+
+    Args:
+        method: the name of one.
+        targets: multi-hot labels of the validation rows, shape (rows, classes).
+        logits: of the same rows, shape (rows, classes).
+        multilabel: whether each label is a problem of its own.
+
+    Example:
+        >>> z = np.array([[3.0, -3.0]] * 4)
+        >>> half_wrong = fit("sigmoid", np.eye(2)[[0, 1, 0, 1]], z, multilabel=False)
+        >>> bool(np.ptp(half_wrong.apply(z)[0]) < 1e-5)
+        True
+    """
+    logits = logits.astype(np.float64)
+    if method == "temperature":
+        return Calibration(method, multilabel, {"slope": _slope(targets, logits, multilabel)})
+    scores = logits if multilabel else _against_the_rest(logits)
+    columns = zip(scores.T, targets.T, strict=True)
+    fits = [(_platt if method == "sigmoid" else _steps)(*column) for column in columns]
+    names = ("slopes", "offsets") if method == "sigmoid" else ("scores", "log_odds")
+    values = {name: list(part) for name, part in zip(names, zip(*fits, strict=True), strict=True)}
+    return Calibration(method, multilabel, values)
+
+
+def likely(logits: np.ndarray, fitted: Calibration | None, multilabel: bool) -> np.ndarray:
+    """Return probabilities of logits, by the map where there is one; float64, same shape."""
+    return ledger.probabilities(fitted.apply(logits) if fitted else logits, multilabel)
+
+
+def _slope(targets: np.ndarray, logits: np.ndarray, multilabel: bool) -> float:
+    # What fits is imported where it is used: prediction only applies a map, and starts sooner.
+    from scipy.optimize import minimize_scalar
+
+    # A slope is a ratio, so its logarithm is searched.
+    def loss(log_slope: float) -> float:
+        z = np.exp(log_slope) * logits
+        if multilabel:
+            return float(np.logaddexp(0, (1 - 2.0 * targets) * z).mean())
+        return float((np.logaddexp.reduce(z, axis=1) - (targets * z).sum(axis=1)).mean())
+
+    found = minimize_scalar(loss, bounds=np.log(SLOPES), method="bounded")
+    return float(np.exp(found.x))
+
+
+def _platt(scores: np.ndarray, present: np.ndarray) -> tuple[float, float]:
+    """Return slope and offset of one class."""
+    from scipy.optimize import minimize
+
+    if present.min() == present.max():
+        return 1.0, 0.0
+    low, high = _smoothed(present)
+    wanted = np.where(present > 0, high, low)
+    # The search wants scores of about 1: hinge margins and AUC scores may be anything.
+    middle, scale = scores.mean(), scores.std()
+    # Scores all alike have no slope to find, and 1 will do.
+    scale = scale if scale > 1e-9 * (1 + abs(middle)) else 1.0
+    scaled = (scores - middle) / scale
+
+    def loss(line: np.ndarray) -> tuple[float, np.ndarray]:
+        odds = line[0] * scaled + line[1]
+        wrong = 1 / (1 + np.exp(-np.clip(odds, -500, 500))) - wanted
+        value = np.logaddexp(0, odds) - wanted * odds
+        return value.mean(), np.array([(wrong * scaled).mean(), wrong.mean()])
+
+    start = np.array([1.0, np.log(wanted.mean() / (1 - wanted.mean()))])
+    found = minimize(
+        loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None), (None, None)], tol=1e-12
+    )
+    slope = found.x[0] / scale
+    return float(slope), float(found.x[1] - slope * middle)
+
+
+def _steps(scores: np.ndarray, present: np.ndarray) -> tuple[list[float], list[float]]:
+    """Return the scores and log odds of one class between which to interpolate."""
+    from sklearn.isotonic import IsotonicRegression
+
+    if present.min() == present.max():
+        return [], []
+    regression = IsotonicRegression().fit(scores, present)
+    p = np.clip(regression.y_thresholds_, *_smoothed(present))
+    return regression.X_thresholds_.tolist(), (np.log(p) - np.log1p(-p)).tolist()
+
+
+def _smoothed(present: np.ndarray) -> tuple[float, float]:
+    """Return Platt's targets for rows without and with the class, in place of 0 and 1."""
+    positives = float(present.sum())
+    return 1 / (len(present) - positives + 2), (positives + 1) / (positives + 2)
+
+
+def _against_the_rest(logits: np.ndarray) -> np.ndarray:
+    """Return log p_c - log(1 - p_c) of the softmax."""
+    log_p, log_rest = ledger.log_shares(logits)
+    return log_p - log_rest

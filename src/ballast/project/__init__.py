@@ -1,0 +1,1 @@
+"""What every stage has: parameters, files, errors for people, progress."""

@@ -1,0 +1,194 @@
+"""Read `params.yaml` as DVC does and hold each part of it against the code that uses it.
+
+A selector (`loss: focal`) names a file (`src/ballast/losses/focal.py`); the keyword-only, typed
+arguments of that file's function are the schema of its options block (`losses.focal`).
+"""
+
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from ballast.project.errors import UserError, did_you_mean
+
+Schema = TypeVar("Schema", bound=BaseModel)
+
+# selector -> (its folder and options block, the function each member of the family defines)
+FAMILIES = {
+    "sampler": ("samplers", "sample"),
+    "embedding": ("embeddings", "embed"),
+    "second_embedding": ("embeddings", "embed"),
+    "third_embedding": ("embeddings", "embed"),
+    "model": ("models", "build"),
+    "second_model": ("models", "build"),
+    "loss": ("losses", "loss"),
+    "weighting": ("weightings", "weigh"),
+    "decision": ("decisions", "fit"),
+}
+# What a network reads, side by side.
+EMBEDDINGS = tuple(name for name, (folder, _) in FAMILIES.items() if folder == "embeddings")
+# What is trained; held-out rows choose.
+MODELS = tuple(name for name, (folder, _) in FAMILIES.items() if folder == "models")
+# folder or block -> its selectors
+SELECTORS = {"datasets": ["dataset"]} | {
+    folder: [name for name, (other, _) in FAMILIES.items() if other == folder]
+    for folder, _ in FAMILIES.values()
+}
+BLOCKS = ("split", "training", "evaluation")
+# Each names what a user has put into data/.
+FILES = ("dataset", "vectors", "encoder")
+NAMES = ["seed", *FILES, "allow_double_correction", *BLOCKS, *FAMILIES, *SELECTORS]
+
+
+def load(path: Path = Path("params.yaml")) -> dict[str, Any]:
+    """Return the parameters, read by DVC's own YAML 1.2 reader, so that both see the same values.
+
+    Raises:
+        UserError: unreadable YAML, an unknown or a missing top-level name, a seed, a selector or a
+            block that is none.
+    """
+    try:
+        params = YAML(typ="safe").load(path)
+    except (OSError, YAMLError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
+    if not isinstance(params, dict):
+        raise UserError(f"{path} must hold names and values; found {type(params).__name__}.")
+    for name in params:
+        if name not in NAMES:
+            raise UserError(f"{path}: unknown parameter {name!r}.{_nearest(str(name), NAMES)}")
+    missing = [name for name in NAMES if name not in params]
+    if missing:
+        raise UserError(f"{path} lacks {', '.join(missing)}.")
+    seed = params["seed"]
+    if type(seed) is not int or not 0 <= seed < 2**32:
+        raise UserError(
+            f"{path}: seed must be a whole number from 0 to 4294967295; found {seed!r}."
+        )
+    allowed = params["allow_double_correction"]
+    if not isinstance(allowed, bool):
+        raise UserError(
+            f"{path}: allow_double_correction must be true or false; found {allowed!r}."
+        )
+    for name in (*FILES, *FAMILIES):
+        if not isinstance(params[name], str):
+            raise UserError(f"{path}: {name} must be a name; found {params[name]!r}.")
+    for name in (*BLOCKS, *SELECTORS):
+        if not isinstance(params[name], dict | None):
+            raise UserError(f"{path}: {name} must be a block; found {params[name]!r}.")
+        params[name] = params[name] or {}
+        for key in params[name]:
+            # DVC looks options up by dotted names, and a data set's name is a folder's.
+            if not isinstance(key, str) or not re.fullmatch(r"[\w-]+", key):
+                raise UserError(
+                    f"{path}: {name}: {key!r} must be a name of letters, digits, - and _."
+                )
+    return params
+
+
+def members(folder: str) -> list[str]:
+    """Return the names of a family's members: its files, sorted."""
+    files = (Path(__file__).parents[1] / folder).glob("*.py")
+    return sorted(file.stem for file in files if not file.stem.startswith("_"))
+
+
+def select(params: dict[str, Any], selector: str) -> tuple[ModuleType, dict[str, Any]]:
+    """Return the chosen member's module and its checked options, defaults filled in.
+
+    Raises:
+        UserError: unknown member, or options its function does not take.
+    """
+    folder, _ = FAMILIES[selector]
+    name = params[selector]
+    known = members(folder)
+    if name not in known:
+        hint = _nearest(str(name), known)
+        raise UserError(
+            f"params.yaml: {selector}: {name!r} is not a member of {folder}: "
+            f"there are {', '.join(known)}.{hint}"
+        )
+    return member(params, selector, name)
+
+
+def member(params: dict[str, Any], selector: str, name: str) -> tuple[ModuleType, dict[str, Any]]:
+    """Return one member's module and its checked options, chosen or not."""
+    folder, verb = FAMILIES[selector]
+    module = importlib.import_module(f"ballast.{folder}.{name}")
+    block = params[folder].get(name)
+    return module, options(getattr(module, verb), block, f"{folder}.{name}")
+
+
+def flat(values: Mapping, prefix: str = "") -> dict[str, Any]:
+    """Return {"losses.focal.gamma": 2.0, ...}; lists are values, and so are empty blocks."""
+    found = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            found |= flat(value, f"{name}.")
+        else:
+            found[name] = value
+    return found
+
+
+def in_effect(name: str, params: Mapping) -> bool:
+    """Return False for options of members that are not chosen, by their dotted names."""
+    folder, _, rest = name.partition(".")
+    chosen = [str(params.get(selector)) for selector in SELECTORS.get(folder, [])]
+    return folder not in SELECTORS or rest.partition(".")[0] in chosen
+
+
+def options(function: Callable, block: dict[str, Any] | None, where: str) -> dict[str, Any]:
+    """Check a block of options against a function's keyword-only arguments.
+
+    Args:
+        function: its keyword-only arguments are the allowed names, types, ranges and defaults.
+        block: what `params.yaml` says; None stands for an empty block.
+        where: the block's place in `params.yaml`, for the message.
+
+    Raises:
+        UserError: unknown name, wrong type, value out of range.
+    """
+    fields = {
+        name: (p.annotation, ... if p.default is p.empty else p.default)
+        for name, p in inspect.signature(function).parameters.items()
+        if p.kind is p.KEYWORD_ONLY
+    }
+    schema = create_model("Options", __config__=ConfigDict(extra="forbid", strict=True), **fields)
+    checked = check(schema, {} if block is None else block, where)
+    return {name: getattr(checked, name) for name in fields}
+
+
+def check(schema: type[Schema], block: Any, where: str) -> Schema:
+    """Return `block` as an instance of a pydantic schema, or say in one line a fault what is wrong.
+
+    Raises:
+        UserError: unknown name, wrong type, value out of range, no mapping.
+    """
+    if not isinstance(block, dict):
+        raise UserError(f"params.yaml: {where} must be a block of options; found {block!r}.")
+    try:
+        return schema.model_validate(block)
+    except ValidationError as error:
+        lines = [_line(fault, where, list(schema.model_fields)) for fault in error.errors()]
+        raise UserError("\n       ".join(dict.fromkeys(lines))) from error
+
+
+def _line(fault: dict, where: str, known: list[str]) -> str:
+    place = ".".join([where, *(str(part) for part in fault["loc"][:1])])
+    if fault["type"] == "extra_forbidden":
+        return f"params.yaml: unknown option {place}.{_nearest(str(fault['loc'][0]), known)}"
+    if fault["type"] == "missing":
+        return f"params.yaml: {place} is missing."
+    if fault["type"] == "value_error":
+        return f"params.yaml: {place}: {fault['ctx']['error']}."
+    return f"params.yaml: {place}: {fault['msg']}; found {fault['input']!r}."
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    return did_you_mean(name, known) or f" Known: {', '.join(known)}."

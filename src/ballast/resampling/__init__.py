@@ -1,0 +1,1 @@
+"""What samplers share: the plan that they return, draws, neighbours."""

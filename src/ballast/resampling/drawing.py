@@ -1,0 +1,83 @@
+"""What samplers are given, and what those that pick whole rows have in common."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from imblearn.base import BaseSampler
+
+from ballast.project.errors import UserError
+from ballast.resampling.neighbours import space
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The training rows, as a sampler sees them.
+
+    Attributes:
+        targets: multi-hot labels, uint8, shape (rows, classes).
+        texts: a text a row, or None where the data set has none.
+        features: numeric columns, float64, shape (rows, columns); columns may be 0.
+        seed: seed of the space.
+    """
+
+    targets: np.ndarray
+    texts: Sequence[str] | None
+    features: np.ndarray
+    seed: int = 0
+
+    @cached_property
+    def space(self) -> np.ndarray:
+        """A cheap space to look for neighbours in, float64, shape (rows, dimensions)."""
+        return space(self.texts, self.features, self.seed)
+
+
+def labels_of_one(targets: np.ndarray, sampler: str) -> np.ndarray:
+    """Return each row's only label number, shape (rows,).
+
+    Raises:
+        UserError: rows have several labels, so no sampler of single-label rows applies.
+    """
+    if (targets.sum(axis=1) != 1).any():
+        raise UserError(
+            f"params.yaml: sampler: {sampler} needs exactly one label a row, and this data set is "
+            "multi-label: repeating a row for one of its labels repeats its other labels too. "
+            "Use sampler: none, or one made for label sets: ml_ros, mlsmote."
+        )
+    return targets.argmax(axis=1)
+
+
+def fewer(labels: np.ndarray, ratio: float) -> dict[int, int]:
+    """Return {label number: rows to keep} of the classes with more than min n / ratio rows."""
+    numbers, counts = np.unique(labels, return_counts=True)
+    most = int(np.round(counts.min() / ratio))
+    return {int(number): most for number in numbers[counts > most]}
+
+
+def larger(labels: np.ndarray) -> list[int]:
+    """Return the label numbers of the classes that have more rows than the smallest."""
+    numbers, counts = np.unique(labels, return_counts=True)
+    return numbers[counts > counts.min()].tolist()
+
+
+def pick(sampler: BaseSampler, labels: np.ndarray, space: np.ndarray | None = None) -> np.ndarray:
+    """Return the row numbers that an imbalanced-learn sampler picks, in its order.
+
+    All rows of a class that it would leave nothing of are put back, at the end.
+
+    Args:
+        sampler: one with `sample_indices_`.
+        labels: label number of each row.
+        space: where it looks for neighbours; not given to samplers that draw at random.
+    """
+    if len(np.unique(labels)) == 1:
+        return np.arange(len(labels))
+    sampler.fit_resample(np.arange(len(labels))[:, None] if space is None else space, labels)
+    picked = sampler.sample_indices_
+    return np.concatenate([picked, np.flatnonzero(~np.isin(labels, labels[picked]))])
+
+
+def times(sampler: BaseSampler, labels: np.ndarray, space: np.ndarray | None = None) -> np.ndarray:
+    """Return how often `pick` takes each row, shape (rows,)."""
+    return np.bincount(pick(sampler, labels, space), minlength=len(labels))

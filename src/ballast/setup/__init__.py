@@ -1,0 +1,1 @@
+"""What is done once: checks, downloads, the demo corpus."""

@@ -1,0 +1,1 @@
+"""The split itself: which row is trained on, and which one judges."""

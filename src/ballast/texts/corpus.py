@@ -1,0 +1,172 @@
+"""What an embedding is given, and what it returns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from ballast.project.errors import UserError
+from ballast.project.progress import track
+from ballast.project.storage import read_json
+from ballast.texts.tokens import RESERVED, Encoder, build_vocabulary, tokenize
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """All rows of a data set.
+
+    Attributes:
+        texts: a text a row, or None where the data set has no text.
+        features: numeric columns, float64, shape (rows, columns); columns may be 0.
+        training: mask of the rows to fit on, bool, shape (rows,).
+        vectors: the file of pretrained vectors that `vectors` in params.yaml names.
+        encoder: the folder of a pretrained model that `encoder` in params.yaml names.
+    """
+
+    texts: Sequence[str] | None
+    features: np.ndarray
+    training: np.ndarray
+    vectors: Path
+    encoder: Path = Path("data/encoders/none")
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Texts as the network takes them.
+
+    Attributes:
+        vocabulary: tokens; token k has the number k + 2 (0 padding, 1 unknown).
+        tokens: all texts in one array, shape (all tokens,).
+        offsets: where each text begins, shape (rows + 1,).
+        vectors: a vector for each token number, float32, shape (vocabulary + 2, dimensions).
+        cut: number of texts that lost their end.
+        kept: what else the member's `reader` needs, as in `Vectors`.
+    """
+
+    vocabulary: list[str]
+    tokens: np.ndarray
+    offsets: np.ndarray
+    vectors: np.ndarray
+    cut: int
+    kept: dict[str, list[str] | np.ndarray | Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Texts as weights of their terms.
+
+    Attributes:
+        weights: float32, shape (rows, terms), sparse.
+        kept: by file name what the member's `reader` needs; lists are written as JSON.
+    """
+
+    weights: csr_array
+    kept: dict[str, list[str] | np.ndarray]
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Texts as one vector each: as many more numeric columns.
+
+    Attributes:
+        values: float32, shape (rows, dimensions).
+        kept: by file name what the member's `reader` needs: lists are written as JSON, a path is
+            that of a file to copy.
+    """
+
+    values: np.ndarray
+    kept: dict[str, list[str] | np.ndarray | Path]
+
+
+@dataclass(frozen=True)
+class Tokenized:
+    """Texts with the vocabulary of the training rows: where every embedding of words starts."""
+
+    vocabulary: list[str]
+    tokens: np.ndarray
+    offsets: np.ndarray
+    cut: int
+    training: list[list[str]]
+
+    def embedded(self, vectors: np.ndarray) -> Embedded:
+        """Return the texts with a vector for each token number."""
+        return Embedded(self.vocabulary, self.tokens, self.offsets, vectors, self.cut)
+
+
+def texts_of(corpus: Corpus, embedding: str) -> Sequence[str]:
+    """Return the texts.
+
+    Args:
+        corpus: all rows.
+        embedding: the name of the member that reads them, for the message.
+
+    Raises:
+        UserError: the data set has no text.
+    """
+    if corpus.texts is None:
+        raise UserError(
+            f"params.yaml: embedding: {embedding} needs texts, and the dataset's block names no "
+            "`text` column. Use embedding: numeric with model: mlp."
+        )
+    return corpus.texts
+
+
+def model_of(corpus: Corpus, embedding: str) -> Path:
+    """Return the folder of the pretrained model.
+
+    Args:
+        corpus: all rows.
+        embedding: the name of the member that reads it, for the message.
+
+    Raises:
+        UserError: none is chosen.
+    """
+    if corpus.encoder.name == "none":
+        raise UserError(
+            f"params.yaml: embedding: {embedding} needs a model: bring one with `ballast "
+            f"fetch-encoder NAME SOURCE` into {corpus.encoder.parent}/, and name it under "
+            "`encoder`."
+        )
+    return corpus.encoder
+
+
+def tokenize_corpus(
+    corpus: Corpus, embedding: str, vocabulary: int, min_count: int, max_tokens: int
+) -> Tokenized:
+    """Tokenize all texts; the vocabulary is that of the training rows.
+
+    Raises:
+        UserError: the data set has no text.
+    """
+    texts = [tokenize(text) for text in track(texts_of(corpus, embedding), "tokenizing")]
+    training = [texts[row] for row in np.flatnonzero(corpus.training)]
+    words = build_vocabulary(training, vocabulary, min_count)
+    tokens, offsets = Encoder(words, max_tokens)(corpus.texts)
+    cut = sum(len(text) > max_tokens for text in texts)
+    print(f"{len(words)} words in the vocabulary; {cut} of {len(texts)} texts are cut", end=" ")
+    print(f"after {max_tokens} tokens")
+    return Tokenized(words, tokens, offsets, cut, training)
+
+
+def random_vectors(count: int, dimensions: int, seed: int) -> np.ndarray:
+    """Return uniform(-.25, .25) vectors (Kim 2014), float32, shape (count + 2, dimensions).
+
+    Padding has the zero vector.
+    """
+    rng = np.random.default_rng(seed)
+    vectors = rng.uniform(-0.25, 0.25, (count + RESERVED, dimensions)).astype(np.float32)
+    vectors[0] = 0
+    return vectors
+
+
+def read_words(folder: Path, options: dict[str, Any]) -> Encoder:
+    """Return the way from texts to token numbers that every embedding of words has.
+
+    Args:
+        folder: what the stage wrote of the vocabulary.
+        options: what the member was called with.
+    """
+    return Encoder(read_json(folder / "vocabulary.json"), options["max_tokens"])

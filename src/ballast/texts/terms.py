@@ -1,0 +1,97 @@
+"""Weights of a text's terms: words and characters, each with what stands beside them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+from scipy.sparse import csr_array, hstack
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from ballast.project.errors import UserError
+from ballast.project.storage import read_json
+from ballast.texts.tokens import tokenize
+
+# How each kind of term is found in a text.
+KINDS = {
+    "words": {"tokenizer": tokenize, "token_pattern": None, "lowercase": False},
+    "characters": {"analyzer": "char_wb"},
+}
+Lengths = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2, max_length=2)] | None
+Vectorizers = Mapping[str, TfidfVectorizer]
+
+
+def fit(
+    texts: Sequence[str], lengths: Mapping[str, Lengths], min_count: int, vocabulary: int
+) -> Vectorizers:
+    """Return what weighs the terms of each kind, by the terms of some texts.
+
+    Args:
+        texts: the training rows'.
+        lengths: fewest and most words or characters of a term, by kind; None leaves a kind out.
+        min_count: terms in fewer texts are left out.
+        vocabulary: at most so many terms of each kind, the most frequent ones.
+
+    Raises:
+        UserError: no kind, or no term is left.
+    """
+    found = _vectorizers(lengths, min_df=min_count, max_features=vocabulary)
+    for kind, vectorizer in found.items():
+        try:
+            vectorizer.fit(texts)
+        except ValueError as error:
+            raise UserError(
+                f"no term of {kind} stands in {min_count} training texts: lower min_count in the "
+                f"embedding's block in params.yaml, or set `{kind}` to null."
+            ) from error
+    return found
+
+
+def weigh(vectorizers: Vectorizers, texts: Sequence[str]) -> csr_array:
+    """Return the weights of texts' terms, float32, shape (texts, terms); kinds side by side."""
+    parts = [vectorizer.transform(texts) for vectorizer in vectorizers.values()]
+    return csr_array(hstack(parts, format="csr"))
+
+
+def kept(vectorizers: Vectorizers) -> dict[str, list[str] | np.ndarray]:
+    """Return terms and inverse document frequencies by file name, for `read`."""
+    found = {}
+    for kind, vectorizer in vectorizers.items():
+        found[kind] = vectorizer.get_feature_names_out().tolist()
+        found[f"{kind}_idf"] = vectorizer.idf_
+    return found
+
+
+def read(folder: Path, lengths: Mapping[str, Lengths]) -> Vectorizers:
+    """Return what `fit` returned, from the files of what `kept` gave.
+
+    Args:
+        folder: where they are.
+        lengths: as `fit` had them.
+    """
+    found = _vectorizers(lengths)
+    for kind, vectorizer in found.items():
+        vectorizer.vocabulary = read_json(folder / f"{kind}.json")
+        vectorizer.idf_ = np.load(folder / f"{kind}_idf.npy")
+    return found
+
+
+def _vectorizers(lengths: Mapping[str, Lengths], **options) -> Vectorizers:
+    chosen = {kind: tuple(bounds) for kind, bounds in lengths.items() if bounds}
+    if not chosen:
+        raise UserError(
+            "params.yaml: an embedding of terms needs words, characters or both: they can't both "
+            "be null."
+        )
+    for kind, (fewest, most) in chosen.items():
+        if fewest > most:
+            raise UserError(
+                f"params.yaml: {kind}: [{fewest}, {most}] must be the fewest and the most a term."
+            )
+    return {
+        kind: TfidfVectorizer(
+            **KINDS[kind], ngram_range=bounds, sublinear_tf=True, dtype=np.float32, **options
+        )
+        for kind, bounds in chosen.items()
+    }

@@ -1,0 +1,208 @@
+"""Batches of rows from memory-mapped tokens, terms and numeric columns."""
+
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import csr_array, diags_array
+
+from ballast.networks.forward import Encoded, Read, encoded
+from ballast.project.errors import UserError
+from ballast.project.storage import read_json
+from ballast.resampling.plans import Plan
+
+# Rows are ordered by length within so many batches: less padding, and still a random order.
+POOL = 16
+
+
+@dataclass(frozen=True)
+class Table:
+    """All rows as the network takes them, in the rows' order; nothing is copied into memory.
+
+    Attributes:
+        tokens: all texts in one array, or None.
+        offsets: where each text begins, shape (rows + 1,), or None.
+        features: numeric columns and vectors of texts, float32, shape (rows, columns), or None.
+        terms: weights of the texts' terms, float32, shape (rows, terms), or None.
+    """
+
+    tokens: np.ndarray | None
+    offsets: np.ndarray | None
+    features: np.ndarray | None
+    terms: csr_array | None = None
+
+    def lengths(self, rows: np.ndarray) -> np.ndarray:
+        """Return the number of tokens of each row; 0 where there is no text."""
+        if self.offsets is None:
+            return np.zeros(len(rows), dtype=np.int64)
+        return self.offsets[rows + 1] - self.offsets[rows]
+
+    def only(self, names: Container[str]) -> "Table":
+        """Return the table without what a network doesn't take: `names` of its inputs."""
+        texts = "tokens" in names
+        return Table(
+            self.tokens if texts else None,
+            self.offsets if texts else None,
+            self.features if "features" in names else None,
+            self.terms if "terms" in names else None,
+        )
+
+    def take(self, rows: np.ndarray) -> Encoded:
+        """Return some rows, their texts one behind the other."""
+        features = None if self.features is None else self.features[rows]
+        terms = None if self.terms is None else self.terms[rows]
+        if self.tokens is None:
+            return Encoded(None, None, features, terms)
+        offsets = np.zeros(len(rows) + 1, dtype=np.int64)
+        np.cumsum(self.lengths(rows), out=offsets[1:])
+        return Encoded(self._texts(rows), offsets, features, terms)
+
+    def padded(self, rows: np.ndarray) -> dict[str, np.ndarray | csr_array]:
+        """Return some rows as Keras takes them; texts are padded to the longest of them."""
+        inputs = {}
+        if self.tokens is not None:
+            inputs["tokens"] = self._padded(rows, self.lengths(rows).max())
+        if self.features is not None:
+            inputs["features"] = self.features[rows]
+        if self.terms is not None:
+            inputs["terms"] = self.terms[rows]
+        return inputs
+
+    def between(
+        self, rows: np.ndarray, partners: np.ndarray, shares: np.ndarray
+    ) -> dict[str, np.ndarray | csr_array]:
+        """Return the inputs of a network that mixes texts: x + share * (x_partner - x).
+
+        Numeric columns and terms are mixed here; of token numbers both texts' stand side by side,
+        equally long. A row without a partner (-1) is its own.
+        """
+        partners = np.where(partners < 0, rows, partners)
+        shares = shares.astype(np.float32)
+        inputs = {}
+        if self.tokens is not None:
+            longest = max(self.lengths(rows).max(), self.lengths(partners).max())
+            inputs["tokens"] = self._padded(rows, longest)
+            inputs["partner"] = self._padded(partners, longest)
+            inputs["share"] = shares
+        if self.features is not None:
+            own = self.features[rows]
+            inputs["features"] = own + shares[:, None] * (self.features[partners] - own)
+        if self.terms is not None:
+            own = self.terms[rows]
+            inputs["terms"] = own + diags_array(shares) @ (self.terms[partners] - own)
+        return inputs
+
+    def inputs(self, batch: "Batch") -> dict[str, np.ndarray | csr_array]:
+        """Return a batch's examples as Keras takes them, mixed where they have partners."""
+        if batch.partners is None:
+            return self.padded(batch.rows)
+        return self.between(batch.rows, batch.partners, batch.shares)
+
+    def _texts(self, rows: np.ndarray) -> np.ndarray:
+        ends = self.offsets[rows + 1]
+        texts = zip(self.offsets[rows].tolist(), ends.tolist(), strict=True)
+        return np.concatenate([self.tokens[start:end] for start, end in texts])
+
+    def _padded(self, rows: np.ndarray, longest: int) -> np.ndarray:
+        filled = np.arange(max(1, longest)) < self.lengths(rows)[:, None]
+        padded = np.zeros(filled.shape, dtype=np.int32)
+        padded[filled] = self._texts(rows)
+        return padded
+
+
+def open_table(folders: Sequence[Path]) -> Table:
+    """Map what the embed stage wrote, a folder for each place of an embedding.
+
+    Raises:
+        UserError: two of them have token numbers.
+    """
+    inputs = {folder: read_json(folder / "embedding.json")["input"] for folder in folders}
+    texts = [folder.name for folder in folders if inputs[folder] == "tokens"]
+    if len(texts) > 1:
+        raise UserError(
+            f"params.yaml: {' and '.join(texts)} both give word vectors, and a network reads the "
+            "words of one. Set the other to none, tfidf or sentence."
+        )
+    parts = [part for folder in folders for part in _parts(folder, inputs[folder])]
+    return Table(*vars(encoded(None, parts)).values())
+
+
+def _parts(folder: Path, kind: str | None) -> Iterator[Read]:
+    def load(name: str) -> np.ndarray:
+        return np.load(folder / f"{name}.npy", mmap_mode="r")
+
+    if (folder / "features.npy").exists():
+        yield load("features")
+    if kind == "tokens":
+        yield load("tokens"), load("offsets")
+    elif kind == "features":
+        yield load("vectors")
+    elif kind == "terms":
+        arrays = load("weights"), load("indices"), load("indptr")
+        yield csr_array(arrays, shape=tuple(load("shape")))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Examples of one step.
+
+    Attributes:
+        rows: row numbers of the table, shape (examples,).
+        labels: float32, shape (examples, classes); where the plan mixes labels, (own labels, the
+            partner's labels, the partner's share), shape (examples, 2 * classes + 1).
+        partners: row numbers, -1 for none; or None.
+        shares: how far towards the partner; or None.
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    partners: np.ndarray | None = None
+    shares: np.ndarray | None = None
+
+
+def batch(plan: Plan, targets: np.ndarray, entries: np.ndarray) -> Batch:
+    """Return some entries of a plan with their labels.
+
+    Args:
+        plan: of row numbers of the table.
+        targets: multi-hot labels of all rows, shape (rows, classes).
+        entries: entry numbers.
+    """
+    rows = plan.rows[entries]
+    partners = None if plan.partners is None else plan.partners[entries]
+    shares = None if plan.shares is None else plan.shares[entries]
+    labels = targets[rows] if plan.labels is None else plan.labels[entries]
+    if plan.label_shares is not None:
+        labels = np.column_stack([labels, targets[partners], plan.label_shares[entries]])
+    return Batch(rows, labels.astype(np.float32), partners, shares)
+
+
+def orders(
+    table: Table, plan: Plan, learnt: np.ndarray, batch_size: int, seed: int | list[int]
+) -> Iterator[list[np.ndarray]]:
+    """Yield the batches of each epoch, without end: entries of the plan, in a new order each time.
+
+    Args:
+        table: all rows.
+        plan: of row numbers of the table.
+        learnt: whether an entry is used at all, bool, shape (entries,).
+        batch_size: entries a batch; one may be smaller.
+        seed: seed of the orders.
+    """
+    rng, lengths = np.random.default_rng(seed), table.lengths(plan.rows)
+    for epoch in count():
+        drawn = plan.draw(epoch, rng)
+        order = rng.permutation(drawn[learnt[drawn]])
+        batches = [
+            chunk
+            for pool in chunks(order, batch_size * POOL)
+            for chunk in chunks(pool[np.argsort(lengths[pool], kind="stable")], batch_size)
+        ]
+        yield [batches[number] for number in rng.permutation(len(batches))]
+
+
+def chunks(rows: np.ndarray, size: int) -> list[np.ndarray]:
+    """Cut an array into pieces of `size`; the last one may be smaller."""
+    return [rows[start : start + size] for start in range(0, len(rows), size)]

@@ -1,0 +1,109 @@
+"""Every sampler, loss, weighting and decision through the stages, on a few rows of real text."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from problems import ROOT
+from ruamel.yaml import YAML
+from staged import STAGES, check_prediction, stage
+
+from ballast.project import params
+from ballast.project.errors import UserError
+from ballast.setup import demo
+
+LABEL_SETS = {"ml_ros", "mlsmote", "weighted_sigmoid", "distribution_balanced"}
+NEEDED = {
+    "by_class": {"weights": {"justice": 3.0}},
+    "min_recall": {"label": "justice", "target": 0.2},
+    "min_precision": {"label": "justice", "target": 0.2},
+}
+MEMBERS = [
+    (selector, name)
+    for selector in ("sampler", "loss", "weighting", "decision")
+    for name in params.members(params.FAMILIES[selector][0])
+]
+
+
+@pytest.fixture(scope="module")
+def stages():
+    return {name: stage(name) for name in STAGES}
+
+
+@pytest.fixture(scope="module")
+def projects(tmp_path_factory, stages):
+    """Return a small project of each corpus, run once with the defaults."""
+    folders = {}
+    for corpus in ("demo", "demo_multilabel"):
+        folder = folders[corpus] = tmp_path_factory.mktemp(corpus)
+        settings = YAML(typ="safe").load(ROOT / "params.yaml")
+        settings |= {
+            "dataset": corpus,
+            "sampler": "none",
+            "embedding": "random",
+            "second_embedding": "none",
+            "third_embedding": "none",
+            "model": "cnn",
+            "second_model": "none",
+            "loss": "cross_entropy",
+            "weighting": "none",
+            "decision": "argmax",
+            "vectors": "none",
+            "encoder": "none",
+        }
+        settings["training"] |= {"epochs": 2}
+        settings["embeddings"]["random"] |= {"dimensions": 8}
+        settings["models"]["cnn"] |= {"filters": 8, "width": 3}
+        settings["evaluation"] |= {"replicates": 100}
+        YAML(typ="safe").dump(settings, folder / "params.yaml")
+        demo.write(
+            folder / f"data/raw/{corpus}/{corpus}.csv", rows=400, multilabel=corpus != "demo"
+        )
+        (folder / "data/encoders").mkdir()
+        (folder / "data/encoders/none").write_text("none\n", encoding="utf-8")
+        (folder / "data/vectors").mkdir()
+        (folder / "data/vectors/none").write_text("none\n", encoding="utf-8")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            for name in STAGES:
+                stages[name].main()
+    return folders
+
+
+@pytest.mark.parametrize(("selector", "name"), MEMBERS)
+def test_member_runs_through_the_stages(selector, name, projects, stages, tmp_path, monkeypatch):
+    corpus = "demo_multilabel" if name in LABEL_SETS else "demo"
+    shutil.copytree(projects[corpus], tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    settings = YAML(typ="safe").load(tmp_path / "params.yaml")
+    folder = params.FAMILIES[selector][0]
+    settings[selector] = name
+    settings[folder][name] = settings[folder][name] | NEEDED.get(name, {})
+    YAML(typ="safe").dump(settings, tmp_path / "params.yaml")
+    first = {"sampler": "resample", "decision": "evaluate"}.get(selector, "train")
+    for later in STAGES[STAGES.index(first) :]:
+        stages[later].main()
+    headline = json.loads((tmp_path / "metrics/metrics.json").read_text(encoding="utf-8"))
+    assert np.isfinite(list(headline.values())).all()
+    assert 0 <= headline["f1_macro"] <= 1
+    assert headline["roc_auc"] > 0.4
+    book = json.loads((tmp_path / "models/ledger.json").read_text(encoding="utf-8"))
+    rule = json.loads((tmp_path / "models/decision.json").read_text(encoding="utf-8"))
+    # What no formula undoes is said, and calibrated.
+    assert bool(book["bends"]) == (rule["calibration"] is not None)
+    check_prediction()
+
+
+@pytest.mark.parametrize("name", sorted(LABEL_SETS))
+def test_what_is_made_for_label_sets_refuses_single_labels(
+    name, projects, stages, tmp_path, monkeypatch
+):
+    shutil.copytree(projects["demo"], tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    settings = YAML(typ="safe").load(tmp_path / "params.yaml")
+    selector = next(selector for selector, member in MEMBERS if member == name)
+    settings[selector] = name
+    YAML(typ="safe").dump(settings, tmp_path / "params.yaml")
+    with pytest.raises(UserError, match=f"{selector}: {name}"):
+        stages["resample" if selector == "sampler" else "train"].main()

@@ -1,0 +1,382 @@
+"""ballast predict: what the evaluation says of the same rows, in every format, no row lost."""
+
+import csv
+import gzip
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from problems import ROOT
+from ruamel.yaml import YAML
+from staged import STAGES, check_prediction, evaluated, read_csv, stage
+from typer.testing import CliRunner
+
+from ballast.cli import app
+from ballast.prediction import sources
+from ballast.prediction.predictor import load
+from ballast.project import storage
+from ballast.setup import demo
+
+CLASSES = ("contrats", "justice", "social")
+SMALL = {
+    "embeddings": {"random": {"dimensions": 8, "max_tokens": 12}},
+    "models": {"two_channel_cnn": {"filters": 8, "widths": [2, 3]}, "mlp": {"hidden": [8]}},
+    "training": {"epochs": 2},
+    "evaluation": {"replicates": 100},
+}
+TEXTS = [
+    (text, label)
+    for text, label in demo.generate(rows=300)
+    if label in ("contrats", "justice", "social")
+]
+
+
+def run_stages(folder, block: dict, **chosen) -> None:
+    """Run the pipeline in a folder whose raw data are there."""
+    settings = YAML(typ="safe").load(ROOT / "params.yaml")
+    settings |= {"dataset": "mine", "datasets": {"mine": block}, "sampler": "none"}
+    settings |= {"weighting": "balanced", "loss": "cross_entropy", "decision": "max_f1", **chosen}
+    for name, blocks in SMALL.items():
+        for key, value in blocks.items():
+            if isinstance(value, dict):
+                settings[name][key] |= value
+            else:
+                settings[name][key] = value
+    YAML(typ="safe").dump(settings, folder / "params.yaml")
+    (folder / "data/encoders").mkdir()
+    (folder / "data/encoders/none").write_text("none\n", encoding="utf-8")
+    (folder / "data/vectors").mkdir()
+    (folder / "data/vectors/none").write_text("none\n", encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name in STAGES:
+            stage(name).main()
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    """A run on texts with two numeric columns: two channels, a weighting, offsets."""
+    folder = tmp_path_factory.mktemp("mixed")
+    (folder / "data/raw/mine").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    rows = [[text, label, *rng.normal(size=2).round(3).tolist()] for text, label in TEXTS]
+    # What prepare makes equal must be equal here too.
+    rows[0][0] = f"  {rows[0][0]}\n"
+    storage.write_csv(folder / "data/raw/mine/all.csv", ["body", "topic", "a", "b"], rows)
+    block = {"files": "all.csv", "text": "body", "label": "topic", "features": ["b", "a"]}
+    run_stages(folder, block, embedding="random", model="two_channel_cnn")
+    return folder
+
+
+@pytest.fixture
+def here(mixed, monkeypatch, tmp_path):
+    monkeypatch.chdir(mixed)
+    return tmp_path
+
+
+def predict(*arguments, given: bytes | None = None, code: int = 0):
+    """Run the command; return its result."""
+    done = CliRunner().invoke(app, ["predict", *map(str, arguments)], input=given)
+    assert done.exit_code == code, (done.stderr, done.exception)
+    return done
+
+
+# The same as the evaluation.
+
+
+def test_texts_with_numeric_columns_are_predicted_as_evaluated(here):
+    check_prediction()
+
+
+def test_the_raw_file_is_predicted_as_evaluated(here, mixed):
+    predict("data/raw/mine/all.csv", "--output", here / "out.csv")
+    found = read_csv(here / "out.csv")
+    ids, labels, likely = evaluated()
+    prepared = {row["id"]: row for row in pq.read_table("data/prepared/rows.parquet").to_pylist()}
+    # A row's line, from the lines that the ones before it take.
+    lines = {1 + 1: 0}
+    line = 2
+    for number, row in enumerate(found):
+        lines[line] = number
+        line += 1 + row["body"].count("\n")
+    chosen = [found[lines[prepared[name]["row"]]] for name in ids]
+    assert [row["predicted"] for row in chosen] == labels
+    p = [[float(row[f"p_{name}"]) for name in CLASSES] for row in chosen]
+    np.testing.assert_allclose(p, likely, rtol=1e-4, atol=1e-5)
+    assert len(found) == len(TEXTS)
+
+
+@pytest.mark.parametrize(("model", "decision"), [("mlp", "argmax"), ("boosting", "cost_matrix")])
+def test_numeric_rows_of_a_file_without_header_line(tmp_path, monkeypatch, model, decision):
+    (tmp_path / "data/raw/mine").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    positive = np.arange(300) % 10 == 0
+    values = (rng.normal(size=(300, 2)) + positive[:, None]).round(3).tolist()
+    rows = [[*map(str, row), f"'{int(yes)}'"] for row, yes in zip(values, positive, strict=True)]
+    lines = [",".join(row) for row in rows]
+    (tmp_path / "data/raw/mine/all.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    block = {"files": "all.csv", "quote": "'", "columns": ["x", "y", "label"]}
+    block |= {"features": ["x", "y"], "label": "label", "label_names": {"0": "no", "1": "yes"}}
+    options = {"embedding": "numeric", "model": model, "decision": decision}
+    run_stages(tmp_path, block, loss="squared_hinge", **options)
+    monkeypatch.chdir(tmp_path)
+    check_prediction()
+    # The files' own form, and one with a header line and without labels.
+    predict("data/raw/mine/all.csv", "-o", "a.csv")
+    named = ["y,name,x", *(f"{y},'row, {n}',{x}" for n, (x, y) in enumerate(values))]
+    (tmp_path / "named.csv").write_text("\n".join(named), encoding="utf-8")
+    predict("named.csv", "-o", "b.csv")
+    first, second = ([row[-4:] for row in csv_rows(tmp_path / name)] for name in ("a.csv", "b.csv"))
+    assert first == second
+    assert csv_rows(tmp_path / "b.csv")[7][1] == "row, 6"
+
+
+def csv_rows(path) -> list[list[str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.reader(stream, quotechar="'"))
+
+
+def test_keras_and_tensorflow_are_not_imported(here, mixed):
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r})\n"
+        "from ballast.cli import app\n"
+        "try: app()\n"
+        "finally: print(sorted({'tensorflow', 'keras', 'pandas', 'sklearn'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, "predict", "data/raw/mine/all.csv"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert f"{len(TEXTS)} of {len(TEXTS)} rows predicted" in done.stderr
+
+
+def test_a_rule_that_looks_at_all_rows_reads_standard_input_once(here, monkeypatch, tmp_path):
+    shutil.copytree("models", tmp_path / "models")
+    monkeypatch.chdir(tmp_path)
+    rule = storage.read_json(tmp_path / "models/decision.json")
+    rule |= {"prior": [0.6, 0.2, 0.2], "prior_rows": 1.0, "offsets": [0.0, 0.0, 0.0]}
+    storage.write_json(tmp_path / "models/decision.json", rule)
+    lines = "".join(f"{text.replace(chr(34), '')!r},1,2\n".replace("'", '"') for text, _ in TEXTS)
+    given = ("body,a,b\n" + lines[:-1] + "\n,1,2\n").encode()
+    found = read(predict("-", given=given).stdout_bytes, "csv")
+    predictor = load()
+    likely = np.array([[row[f"p_{name}"] for name in CLASSES] for row in found if not row["error"]])
+    assert [row["predicted"] for row in found if not row["error"]] == predictor.labels(likely)
+    assert found[-1]["error"].endswith("empty text")
+
+
+# Formats.
+
+
+ROWS = [
+    {"id": "é1", "body": 'Un contrat, "signé"\nhier', "a": "0.5", "b": "-1"},
+    {"id": "2", "body": "Le tribunal juge", "a": "1e-1", "b": "2"},
+]
+
+
+def as_csv(separator: str = ",") -> bytes:
+    stream = io.StringIO(newline="")
+    writer = csv.DictWriter(stream, ROWS[0], delimiter=separator)
+    writer.writeheader()
+    writer.writerows(ROWS)
+    return stream.getvalue().encode()
+
+
+def as_parquet() -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(ROWS), sink)
+    return sink.getvalue()
+
+
+CONTENT = {
+    "csv": as_csv(),
+    "tsv": as_csv("\t"),
+    "jsonl": "".join(json.dumps(row) + "\n" for row in ROWS).encode(),
+    "parquet": as_parquet(),
+}
+
+
+def read(content: bytes, form: str) -> list[dict]:
+    """Return predicted rows with their numbers as such."""
+    if form == "parquet":
+        rows = pq.read_table(io.BytesIO(content)).to_pylist()
+    elif form == "jsonl":
+        rows = [json.loads(line) for line in content.decode().splitlines()]
+    else:
+        text = io.StringIO(content.decode(), newline="")
+        rows = list(csv.DictReader(text, delimiter="\t" if form == "tsv" else ","))
+    return [
+        {k: float(v) if v and k.startswith("p_") else v or None for k, v in row.items()}
+        for row in rows
+    ]
+
+
+def assert_same(found: list[dict], expected: list[dict]) -> None:
+    """Formats write unlike numbers of digits."""
+    for row, other in zip(found, expected, strict=True):
+        assert row == pytest.approx(other, abs=2e-6)
+
+
+@pytest.fixture(scope="module")
+def expected(mixed):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(mixed)
+        return read(predict("-", given=CONTENT["csv"]).stdout_bytes, "csv")
+
+
+@pytest.mark.parametrize("packed", ["", ".gz"])
+@pytest.mark.parametrize("to", CONTENT)
+@pytest.mark.parametrize("form", CONTENT)
+def test_every_format_gives_the_same(here, expected, form, to, packed):
+    content = CONTENT[form]
+    (here / f"in.{form}{packed}").write_bytes(gzip.compress(content) if packed else content)
+    predict(here / f"in.{form}{packed}", "--output", here / f"out.{to}{packed}")
+    found = (here / f"out.{to}{packed}").read_bytes()
+    assert_same(read(gzip.decompress(found) if packed else found, to), expected)
+    assert list(expected[0]) == [
+        *ROWS[0],
+        "predicted",
+        "p_contrats",
+        "p_justice",
+        "p_social",
+        "error",
+    ]
+    assert sum(
+        expected[0][f"p_{name}"] for name in ("contrats", "justice", "social")
+    ) == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("form", CONTENT)
+def test_standard_input_comes_out_in_its_own_format(here, expected, form, packed):
+    given = gzip.compress(CONTENT[form]) if packed else CONTENT[form]
+    assert_same(read(predict("-", "--format", form, given=given).stdout_bytes, form), expected)
+
+
+def test_types_of_parquet_are_kept(here):
+    table = pa.table({"body": ["Un contrat"], "a": [1.5], "b": [2], "n": pa.array([3], pa.int8())})
+    pq.write_table(table, here / "in.parquet")
+    predict(here / "in.parquet", "-o", here / "out.parquet")
+    found = pq.read_table(here / "out.parquet")
+    assert found.schema.field("n").type == pa.int8()
+    assert found.select(table.column_names) == table
+
+
+def test_chunks_make_no_difference(here, monkeypatch):
+    predict("data/raw/mine/all.csv", "-o", here / "one.csv")
+    monkeypatch.setattr(sources, "ROWS", 7)
+    predict("data/raw/mine/all.csv", "-o", here / "many.csv")
+    one, many = (read_csv(here / name) for name in ("one.csv", "many.csv"))
+    assert [row["predicted"] for row in one] == [row["predicted"] for row in many]
+    for a, b in zip(one, many, strict=True):
+        assert float(a["p_social"]) == pytest.approx(float(b["p_social"]), abs=1e-6)
+
+
+# Rows that can't be predicted.
+
+
+def test_no_row_is_lost(here):
+    given = (
+        b"id,body,a,b\n1,Un contrat,1,2\n2,   ,1,2\n3,Un contrat,x,2\n4,Un contrat,1\n\n"
+        b"6,caf\xe9,1,2\n7,Un contrat,1e300,2\n8,Un contrat,1,2\n"
+    )
+    done = predict("-", given=given)
+    lines = done.stdout_bytes.split(b"\n")[1:-1]
+    assert len(lines) == 8
+    assert lines[5].startswith(b"6,caf\xe9,1,2,,")
+    rows = [line.decode("latin-1").split(",") for line in lines]
+    reasons = [row[-1] for row in rows]
+    assert reasons == [
+        "",
+        "line 3: empty text",
+        "line 4: feature a is not a finite number: 'x'",
+        "line 5: 3 fields instead of 4",
+        "line 6: empty line",
+        "line 7: broken encoding",
+        "line 8: a numeric column holds a number too large to be scaled",
+        "",
+    ]
+    assert [bool(row[4]) for row in rows] == [not reason for reason in reasons]
+    assert rows[0][4:] == rows[-1][4:]
+    assert "2 of 8 rows predicted; 6 not" in done.stderr
+    assert "1 x empty text" in done.stderr
+
+
+def test_faulty_rows_of_json_lines_stay_in_place(here):
+    given = b'{"body": "Un contrat", "a": 1, "b": 2}\nnonsense\n{"a": 1}\n'
+    lines = predict("-", "--format", "jsonl", given=given).stdout.splitlines()
+    found = [json.loads(line) for line in lines]
+    assert [row["predicted"] is None for row in found] == [False, True, True]
+    assert [row["p_social"] is None for row in found] == [False, True, True]
+    assert found[1]["error"].startswith("line 2: not JSON")
+    assert found[2]["error"] == "line 3: empty text"
+
+
+def test_where_no_row_can_be_predicted_the_command_fails(here):
+    done = predict("-", given=b"body,a,b\n,1,2\n", code=1)
+    assert "no row could be predicted" in done.stderr
+    assert "empty text" in done.stderr
+
+
+def test_a_header_line_alone_gives_one(here):
+    done = predict("-", given=b"id,body,a,b\n")
+    assert done.stdout == "id,body,a,b,predicted,p_contrats,p_justice,p_social,error\n"
+
+
+# What is wrong is said.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given", "message"),
+    [
+        (["none.csv"], None, "none.csv does not exist"),
+        (["-"], b"", "no column 'body'"),
+        (["-"], b"Body,a,b\nx,1,2\n", "Did you mean 'Body'"),
+        (["-"], b"body,a,b,error\nx,1,2,3\n", "already has a column 'error'.*--prefix"),
+        (["-"], b"body,a,b,c,c\nx,1,2,3,4\n", "more than one column 'c'"),
+        (["-", "--format", "parquet"], b"nonsense", "not a whole Parquet file"),
+        (["params.yaml"], None, "--format"),
+        (["-", "-o", "out.txt"], b"body,a,b\nx,1,2\n", "out.txt: the format"),
+        (["-", "-o", "no/out.csv"], b"body,a,b\nx,1,2\n", "no folder no"),
+    ],
+)
+def test_mistakes_are_explained(here, arguments, given, message):
+    done = predict(*arguments, given=given, code=1)
+    assert re.search(message, done.stderr), done.stderr
+    assert done.stdout == ""
+
+
+def test_a_prefix_makes_names_differ(here):
+    given = b"body,a,b,error\nUn contrat,1,2,3\n"
+    header = predict("-", "--prefix", "new_", given=given).stdout.splitlines()[0]
+    assert header.split(",")[3:5] == ["error", "new_predicted"]
+
+
+def test_a_broken_input_leaves_no_output(here):
+    (here / "in.csv.gz").write_bytes(gzip.compress(CONTENT["csv"])[:-9])
+    done = predict(here / "in.csv.gz", "-o", here / "out.csv", code=1)
+    assert "not a whole gzip file" in done.stderr
+    assert [path.name for path in here.iterdir()] == ["in.csv.gz"]
+
+
+def test_without_a_run_the_command_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "Run `dvc repro`" in predict("-", given=b"", code=1).stderr
+
+
+def test_pieces_of_different_runs_are_refused(mixed, tmp_path, monkeypatch):
+    shutil.copytree(mixed / "models", tmp_path / "models")
+    monkeypatch.chdir(tmp_path)
+    words = storage.read_json(tmp_path / "models/embedding/vocabulary.json")
+    storage.write_json(tmp_path / "models/embedding/vocabulary.json", [*words, "more"])
+    assert "not those of one run" in predict("-", given=b"", code=1).stderr

@@ -1,0 +1,209 @@
+"""dvc.yaml, params.yaml and src/ballast say the same."""
+
+import re
+import shutil
+import subprocess
+import sys
+from typing import get_args
+
+import pytest
+from closure import (
+    PIPELINE,
+    ROOT,
+    SOURCE,
+    STAGES,
+    closure,
+    code_of,
+    families,
+    members,
+    selectors,
+)
+from dvc.utils.hydra import apply_overrides
+from dvc.utils.serialize import load_yaml, modify_yaml
+
+from ballast.evaluation.scores import OF_LABELS, Headline
+from ballast.project import params
+from ballast.setup.checking import check_params
+
+ORDER = ["prepare", "split", "resample", "embed", "train", "evaluate"]
+
+
+def test_the_six_stages_stand_in_order_one_script_each():
+    assert list(PIPELINE) == ORDER
+    assert sorted(file.stem for file in SOURCE.glob("*.py")) == sorted(ORDER)
+    for name, stage in PIPELINE.items():
+        argument = " embedding" if name == "embed" else ""
+        assert stage["cmd"] == f"python src/{name}.py{argument}"
+
+
+def test_embed_runs_for_each_of_the_embeddings():
+    assert STAGES["embed"]["foreach"] == {name: f"${{{name}}}" for name in params.EMBEDDINGS}
+    for name in params.EMBEDDINGS:
+        assert {f"data/embedded/{name}", f"models/{name}"} <= set(PIPELINE["train"]["deps"])
+
+
+def test_embed_names_the_selectors_where_there_is_none_of_that_name():
+    command = [sys.executable, str(SOURCE / "embed.py"), "embeding"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "there is no selector 'embeding'. Known: embedding, second_embedding" in done.stderr
+
+
+# The selectors that a script goes through: of embed, what one run of it does.
+PLACES = {"embed": params.EMBEDDINGS[:1], "train": params.MODELS}
+
+
+def script_of(name: str) -> str:
+    """Return a stage's script, once for each selector that it goes through."""
+    script = (SOURCE / f"{name}.py").read_text(encoding="utf-8")
+    return "\n".join(
+        re.sub(r"(settings\[|select\(settings, )place", rf'\1"{selector}"', script)
+        for selector in PLACES.get(name, ["none"])
+    )
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_code_dependencies_are_the_import_closure(name):
+    stage = PIPELINE[name]
+    needed = closure(SOURCE / f"{name}.py", *families(stage))
+    assert code_of(stage) == needed - set(members(stage))
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_a_folder_stands_where_a_stage_uses_all_of_it(name):
+    """No longer list than need be: files of one folder are named only where others aren't used."""
+    deps = [dep for dep in PIPELINE[name]["deps"] if dep.endswith(".py") and "${" not in dep]
+    chosen_from = {SOURCE / "ballast" / folder for folder in selectors(PIPELINE[name]).values()}
+    for folder in {(ROOT / dep).parent for dep in deps} - chosen_from - {SOURCE, SOURCE / "ballast"}:
+        named = {ROOT / dep for dep in deps if (ROOT / dep).parent == folder}
+        assert named < set(folder.rglob("*.py")), folder
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_a_stage_depends_on_the_families_it_selects_from(name):
+    script = script_of(name)
+    chosen = set(re.findall(r'params\.select\(settings, "(\w+)"\)', script))
+    assert set(selectors(PIPELINE[name])) == chosen
+    for selector in chosen:
+        folder = params.FAMILIES[selector][0]
+        assert {selector, f"{folder}.${{{selector}}}"} <= set(PIPELINE[name]["params"])
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_a_stage_depends_on_the_parameters_it_reads(name):
+    script = script_of(name)
+    read = set(re.findall(r'settings\["(\w+)"\]', script))
+    assert len(re.findall(r"settings\[", script)) == len(re.findall(r'settings\["', script))
+    declared = {param.split(".")[0] for param in PIPELINE[name]["params"]}
+    assert read <= declared
+    plain = {param for param in declared if param in ("seed", "vectors", "encoder", *params.BLOCKS)}
+    # The report shows all that is in effect.
+    assert plain <= read or "params.flat(settings)" in script
+
+
+@pytest.mark.parametrize("name", [name for name in ORDER if name != "train"])
+def test_only_train_imports_tensorflow(name):
+    modules = [file.relative_to(SOURCE).with_suffix("") for file in families(PIPELINE[name])]
+    names = [name, *(".".join(module.parts) for module in modules)]
+    code = (
+        f"import importlib, sys; sys.path.insert(0, {str(SOURCE)!r})\n"
+        # Only the tests have it: scikit-learn takes it where it is, and must do without.
+        "sys.modules['pandas'] = None\n"
+        f"for name in {names!r}: importlib.import_module(name)\n"
+        "print(sorted({'tensorflow', 'keras'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_params_yaml_is_in_order():
+    check_params(ROOT / "params.yaml")
+
+
+def test_check_imports_no_tensorflow():
+    code = (
+        f"import sys; sys.path.insert(0, {str(SOURCE)!r})\n"
+        "from ballast.cli import app\n"
+        "try: app(['check'])\n"
+        "finally: print(sorted({'tensorflow', 'keras'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == ["params.yaml is in order.", "[]"]
+
+
+def test_params_yaml_stays_as_it_is_written_when_dvc_sets_a_value(tmp_path):
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
+    # As `dvc exp run -S` does.
+    apply_overrides(tmp_path / "params.yaml", ["training.epochs=77"])
+    found = (tmp_path / "params.yaml").read_text(encoding="utf-8")
+    assert found == re.sub(r"(?m)^(  epochs: )\d+$", r"\g<1>77", text, count=1)
+
+
+def test_params_yaml_reads_alike_in_dvc():
+    assert params.load(ROOT / "params.yaml") == load_yaml(ROOT / "params.yaml")
+
+
+def test_values_that_yaml_1_1_reads_otherwise_read_alike_in_dvc(tmp_path):
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    text = text.replace("demo:\n    files: demo.csv", "off:\n    files: yes\n    near: 1e-4")
+    (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
+    read = params.load(tmp_path / "params.yaml")
+    assert read == load_yaml(tmp_path / "params.yaml")
+    assert read["datasets"]["off"] == {
+        "files": "yes",
+        "near": 1e-4,
+        "text": "text",
+        "label": "label",
+    }
+
+
+def test_an_experiment_changes_no_other_line_of_params_yaml(tmp_path):
+    copy = tmp_path / "params.yaml"
+    shutil.copy(ROOT / "params.yaml", copy)
+    with modify_yaml(copy) as values:
+        values["loss"] = "focal"
+    before = (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines()
+    after = copy.read_text(encoding="utf-8").splitlines()
+    assert [line for line in after if line not in before] == ["loss: focal"]
+    assert len(after) == len(before)
+
+
+def test_check_names_every_fault_at_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    copy = tmp_path / "params.yaml"
+    shutil.copy(ROOT / "params.yaml", copy)
+    with modify_yaml(copy) as values:
+        values["loss"] = "fokal"
+        values["dataset"] = "french_sources"
+        values["losses"]["focal"]["gama"] = 2
+        values["samplers"]["random_over"]["ratio"] = 7
+        values["datasets"]["demo"]["txt"] = "text"
+        values["models"]["cnm"] = {}
+        values["training"]["epochs"] = "many"
+    with pytest.raises(params.UserError) as caught:
+        check_params(copy)
+    message = str(caught.value)
+    for part in [
+        "'fokal'",
+        "'focal'",
+        "losses.focal.gama",
+        "'gamma'",
+        "samplers.random_over.ratio",
+        "no folder data/raw/french_sources",
+        "dvc pull",
+    ]:
+        assert part in message
+    for part in ["datasets.demo.txt", "models.cnm", "Did you mean 'cnn'", "training.epochs"]:
+        assert part in message
+
+
+def test_the_headline_is_at_most_ten_numbers():
+    """Each with two bounds in metrics.json; `dvc metrics diff` should fit on a screen."""
+    assert len(get_args(Headline)) + len(OF_LABELS) <= 10

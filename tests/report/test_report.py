@@ -1,0 +1,286 @@
+"""The report, opened in a real browser: no errors, no requests; on a phone, and by keyboard."""
+
+import re
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from markupsafe import escape
+from problems import classes_of, one_hot, some_probabilities, some_targets
+from workspace import CHOSEN
+
+from ballast.decisions import argmax, max_f1
+from ballast.evaluation import curves, scores
+from ballast.evaluation.judging import Scored, evaluate
+from ballast.labels.classes import Classes
+from ballast.probabilities import ledger
+from ballast.report import charts
+from ballast.report.page import Run, known_scores, render
+
+# What a text or a name of a class may hold, and must not do.
+HOSTILE = (
+    "<script>alert(1)</script><img src='https://example.org/x.png' onerror='alert(2)'> & \"it\""
+)
+LEVEL = 0.95
+
+
+@cache
+def a_run(count: int, multilabel: bool = False, decision=argmax, errors: int = 20) -> Run:
+    """A run with random scores, names that try to escape, and rows that stand in several parts."""
+    rng = np.random.default_rng(count)
+    names = (*(f"class {c:02}" for c in range(count - 1)), HOSTILE)
+    parts = []
+    for rows in (300 + 4 * count, 200 + 4 * count):
+        labels = rng.choice(count, rows, p=(w := 0.97 ** np.arange(count)) / w.sum())
+        labels[:count] = np.arange(count)
+        targets = np.eye(count, dtype=np.uint8)[labels]
+        if multilabel:
+            targets = some_targets(rng, rows, count, multilabel=True)
+        logits = np.log(some_probabilities(rng, targets, multilabel))
+        parts.append(Scored(targets, 2 * logits, logits))
+    validation, test = parts
+    counts = validation.targets.sum(axis=0)
+    positive = 1 if count == 2 and not multilabel else None
+    classes = Classes(names, counts, len(validation.targets), multilabel, positive)
+    evened = Classes(names, np.full(count, counts.max()), int(counts.max()) * count, multilabel)
+    strength = {"sampler: random_over": 1.0, "weighting: none": 0.0, "loss: focal": 0.0}
+    weights = np.ones((2, count) if multilabel else count)
+    layers = {"loss": "focal", "weighting": "none", "corrections": strength}
+    book = ledger.entry(classes, evened, weights, layers)
+    book["models"] = {"monitor": "f1_macro", "kept": "cnn", "scores": {"cnn": 0.8}}
+    options = {"replicates": 100, "level": LEVEL, "errors": errors}
+    found = evaluate(validation, test, classes, book, decision, {}, False, 0, **options)
+    places = {"train": 0, "validation": 1, "test": 2, "train, validation": 0, "train, test": 3}
+    return Run(
+        params={name: value for name, value in CHOSEN.items() if isinstance(value, str)}
+        | {"datasets.demo.label": HOSTILE, "split.folds": 2},
+        level=LEVEL,
+        classes=classes,
+        found=found,
+        rarest=names[scores.rarest(test.targets, classes)],
+        correct=True,
+        plots=curves.plots(found, validation.targets, test.targets, classes, LEVEL),
+        book=book,
+        history=[{"epoch": e, "loss": 1 / e, "val_f1_macro": 1 - 1 / e} for e in (1.0, 2.0, 3.0)],
+        data={"rows": 1000, "kept": 990, "rejected": 10, "conflicting_labels": 2},
+        parts={"train": 690, "validation": 100, "test": 200, "excluded": 0},
+        cut=3,
+        leaks={"exact": places | {"validation, test": 0}, "near": None, "group": None},
+        mistakes=[(mistake, ("rows.csv, row 7", HOSTILE)) for mistake in found.mistakes],
+    )
+
+
+@cache
+def a_page(*which) -> str:
+    """The page of a run, drawn once for all tests."""
+    return render(a_run(*which))
+
+
+@pytest.fixture
+def opened(visit, tmp_path):
+    """Open the page of a run in a browser."""
+
+    def open_page(which: tuple, **options):
+        path = tmp_path / "report.html"
+        path.write_text(a_page(*which), encoding="utf-8")
+        return visit(path, **options)
+
+    return open_page
+
+
+RUNS = {"2 classes": (2, False, max_f1), "97 classes": (97,), "28 labels": (28, True, max_f1)}
+EACH_RUN = pytest.mark.parametrize("which", RUNS.values(), ids=RUNS)
+
+
+@EACH_RUN
+def test_opens_without_an_error_or_a_request_and_shows_every_class(which, opened):
+    run, page = a_run(*which), opened(which)
+    assert page.title().startswith("demo: macro-F1")
+    for name in run.classes.names:
+        assert page.locator("#curves summary b").get_by_text(name, exact=True).count() == 1
+    assert page.locator("#confusion tbody tr").count() >= len(run.classes.names)
+    assert page.locator("#errors li").count() == len(run.mistakes) > 0
+    assert HOSTILE in page.locator("#errors li .text").first.inner_text()
+
+
+def test_embeddings_and_models_are_named_as_far_as_there_are_any():
+    run = a_run(2)
+    for kind in ("embedding", "model"):
+        assert a_page(2).count(f"{kind}:</span>") == 1
+    params = run.params | {"third_embedding": "tfidf", "second_model": "mlp"}
+    head = render(replace(run, params=params)).split("</header>")[0]
+    assert '<span class="soft">third_embedding:</span> tfidf · ' in head
+    assert '<span class="soft">second_model:</span> mlp · ' in head
+    assert "second_embedding" not in head
+
+
+def test_of_two_models_the_page_tells_which_was_kept():
+    run = a_run(2)
+    assert "kept is" not in a_page(2)
+    scores = {"cnn": 0.8, "mlp": 0.9, "cnn and mlp": 0.85}
+    tried = {"monitor": "f1_macro", "kept": "mlp", "scores": scores}
+    page = render(replace(run, book=run.book | {"models": tried}))
+    assert "kept is mlp, with a f1_macro of 0.900 on the rows that choose (cnn 0.800, cnn" in page
+
+
+@EACH_RUN
+def test_fits_a_phone_in_the_dark(which, opened):
+    page = opened(which, viewport={"width": 375, "height": 700}, color_scheme="dark")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    background, text = (
+        page.evaluate(f"getComputedStyle(document.body).{name}")
+        for name in ("backgroundColor", "color")
+    )
+    light = [sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in (background, text)]
+    assert light[0] < 200 < 500 < light[1]
+    # Charts take their colours from the style sheet too.
+    label = page.locator("#classes svg text").first
+    assert label.evaluate("node => getComputedStyle(node).fill") == text
+
+
+def test_works_by_keyboard(opened):
+    page = opened(RUNS["97 classes"])
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    panel = page.locator("#curves details").first
+    assert panel.get_attribute("open") is None
+    panel.locator("summary").focus()
+    page.keyboard.press("Enter")
+    assert panel.get_attribute("open") is not None
+    assert panel.locator("svg").first.is_visible()
+    # A wide table can be scrolled without a mouse.
+    table = page.locator("#confusion .scroll")
+    table.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(300)
+    assert table.evaluate("node => node.scrollLeft") > 0
+
+
+def test_the_confusion_matrix_is_legible_at_28_classes(opened):
+    run = a_run(*RUNS["28 labels"])
+    page = opened(RUNS["28 labels"], viewport={"width": 1280, "height": 900})
+    table = page.locator("#confusion table")
+    cells = table.locator("tbody td")
+    counts = [int(count) for *_, count in run.plots["confusion"][1:]]
+    assert [int(text or 0) for text in cells.all_inner_texts()] == counts
+    sizes = cells.evaluate_all("cells => cells.map(c => [c.clientWidth, c.scrollWidth])")
+    assert all(inside >= needed for inside, needed in sizes)
+    assert float(cells.first.evaluate("c => parseFloat(getComputedStyle(c).fontSize)")) >= 12
+
+
+# Of every text and what stands behind it, the ratio of WCAG 2 (contrast): each colour is drawn over
+# those behind it, and read back.
+CONTRASTS = """() => {
+  const brush = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
+  const read = colours => {
+    for (const colour of colours) { brush.fillStyle = colour; brush.fillRect(0, 0, 1, 1); }
+    const [r, g, b] = [...brush.getImageData(0, 0, 1, 1).data].map(
+      v => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+    return .2126 * r + .7152 * g + .0722 * b;
+  };
+  const ratio = node => {
+    const behind = [];
+    for (let at = node; at; at = at.parentElement)
+      behind.unshift(getComputedStyle(at).backgroundColor);
+    const style = getComputedStyle(node);
+    const text = node instanceof SVGElement ? style.fill : style.color;
+    const [dark, light] = [read(behind), read([...behind, text])].sort((a, b) => a - b);
+    return (light + .05) / (dark + .05);
+  };
+  const own = node => [...node.childNodes].some(n => n.nodeType == 3 && n.data.trim());
+  const told = {};
+  for (const node of document.body.querySelectorAll("*"))
+    if (own(node)) {
+      const key = `${node.localName}.${node.getAttribute("class")} ${node.style.cssText}`;
+      told[key] = ratio(node);
+    }
+  return told;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_stands_out_from_what_is_behind_it(scheme, opened):
+    page = opened(RUNS["28 labels"], color_scheme=scheme)
+    ratios = page.evaluate(CONTRASTS)
+    cells = {name: ratio for name, ratio in ratios.items() if "--s" in name}
+    assert len(cells) > 20
+    assert {name: ratio for name, ratio in ratios.items() if ratio < 4.5} == {}
+
+
+def test_long_names_leave_room_for_the_numbers(visit, tmp_path):
+    run = a_run(3)
+    long = "a class whose name goes on and on " * 8
+    names = (f"{long}to one end", f"{long}to another", "RESULTS")
+    spelled = {f"class {c:02}": name for c, name in enumerate(names[:2])} | {HOSTILE: names[2]}
+    told = render(run)
+    for name, other in spelled.items():
+        told = told.replace(str(escape(name)), other)
+    path = tmp_path / "report.html"
+    path.write_text(told, encoding="utf-8")
+    page = visit(path, viewport={"width": 375, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    table = page.locator("#confusion table")
+    assert table.evaluate("node => node.rows[1].cells[0].offsetWidth") < 200
+    assert table.evaluate("node => node.rows[0].offsetHeight") < 200
+
+
+def test_charts_shorten_long_names_in_the_middle_and_keep_the_number_of_rows():
+    long = "a class whose name goes on and on " * 8
+    rows = [
+        {"class": f"{long}{end} ({count})", "value": value, "low": 0.1, "high": 0.9}
+        for end, count, value in (("here", 7, 0.5), ("there", 12, None))
+    ]
+    drawn = charts.interval_dots("F1", rows, 0.0)
+    names = [text for text in re.findall(r"<text[^>]*>([^<]*)</text>", drawn) if "…" in text]
+    assert [name[-7:] for name in names] == ["ere (7)", "re (12)"]
+    assert max(map(len, names)) <= 28
+    # The one score that is known.
+    assert len(re.findall(r"<path[^>]*fill=\"var\(--line\)\"", drawn)) == 1
+
+
+def test_scores_that_are_shares_of_nothing_are_not_told_as_0():
+    targets, predicted = one_hot([0, 0, 1], 3), one_hot([0, 0, 0], 3)
+    classes = classes_of(one_hot([0, 1, 2], 3))
+    found = replace(
+        a_run(3).found,
+        per_class=scores.per_class(targets, predicted, classes),
+    )
+    told = known_scores(found)
+    assert told["recall"] == {"a": 1.0, "b": 0.0, "c": None}
+    assert told["precision"] == {"a": pytest.approx(2 / 3), "b": None, "c": None}
+    assert told["f1"] == {"a": pytest.approx(0.8), "b": 0.0, "c": None}
+
+
+def test_says_the_same_when_made_again():
+    again = a_run.__wrapped__(*RUNS["2 classes"])
+    assert render(again) == a_page(*RUNS["2 classes"])
+
+
+def test_names_nothing_outside_itself():
+    page = a_page(*RUNS["2 classes"])
+    kept = page.replace("http://www.w3.org/2000/svg", "")
+    assert not re.search(r"<(script|link|iframe|img)\b|\burl\(|@import", kept)
+    # Of the text that tries, the letters are there and the meaning is not.
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in kept
+
+
+def test_tells_the_headline_with_bounds_baselines_and_positive_counts():
+    run = a_run(3)
+    page = re.sub(r"<[^>]*>|\s+", " ", render(run)).replace("  ", " ")
+    headline = run.found.headline
+    for name in ("f1_macro", "mcc", "roc_auc", "log_loss"):
+        value, low, high = (f"{headline[name + end]:.3f}" for end in ("", "_low", "_high"))
+        assert re.search(rf"{value} +{low} to {high}", page), name
+    rarest = run.classes.names[int(np.argmin(run.classes.counts))]
+    rows = run.found.per_class["support"][rarest]
+    assert f"recall of the rarest class ({escape(rarest)}, {rows} rows)" in render(run)
+    for name, support in run.found.per_class["support"].items():
+        if name != HOSTILE:
+            assert f"{name} : {support} test rows" in page
+
+
+def test_errors_can_be_left_out():
+    run = a_run(3, errors=0)
+    assert run.mistakes == []
+    assert "None are shown" in render(run)

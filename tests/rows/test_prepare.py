@@ -1,0 +1,306 @@
+"""The stages prepare and split on files: what is kept, rejected, counted, and how they refuse."""
+
+import csv
+import gzip
+import json
+import random
+from collections import Counter
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import prepare
+from ballast.project.errors import UserError
+from ballast.rows.cleaning import Row, Rows
+from ballast.rows.dataset import Dataset
+
+LEFT = ("L’été", "Noël", "我", "שלום", "🎉", "A fox", "Hundred", "Cœur", "NaN", "Two, or")
+RIGHT = ("runs", "said “no”", "jump's", "l'art", "null", "falls", "returns", "…", "shines", "x")
+
+
+def message(number):
+    """Return one of many texts that are no near-duplicates of each other."""
+    chance = random.Random(number)
+    words = ["".join(chance.choices("abcdefghij", k=5)) for _ in range(4)]
+    return f"{chance.choice(LEFT)} {' '.join(words)} {chance.choice(RIGHT)}"
+
+
+def write_csv(path, rows, columns=("text", "label"), opener=open):
+    with opener(path, "wt", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def outputs(project):
+    """Return the content of every file that the stages wrote."""
+    folder = project.folder
+    files = [
+        path
+        for name in ("data/prepared", "data/split", "metrics")
+        for path in (folder / name).rglob("*")
+        if path.is_file()
+    ]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def succeed(project, *stages):
+    for stage in stages:
+        done = project.run(stage)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+    return outputs(project)
+
+
+def refuse(project, stage, *needles):
+    """Run a stage that has to end with a message in one line and no traceback."""
+    done = project.run(stage)
+    assert done.returncode == 1
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("error: ")
+    for needle in needles:
+        assert needle in lines[0], lines[0]
+
+
+def table(project, name):
+    return pq.read_table(project.folder / name).to_pylist()
+
+
+def numbers(project, name="data"):
+    return json.loads((project.folder / "metrics" / f"{name}.json").read_text())
+
+
+def rejected(project):
+    text = (project.folder / "data/prepared/rejected.csv").read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
+
+
+def test_texts_with_duplicates_and_bad_rows_are_counted_kept_together_and_reproduced(project):
+    chance = random.Random(0)
+    rows = [(message(i), "rare" if i % 8 == 0 else "common") for i in range(240)]
+    rows += rows[:20]  # exact duplicates
+    rows += [(f"{text.upper()} !!", label) for text, label in rows[20:40]]  # near-duplicates
+    rows += [(rows[40][0], "rare" if rows[40][1] == "common" else "common")]
+    bad = [("", "rare"), ("no label", ""), ("a", "b", "c")]
+    body = [*rows, *bad]
+    chance.shuffle(body)
+    path = project.raw / "rows.csv.gz"
+    write_csv(path, body, opener=gzip.open)
+    with gzip.open(path, "ab") as stream:
+        stream.write(b'caf\xe9,rare\n"spoilt" x,rare\n')
+    project.describe(files="rows.csv.gz", text="text", label="label")
+    first = succeed(project, "prepare", "split")
+
+    assert numbers(project) == {
+        "rows": len(rows) + 5,
+        "kept": len(rows),
+        "rejected": 5,
+        "exact_duplicates": 21,
+        "near_duplicates": 20,
+        "conflicting_labels": 2,
+    }
+    assert Counter(item["reason"] for item in rejected(project)) == Counter(
+        ["empty text", "no label", "3 fields instead of 2", "broken encoding", "malformed quoting"]
+    )
+    spoilt = {item["reason"]: int(item["row"]) for item in rejected(project)}
+    assert spoilt["broken encoding"] == len(body) + 2
+    assert spoilt["malformed quoting"] == len(body) + 3
+    assert json.loads(first["data/prepared/classes.json"]) == {
+        "task": "binary",
+        "labels": ["common", "rare"],
+        "positive": "rare",
+    }
+
+    kept, parted = (table(project, f"data/{name}/rows.parquet") for name in ("prepared", "split"))
+    assert [row["id"] for row in kept] == sorted({row["id"] for row in kept})
+    assert [row["id"] for row in kept] == [row["id"] for row in parted]
+    assert Counter((row["text"], *row["labels"]) for row in kept) == Counter(rows)
+    sides = {}
+    for row, part in zip(kept, parted, strict=True):
+        folded = "".join(letter for letter in row["text"].casefold() if letter.isalnum())
+        sides.setdefault(folded, set()).add(part["part"])
+    assert all(len(found) == 1 for found in sides.values())
+    sizes = numbers(project, "split")
+    assert sum(sizes.values()) == len(rows)
+    assert sizes["excluded"] == 0
+    assert Counter(row["part"] for row in parted) == Counter(
+        {part: size for part, size in sizes.items() if size}
+    )
+
+    assert succeed(project, "prepare", "split") == first
+    header, *lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
+    chance.shuffle(lines)
+    path.write_bytes(gzip.compress(header + b"".join(lines)))
+    second = succeed(project, "prepare", "split")
+    assert second["data/split/rows.parquet"] == first["data/split/rows.parquet"]
+    assert [{**row, "row": 0, "duplicates": 0} for row in kept] == [
+        {**row, "row": 0, "duplicates": 0} for row in table(project, "data/prepared/rows.parquet")
+    ]
+
+
+def test_a_multi_label_set_with_given_parts_groups_and_own_ids_keeps_them(project):
+    chance = random.Random(1)
+    rows = []
+    for i in range(120):
+        labels = [name for name, p in (("a", 0.6), ("b", 0.4), ("c", 0.3)) if chance.random() < p]
+        rows.append(
+            {
+                "text": message(i),
+                "size": i / 7,
+                "label": labels or ["a"],
+                "who": f"group{i // 2}",
+                "key": f"k{i:03}",
+                "part": "train" if i % 12 < 8 else "validation" if i % 12 < 10 else "test",
+            }
+        )
+    rows[4]["who"] = rows[11]["who"]  # a training row of a test row's group
+    pq.write_table(pa.Table.from_pylist(rows), project.raw / "rows.parquet")
+    project.describe(
+        files="rows.parquet", text="text", features=["size"], label="label",
+        group="who", id="key", split="part",
+    )  # fmt: skip
+    succeed(project, "prepare", "split")
+    kept = table(project, "data/prepared/rows.parquet")
+    assert [row["id"] for row in kept] == [row["key"] for row in rows]
+    assert [row["features"] for row in kept] == [[row["size"]] for row in rows]
+    assert [row["labels"] for row in kept] == [row["label"] for row in rows]
+    classes = json.loads((project.folder / "data/prepared/classes.json").read_text())
+    assert classes == {"task": "multilabel", "labels": ["a", "b", "c"]}
+    parted = table(project, "data/split/rows.parquet")
+    expected = [row["part"] for row in rows]
+    expected[4] = "excluded"
+    assert [row["part"] for row in parted] == expected
+    assert [[classes["labels"][n] for n in row["labels"]] for row in parted] == [
+        row["label"] for row in rows
+    ]
+    assert numbers(project, "split") == dict(Counter(expected))
+
+
+def test_numeric_rows_in_given_files_go_to_three_parts_and_repeats_are_dropped(project):
+    names = [f"f{i}" for i in range(3)]
+    chance = random.Random(2)
+    rows = [[*(f"{chance.random():.6f}" for _ in names), str(i % 3)] for i in range(90)]
+    train, test = rows[:60], [*rows[60:], rows[0], [*rows[1][:3], "other"]]
+    (project.raw / "names.txt").write_text("zéro\none\ntwo\n\n", encoding="utf-8")
+    for name, part in (("train", [*train, ["1", "2", "x", "0"]]), ("test", test)):
+        lines = "".join("\t".join(row) + "\n" for row in part)
+        (project.raw / f"{name}.tsv").write_text(lines)
+    project.describe(
+        train="train.tsv", test="test.tsv", columns=[*names, "label"], features=names,
+        label="label", label_names="names.txt", duplicates="drop",
+    )  # fmt: skip
+    succeed(project, "prepare", "split")
+    # Row 1 of train gives way to its twin in test; "other" has no name, so no conflict arises.
+    assert [(item["file"], item["row"], item["reason"]) for item in rejected(project)] == [
+        ("test.tsv", "32", "label 'other' is not in label_names"),
+        ("train.tsv", "1", "duplicate of test.tsv, row 31"),
+        ("train.tsv", "61", "feature f2 is not a finite number: 'x'"),
+    ]
+    found = numbers(project)
+    assert (found["rows"], found["kept"], found["rejected"]) == (93, 90, 3)
+    kept, parted = (table(project, f"data/{name}/rows.parquet") for name in ("prepared", "split"))
+    assert all(row["text"] is None for row in kept)
+    assert {row["labels"][0] for row in kept} == {"zéro", "one", "two"}
+    for row, part in zip(kept, parted, strict=True):
+        assert (part["part"] == "test") == (row["part"] == "test")
+    assert numbers(project, "split") == {"train": 53, "validation": 6, "test": 31, "excluded": 0}
+
+
+def test_prepare_refuses_in_one_line_without_a_traceback(project):
+    project.describe(files="rows.csv", text="text", label="label")
+    refuse(project, "prepare", "rows.csv does not exist", "params.yaml")
+    write_csv(project.raw / "rows.csv", [(message(i), "only") for i in range(9)])
+    refuse(project, "prepare", "one class only", "'only'", "label: label")
+    project.describe(files="rows.csv", text="txt", label="label")
+    refuse(project, "prepare", "no column 'txt'", "Did you mean 'text'?")
+    write_csv(project.raw / "rows.csv", [("same", "a"), ("same", "b")])
+    project.describe(files="rows.csv", text="text", label="label", duplicates="drop")
+    refuse(project, "prepare", "no row", "2 were rejected", "different labels (2)", "params.yaml")
+    assert len(rejected(project)) == 2
+
+
+def test_split_refuses_in_one_line_without_a_traceback(project):
+    rows = [(message(i), "rare" if i < 2 else "common") for i in range(40)]
+    write_csv(project.raw / "rows.csv", rows)
+    project.describe(files="rows.csv", text="text", label="label")
+    succeed(project, "prepare")
+    refuse(project, "split", "class 'rare' has too few rows", "2 independent", "label_names")
+    project.describe(files="rows.csv", text="text", label="label", shares={"test": "a fifth"})
+    refuse(project, "split", "split.test", "found 'a fifth'")
+
+
+def row(text, label, part=None, place=1):
+    return Row("a.csv", place, text, (), (label,), None, part)
+
+
+def test_dropping_duplicates_keeps_the_row_of_the_last_part_and_rejects_conflicts():
+    rows = [
+        row("twice", "x", "train", 1),
+        row("twice", "x", "test", 2),
+        row("twice", "x", "validation", 3),
+        row("odd", "x", "train", 4),
+        row("odd", "y", "test", 5),
+        row("once", "y", "train", 6),
+    ]
+    done = prepare.drop_duplicates(Rows(kept=rows))
+    assert [item.row for item in done.kept] == [2, 6]
+    assert {item.row: item.reason for item in done.rejected} == {
+        1: "duplicate of a.csv, row 2",
+        3: "duplicate of a.csv, row 2",
+        4: "the same content stands under different labels",
+        5: "the same content stands under different labels",
+    }
+
+
+def labelled(*labels, **block):
+    """Return the classes of rows with these labels, several told apart by a space."""
+    rows = [Row("", 1, "t", (), tuple(label.split()), None, None) for label in labels]
+    return prepare.classes(rows, Dataset(files="-", text="t", label="l", **block))
+
+
+def test_the_task_is_told_from_the_labels_and_can_be_set():
+    assert labelled("a", "b", "a") == {"task": "binary", "labels": ["a", "b"], "positive": "b"}
+    assert labelled("b", "a")["positive"] == "a"
+    assert labelled("a", "b", positive="a")["positive"] == "a"
+    assert labelled("a", "b", label_separator=" ")["task"] == "binary"
+    assert labelled("c", "b", "a") == {"task": "multiclass", "labels": ["a", "b", "c"]}
+    assert labelled("a b", "b") == {"task": "multilabel", "labels": ["a", "b"]}
+    assert labelled("a", "b", task="multilabel")["task"] == "multilabel"
+    assert labelled("a", "b", "c", task="multilabel")["task"] == "multilabel"
+    assert labelled("a", "b", task="binary")["task"] == "binary"
+
+
+@pytest.mark.parametrize(
+    ("labels", "block", "needles"),
+    [
+        (["a", "a"], {}, ["one class only", "'a'"]),
+        (["a", "a"], {"task": "multilabel"}, ["one class only"]),
+        (["a", "b", "c"], {"task": "binary"}, ["task is set to binary", "multiclass"]),
+        (["a b", "c"], {"task": "multiclass"}, ["task is set to multiclass", "multilabel"]),
+        (["a", "b"], {"positive": "c"}, ["positive: 'c'", "['a', 'b']"]),
+        (["a", "b", "c"], {"positive": "c"}, ["positive: 'c'", "multiclass"]),
+    ],
+)
+def test_a_task_that_does_not_fit_the_labels_is_refused(labels, block, needles):
+    with pytest.raises(UserError) as error:
+        labelled(*labels, **block)
+    assert all(needle in str(error.value) for needle in needles)
+
+
+def test_label_names_come_from_a_mapping_or_the_lines_of_a_file(tmp_path):
+    def names(value):
+        return prepare.label_names(
+            tmp_path, Dataset(files="-", text="t", label="l", label_names=value)
+        )
+
+    assert names(None) is None
+    assert names({"0": "no"}) == {"0": "no"}
+    (tmp_path / "names.txt").write_bytes("\ufeffjoy\r\n\r\n été \r\n".encode())
+    assert names("names.txt") == {"0": "joy", "2": "été"}
+    (tmp_path / "names.txt").write_bytes(b"caf\xe9\n")
+    with pytest.raises(UserError, match=r"names\.txt is not UTF-8"):
+        names("names.txt")
+    with pytest.raises(UserError, match=r"no\.txt does not exist"):
+        names("no.txt")
