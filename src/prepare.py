@@ -1,9 +1,9 @@
 """Stage 1, prepare: read the chosen data set into clean rows with stable ids.
 
 Run by `dvc repro prepare`. Reads `data/raw/<dataset>/`. Writes to `data/prepared/` the rows
-(`rows.parquet`), the rejected rows with their reasons (`rejected.csv`), contents that stand under
-different labels (`conflicts.csv`) and the classes (`classes.json`), and to `models/input.json` how
-to read files like these; the numbers of rows go to `metrics/data.json`.
+(`rows.parquet`) and their numbers (`counts.json`), the rejected rows with their reasons
+(`rejected.csv`), contents that stand under different labels (`conflicts.csv`) and the classes
+(`classes.json`), and to `models/input.json` how to read files like these.
 """
 
 from collections import Counter
@@ -11,18 +11,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
+from ballast.labels.classes import LabelSet
 from ballast.project import params, storage
 from ballast.project.errors import UserError, run
 from ballast.project.progress import track
 from ballast.rows import dataset as datasets
-from ballast.rows import duplicates
+from ballast.rows import duplicates, prepared
 from ballast.rows.cleaning import PARTS, Rejected, Row, Rows, clean, number
-from ballast.rows.dataset import Dataset, Layout
+from ballast.rows.dataset import Dataset
 from ballast.rows.reading import format_of, read
-
-OUTPUT = Path("data/prepared")
 
 
 def read_rows(folder: Path, dataset: Dataset) -> Rows:
@@ -86,7 +84,7 @@ def drop_duplicates(rows: Rows) -> Rows:
     return result
 
 
-def classes(rows: Iterable[Row], dataset: Dataset) -> dict:
+def classes(rows: Iterable[Row], dataset: Dataset) -> LabelSet:
     """Return the task, the label names in order, and a binary task's positive class."""
     sets = Counter(row.labels for row in rows)
     counts: Counter[str] = Counter()
@@ -110,44 +108,24 @@ def classes(rows: Iterable[Row], dataset: Dataset) -> dict:
             f"labels, {'several' if several else 'one'} a row. Mend `task` or leave it out."
         )
     names = sorted(counts)
-    result = {"task": task, "labels": names}
     if task == "binary":
         positive = dataset.positive or min(names, key=lambda name: (counts[name], name))
         if positive not in names:
             raise UserError(f"params.yaml: positive: {positive!r} is not one of {names}.")
-        result["positive"] = positive
-    elif dataset.positive is not None:
+        return LabelSet(task, tuple(names), positive)
+    if dataset.positive is not None:
         raise UserError(
             f"params.yaml: positive: {dataset.positive!r} names the class of a binary task, but "
             f"the labels say {task}: {', '.join(names)}. Leave it out."
         )
-    return result
-
-
-def write_rows(rows: list[Row], exact: np.ndarray, groups: np.ndarray) -> None:
-    """Write the rows in the order of their ids; every later table keeps that order."""
-    storage.write_table(
-        OUTPUT / "rows.parquet",
-        {
-            "id": [row.id for row in rows],
-            "text": pa.array([row.text for row in rows], pa.string()),
-            "features": pa.array([row.features for row in rows], pa.list_(pa.float64())),
-            "labels": pa.array([row.labels for row in rows], pa.list_(pa.string())),
-            "group": pa.array([row.group for row in rows], pa.string()),
-            "part": pa.array([row.part for row in rows], pa.string()),
-            "exact_duplicates": exact,
-            "duplicates": groups,
-            "file": [row.file for row in rows],
-            "row": [row.row for row in rows],
-        },
-    )
+    return LabelSet(task, tuple(names))
 
 
 def write_rejected(rejected: list[Rejected]) -> None:
     """Write the rejected rows, each with its place, its reason and how it begins."""
     order = sorted(rejected, key=lambda item: (item.file, item.row))
     storage.write_csv(
-        OUTPUT / "rejected.csv",
+        prepared.FOLDER / "rejected.csv",
         ["file", "row", "reason", "content"],
         [(item.file, item.row, item.reason, item.content) for item in order],
     )
@@ -158,7 +136,7 @@ def write_conflicts(rows: list[Row], exact: np.ndarray) -> int:
     found = np.flatnonzero(duplicates.conflicts(rows, exact))
     order = sorted(found, key=lambda i: (exact[i], rows[i].file, rows[i].row))
     storage.write_csv(
-        OUTPUT / "conflicts.csv",
+        prepared.FOLDER / "conflicts.csv",
         ["file", "row", "labels", "content"],
         [
             (row.file, row.row, "|".join(row.labels), row.text or str(row.features))
@@ -166,13 +144,6 @@ def write_conflicts(rows: list[Row], exact: np.ndarray) -> int:
         ],
     )
     return len(order)
-
-
-def write_layout(folder: Path, dataset: Dataset) -> None:
-    """Write how the files are read and which columns the network sees, for prediction."""
-    told = dataset.model_dump(include=set(Layout.model_fields))
-    told["format"] = dataset.format or format_of(folder / dataset.parts()[0][1])
-    storage.write_json(Path("models/input.json"), told)
 
 
 def report(rows: Rows, task: str, numbers: dict[str, int]) -> None:
@@ -191,7 +162,7 @@ def main() -> None:
     """Read, clean, number, group and write the rows."""
     settings = params.load()
     dataset = datasets.selected(settings)
-    storage.fresh_folder(OUTPUT)
+    storage.fresh_folder(prepared.FOLDER)
     folder = Path("data/raw") / settings["dataset"]
     rows = read_rows(folder, dataset)
     if dataset.duplicates == "drop":
@@ -199,14 +170,14 @@ def main() -> None:
     rows = number(rows, own=dataset.id is not None)
     write_rejected(rows.rejected)
     require_rows(rows, folder)
-    found = classes(rows.kept, dataset)
+    label_set = classes(rows.kept, dataset)
     exact = duplicates.exact_groups(rows.kept)
     groups = exact
     if dataset.near_duplicates is not None:
         groups = duplicates.near_groups(rows.kept, dataset.near_duplicates)
-    write_rows(rows.kept, exact, groups)
-    storage.write_json(OUTPUT / "classes.json", found)
-    write_layout(folder, dataset)
+    label_set.save()
+    form = dataset.format or format_of(folder / dataset.parts()[0][1])
+    dataset.layout(form).save()
 
     kept, rejected = len(rows.kept), len(rows.rejected)
     numbers = {
@@ -217,8 +188,8 @@ def main() -> None:
         "near_duplicates": int(exact.max() - groups.max()),
         "conflicting_labels": write_conflicts(rows.kept, exact),
     }
-    storage.write_json(Path("metrics/data.json"), numbers)
-    report(rows, found["task"], numbers)
+    prepared.save(rows.kept, exact, groups, numbers)
+    report(rows, label_set.task, numbers)
 
 
 if __name__ == "__main__":

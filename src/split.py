@@ -1,21 +1,20 @@
 """Stage 2, split: each row goes to train, validation or test, stratified.
 
 Run by `dvc repro split`. Reads `data/prepared/`. Writes `data/split/rows.parquet` (id, part, fold,
-label numbers) and the sizes of the parts to `metrics/split.json`. Groups, duplicates and
-near-duplicates never cross the split; a given split is kept.
+label numbers). Groups, duplicates and near-duplicates never cross the split; a given split is
+kept.
 """
 
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
-from ballast.labels.classes import multi_hot
-from ballast.labels.parts import PARTS
-from ballast.project import params, storage
+from ballast.labels.classes import LabelSet
+from ballast.labels.parts import EXCLUDED, PARTS, Split, save
+from ballast.project import params
 from ballast.project.errors import run
 from ballast.rows.grouping import components
+from ballast.rows.prepared import Prepared
 from ballast.splitting.stratified import split
 
 
@@ -36,47 +35,27 @@ def main() -> None:
     """Split the prepared rows."""
     settings = params.load()
     options = params.options(split, settings["split"], "split")
-    rows = storage.read_table(
-        Path("data/prepared/rows.parquet"), ["id", "labels", "group", "part", "duplicates"]
-    )
-    names = storage.read_json(Path("data/prepared/classes.json"))["labels"]
+    rows, names = Prepared(), LabelSet.load().labels
     codes = {name: code for code, name in enumerate(names)}
-    labels = pa.chunked_array(
-        [
-            pa.array(
-                [[codes[name] for name in labels] for labels in rows["labels"].to_pylist()],
-                pa.list_(pa.int32()),
-            )
-        ]
-    )
-    given = [-1 if part is None else PARTS.index(part) for part in rows["part"].to_pylist()]
-    targets = multi_hot(labels, len(names))
+    targets = np.zeros((len(rows.ids), len(names)), dtype=np.uint8)
+    for row, labels in enumerate(rows.labels):
+        targets[row, [codes[name] for name in labels]] = 1
     parts, folds = split(
         targets,
-        units(rows["group"].to_pylist(), rows["duplicates"].to_numpy()),
-        rows["id"].to_pylist(),
-        np.array(given),
+        units(rows.groups, rows.duplicates),
+        rows.ids,
+        np.array([-1 if part is None else PARTS.index(part) for part in rows.parts]),
         names,
         settings["seed"],
         **options,
     )
-    storage.fresh_folder(Path("data/split"))
-    storage.write_table(
-        Path("data/split/rows.parquet"),
-        {
-            "id": rows["id"],
-            "part": [PARTS[part] for part in parts],
-            "fold": folds,
-            "labels": labels,
-        },
-    )
-    sizes = {name: int((parts == code).sum()) for code, name in enumerate(PARTS)}
-    storage.write_json(Path("metrics/split.json"), sizes)
-    print(", ".join(f"{name}: {size}" for name, size in sizes.items()))
-    if sizes["excluded"]:
+    save(Split(rows.ids, parts, folds, targets))
+    sizes = np.bincount(parts, minlength=len(PARTS))
+    print(", ".join(f"{name}: {size}" for name, size in zip(PARTS, sizes, strict=True)))
+    if excluded := sizes[EXCLUDED]:
         print(
-            f"  {sizes['excluded']} rows are excluded: they duplicate rows of another given part, "
-            "or share a group with them"
+            f"  {excluded} rows are excluded: they duplicate rows of another given part, or share "
+            "a group with them"
         )
     if options["folds"] > 1:
         print(f"  the training rows are in {options['folds']} folds")

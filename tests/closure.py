@@ -17,9 +17,13 @@ def first_of_each(stage: dict) -> dict:
         return stage
     key, item = next(iter(stage["foreach"].items()))
 
+    fields = item if isinstance(item, dict) else {}
+
     def filled(value):
         if isinstance(value, str):
-            return value.replace("${key}", key).replace("${item}", item)
+            for name, field in fields.items():
+                value = value.replace(f"${{item.{name}}}", field)
+            return value.replace("${key}", key).replace("${item}", str(item))
         if isinstance(value, list):
             return [filled(one) for one in value]
         return value

@@ -151,7 +151,7 @@ def write_models(models: Path, data: Path, dimensions: int) -> None:
     names = tuple(f"class {number}" for number in range(1 + np.load(data / "labels.npy").max()))
     counts = np.bincount(np.load(data / "labels.npy"))
     classes = Classes(names, counts, int(counts.sum()))
-    layers = {"loss": "cross_entropy", "loss_options": {}, "corrections": {}, "bends": []}
+    layers = {"loss": "cross_entropy", "loss_options": {}, "corrections": {}, "distortion": []}
     rule = Rule(np.zeros(len(names)), multilabel=False)
     network = {"models": [{"model": "cnn", "networks": [0]}], "inputs": ["tokens"]}
     first, *others = params.EMBEDDINGS

@@ -115,8 +115,8 @@ def predict(
 
     # Millions of strings and no cycles: looking for some takes a third of the time.
     gc.disable()
+    from ballast.prediction.bundle import load
     from ballast.prediction.predicting import predict
-    from ballast.prediction.predictor import load
 
     def main() -> None:
         summary = predict(load(), rows, output, form, prefix)

@@ -15,7 +15,8 @@ from ballast.embeddings import fasttext, numeric, pretrained, word2vec
 from ballast.embeddings import random as drawn
 from ballast.project import params, storage
 from ballast.project.errors import UserError
-from ballast.texts.corpus import Corpus, Embedded, Terms, Vectors
+from ballast.texts.corpus import Corpus
+from ballast.texts.embedded import Embedded, Terms, Vectors
 
 MEMBERS = params.members("embeddings")
 # What each yields for texts; the others yield nothing.

@@ -145,12 +145,12 @@ def test_the_labels_of_the_test_rows_decide_nothing(name):
 
 
 def test_what_is_undone_exactly_is_not_calibrated():
-    for book in (BOOK, BOOK | {"bends": []}):
+    for book in (BOOK, BOOK | {"distortion": []}):
         assert run(book=book).calibration is None
 
 
 def test_what_no_inverse_undoes_is_calibrated_unless_nothing_is_to_be_undone():
-    bent = BOOK | {"bends": ["The hinge loss knows no probabilities."]}
+    bent = BOOK | {"distortion": ["The hinge loss knows no probabilities."]}
     assert run(book=bent).calibration.method == "sigmoid"
     assert run(book=bent, calibration="none").calibration is None
     assert run(book=bent, correct=False).calibration is None

@@ -36,7 +36,7 @@ from ballast.losses import (
 from ballast.probabilities import costs
 from ballast.project import params
 from ballast.project.errors import UserError
-from ballast.training import balancing
+from ballast.probabilities import balancing
 
 MEMBERS = params.members("losses")
 ALPHA = {"a": 0.25, "b": 3.0}

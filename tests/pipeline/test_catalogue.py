@@ -91,7 +91,7 @@ def test_member_runs_through_the_stages(selector, name, projects, stages, tmp_pa
     book = json.loads((tmp_path / "models/ledger.json").read_text(encoding="utf-8"))
     rule = json.loads((tmp_path / "models/decision.json").read_text(encoding="utf-8"))
     # What no formula undoes is said, and calibrated.
-    assert bool(book["bends"]) == (rule["calibration"] is not None)
+    assert bool(book["distortion"]) == (rule["calibration"] is not None)
     check_prediction()
 
 

@@ -3,7 +3,7 @@
 Every file of the three families is tried. Samplers and weightings meet rows drawn from a problem on
 which logistic regression is exactly right, losses a population whose outputs are searched for
 without a network. The outputs go the way of the training: the loss's inverse, the ledger's
-correction, and where the ledger says that something bends, a map fitted on validation rows.
+correction, and where the ledger says that something distortion, a map fitted on validation rows.
 """
 
 from collections.abc import Callable
@@ -217,7 +217,7 @@ def judged(
 def check(name: str, book: dict[str, Any], errors: Errors) -> None:
     """Hold errors against the bounds."""
     assert errors.found < OTHERWISE.get(name, RECOVERED)
-    if not book["bends"]:
+    if not book["distortion"]:
         assert errors.found_mean < FITTED
     moved = max(book["corrections"].values())
     if moved > MOVED:
@@ -460,7 +460,7 @@ LOSSES = [
 def test_what_a_loss_did_is_undone(name, options, multilabel):
     book, errors, logits = lost(name, options, multilabel)
     check(name, book, errors)
-    if book["bends"]:
+    if book["distortion"]:
         return
     found = ledger.probabilities(ledger.correct(logits, book), multilabel)
     np.testing.assert_allclose(found, population(multilabel).p, atol=SEARCHED)
@@ -501,7 +501,7 @@ def test_what_layers_did_together_is_undone(name, multilabel, weighting, draws):
     logits = inverse(name, {})(searched(loss, people.at, people.labels, mass), after)
 
     book = written(before, after, plan, (weighting, {}), (name, {}))
-    assert not book["bends"]
+    assert not book["distortion"]
     found = ledger.probabilities(ledger.correct(logits, book), multilabel)
     np.testing.assert_allclose(found, people.p, atol=SEARCHED)
     assert np.abs(ledger.probabilities(logits, multilabel) - people.p).max() > 0.1

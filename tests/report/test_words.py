@@ -46,10 +46,10 @@ def test_weights_are_told_by_their_ends(shape):
 
 
 def test_what_no_formula_undoes_is_told_in_the_words_of_the_layer():
-    lines = words.training(book(log_odds=False, bends=["It bends."]), CLASSES)
+    lines = words.training(book(log_odds=False, distortion=["It distortion."]), CLASSES)
     # What it does to the prior is not known.
     assert lines[2] == "loss: cross_entropy."
-    assert lines[3] == "What no formula undoes: It bends."
+    assert lines[3] == "What no formula undoes: It distortion."
 
 
 def test_a_loss_that_is_to_even_out_the_classes_is_said_to_without_a_formula_too():

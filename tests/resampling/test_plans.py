@@ -65,7 +65,7 @@ FULL = Plan(
     label_shares=np.array([0.0, 0.5, 0.25]),
     labels=np.array([[1, 0], [1, 1], [0, 0]], dtype=np.uint8),
     sampler="some",
-    bends="it bends",
+    distortion="it distortion",
 )
 
 

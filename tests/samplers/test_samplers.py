@@ -211,10 +211,10 @@ def test_a_single_class_stays_as_it_is(name):
 
 @pytest.mark.parametrize("name", [*GROWERS, *CLEANERS])
 def test_what_cannot_be_undone_is_said(name, targets):
-    bends = plan_of(name, rows_of(targets)).bends
-    assert "p(class | x)" in bends
-    assert bends.endswith(".")
-    assert not any(plan_of(plain, rows_of(targets)).bends for plain in ["none", *ROWS_ONCE])
+    distortion = plan_of(name, rows_of(targets)).distortion
+    assert "p(class | x)" in distortion
+    assert distortion.endswith(".")
+    assert not any(plan_of(plain, rows_of(targets)).distortion for plain in ["none", *ROWS_ONCE])
 
 
 def test_none_uses_each_row_once_also_of_many_labels():

@@ -25,7 +25,7 @@ def test_frequencies_are_a_power_of_the_class_sizes_and_rows_stay_as_many(q, tar
     sizes = targets.sum(axis=0, dtype=np.float64)
     np.testing.assert_allclose(plan.times @ targets, 90 * sizes**q / (sizes**q).sum())
     assert plan.size == 90
-    assert not plan.bends
+    assert not plan.distortion
     assert plan.first is None
 
 
@@ -54,7 +54,7 @@ def test_epochs_draw_other_rows_of_the_same_classes(targets):
 
 def test_progress_starts_at_the_classes_as_they_are_and_ends_at_q(targets):
     plan, rng = plan_of(targets, progressive=True, epochs=4), np.random.default_rng(1)
-    assert plan.bends
+    assert plan.distortion
     np.testing.assert_array_equal(plan.draw(0, rng), np.arange(90))
     sizes = targets.sum(axis=0)
     for epoch, share in [(1, 0.25), (2, 0.5), (3, 0.75), (4, 1), (9, 1)]:

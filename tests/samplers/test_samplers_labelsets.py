@@ -49,7 +49,7 @@ def test_where_labels_are_as_many_or_none_is_there_nothing_is_rare():
             plan = plan_of(module, targets)
             np.testing.assert_array_equal(plan.rows, np.arange(4))
             assert (plan.times == 1).all()
-            assert not plan.bends
+            assert not plan.distortion
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -67,7 +67,7 @@ def test_ml_ros_adds_the_percentage_of_rows_with_rare_labels(percent, targets):
     rare, _ = rare_labels(classes_of(targets, True), "x")
     assert targets[plan.rows[plan.times > 1]][:, rare].any(axis=1).all()
     assert (plan.times >= 1).all()
-    assert plan.bends
+    assert plan.distortion
 
 
 def test_ml_ros_stops_where_every_rare_label_has_come_to_the_mean(targets):
@@ -117,7 +117,7 @@ def test_mlsmote_makes_a_row_of_each_row_of_each_rare_label(targets):
     assert (plan.shares[:200] == 0).all()
     assert (plan.times == 1).all()
     assert plan.label_shares is None
-    assert plan.bends
+    assert plan.distortion
     start = 200
     for label, bag in zip(rare, bags, strict=True):
         new = slice(start, start + len(bag))

@@ -29,7 +29,7 @@ def test_each_row_has_its_partners_and_is_as_often_one(module, partners, targets
         assert (np.bincount(numbers) == partners).all()
     np.testing.assert_allclose(np.bincount(plan.rows, weights=plan.times), 1)
     assert plan.size == 90
-    assert plan.bends
+    assert plan.distortion
     np.testing.assert_allclose(plan.targets(targets).sum(axis=1), 1)
 
 

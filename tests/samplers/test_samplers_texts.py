@@ -85,9 +85,9 @@ def test_the_seed_makes_the_texts(targets):
 
 
 def test_what_was_added_is_said_and_nothing_where_nothing_was(targets):
-    assert plan_of(targets).bends
+    assert plan_of(targets).distortion
     equal = plan_of(one_hot([0, 1, 0, 1], 2))
-    assert not equal.bends
+    assert not equal.distortion
     assert not equal.texts
 
 

@@ -68,21 +68,21 @@ def test_a_loss_alone_goes_and_says_whether_a_formula_leads_back(loss):
         return
     settings = params.load(ROOT / "params.yaml")
     module, options = params.member(settings, "loss", loss)
-    assert bool(found.book["bends"]) != hasattr(module, "inverse")
+    assert bool(found.book["distortion"]) != hasattr(module, "inverse")
     assert found.book["loss"] == loss
     assert found.book["loss_options"] == options
     outputs = np.random.default_rng(0).normal(size=(5, 3))
     probabilities = found.probabilities(outputs, TARGETS[[0, 30, 75, 92, 99]])
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
-    if not found.book["bends"]:
+    if not found.book["distortion"]:
         exact = module.inverse(outputs, BEFORE, **options)
         np.testing.assert_allclose(probabilities, ledger.probabilities(exact, False))
 
 
 def test_what_the_sampler_bends_is_in_the_ledger_and_calibrated():
     outputs = np.random.default_rng(0).normal(size=(100, 3))
-    bent = put_together(plan=replace(EVERY, bends="it bends."))
-    assert bent.book["bends"] == ["it bends."]
+    bent = put_together(plan=replace(EVERY, distortion="it distortion."))
+    assert bent.book["distortion"] == ["it distortion."]
     straight = put_together().probabilities(outputs, TARGETS)
     np.testing.assert_allclose(straight, ledger.probabilities(outputs, False))
     # Outputs that say nothing are calibrated to the shares of the classes, about.
@@ -120,10 +120,10 @@ def test_what_a_loss_refuses_is_said_before_the_training():
 
 
 def test_weights_that_count_late_are_calibrated():
-    assert not put_together(weighting="balanced").book["bends"]
-    (bends,) = put_together(weighting="balanced", deferred=True).book["bends"]
-    assert "balanced" in bends
-    assert not put_together(deferred=True).book["bends"]
+    assert not put_together(weighting="balanced").book["distortion"]
+    (distortion,) = put_together(weighting="balanced", deferred=True).book["distortion"]
+    assert "balanced" in distortion
+    assert not put_together(deferred=True).book["distortion"]
 
 
 def test_outputs_that_are_no_log_odds_are_left_to_the_map():

@@ -78,7 +78,7 @@ def aim(classes, weights=None, inverse=lambda outputs: outputs) -> Objective:
         partial(cross_entropy.loss, classes=classes),
         ones(classes) if weights is None else np.array(weights),
         inverse,
-        ledger.entry(classes, classes, ones(classes), {"bends": []}),
+        ledger.entry(classes, classes, ones(classes), {"distortion": []}),
     )
 
 

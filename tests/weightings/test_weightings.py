@@ -11,7 +11,7 @@ from ballast.labels.classes import Classes
 from ballast.probabilities.ledger import normalise
 from ballast.project import params
 from ballast.project.errors import UserError
-from ballast.training.balancing import clipped_weights
+from ballast.probabilities.balancing import clipped_weights
 from ballast.training.batches import Table
 from ballast.training.examples import Examples, mean_vectors
 from ballast.weightings import (

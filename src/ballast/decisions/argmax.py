@@ -1,4 +1,4 @@
-"""The most probable class; multi-label, every label more probable than not."""
+"""The label that the network as trained prefers; multi-label, every label above its even odds."""
 
 import numpy as np
 
@@ -7,16 +7,20 @@ from ballast.probabilities.rules import Rule
 
 
 def fit(targets: np.ndarray, probabilities: np.ndarray, classes: Classes) -> Rule:
-    """Return the rule argmax_c p_c, or multi-label p_c > .5, whatever the validation rows say.
+    """Return the rule argmax_c z_c, or multi-label z_c > 0, of the uncorrected logits z.
+
+    As in plain Keras code, so class weights, oversampling or logit adjustment do what their papers
+    say. Probabilities are corrected all the same: where training has moved the operating point,
+    the label need not be the class of the largest probability.
 
     Args:
-        targets: multi-hot labels of the validation rows, shape (rows, classes).
-        probabilities: of the same rows, shape (rows, classes).
+        targets: not used.
+        probabilities: not used.
         classes: the classes as they stand in the training rows.
 
     Example:
         >>> two = Classes(("no", "yes"), np.array([2, 1]), 3)
-        >>> fit(np.eye(2), np.eye(2), two).predict(np.array([[0.4, 0.6]]))
+        >>> fit(np.eye(2), np.eye(2), two).predict(np.array([[0.6, 0.4]]), np.array([[-1.0, 1.0]]))
         array([[0, 1]], dtype=uint8)
     """
-    return Rule(np.zeros(len(classes.names)), classes.multilabel)
+    return Rule(np.zeros(len(classes.names)), classes.multilabel, uncorrected=True)

@@ -8,9 +8,6 @@ from pydantic import Field
 from ballast.labels.classes import Classes
 from ballast.probabilities.rules import Rule
 
-# Training that has corrected the prior too, and was not undone, would correct it twice.
-CORRECTS_PRIOR = True
-
 
 def fit(
     targets: np.ndarray,
@@ -19,21 +16,18 @@ def fit(
     *,
     tau: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0,
 ) -> Rule:
-    """Return the rule argmax_c (log p_c - tau log pi_c), whatever the validation rows say.
+    """Return the rule argmax_c (log p_c - tau log pi_c), whatever the held-out rows say.
 
     Multi-label: log odds of p above tau times the log odds of pi. Source: Menon, Jayasumana, Rawat,
     Jain, Veit and Kumar, Long-tail Learning via Logit Adjustment, 2021, equation 9.
 
     Args:
-        targets: multi-hot labels of the validation rows, shape (rows, classes).
+        targets: multi-hot labels of the held-out rows, shape (rows, classes).
         probabilities: of the same rows, shape (rows, classes).
         classes: the classes as they stand in the training rows; pi are their shares. One that no
             row has, or every row, gets no offset.
-        tau: 1 is best for the mean recall if probabilities are calibrated; 0 is argmax.
-
-    Raises:
-        UserError: by the evaluation, where `evaluation.correct` is false and sampling, weights or
-            loss have corrected the prior already.
+        tau: 1 is best for the mean recall if probabilities are calibrated; 0 takes the most
+            probable class.
 
     Example:
         >>> two = Classes(("no", "yes"), np.array([90, 10]), 100)
@@ -41,8 +35,8 @@ def fit(
         >>> rule.predict(np.array([[0.91, 0.09], [0.89, 0.11]])).argmax(axis=1)
         array([0, 1])
     """
-    told = (classes.prior > 0) & (classes.prior < 1)
-    prior = np.where(told, classes.prior, 0.5)
+    present = (classes.prior > 0) & (classes.prior < 1)
+    prior = np.where(present, classes.prior, 0.5)
     scores = np.log(prior) - np.log1p(-prior) if classes.multilabel else np.log(prior)
     # 0.0 rather than -0.0, which would stand in models/decision.json.
-    return Rule(np.where(told, 0.0 - tau * scores, 0.0), classes.multilabel)
+    return Rule(np.where(present, 0.0 - tau * scores, 0.0), classes.multilabel)

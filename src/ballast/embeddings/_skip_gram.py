@@ -5,7 +5,8 @@ from gensim.models.callbacks import CallbackAny2Vec
 from rich.progress import Progress
 
 from ballast.project.progress import bars
-from ballast.texts.corpus import Embedded, Tokenized, random_vectors
+from ballast.texts.corpus import Tokenized, random_vectors
+from ballast.texts.embedded import Embedded
 from ballast.texts.tokens import RESERVED
 
 

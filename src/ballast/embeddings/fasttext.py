@@ -7,7 +7,8 @@ from pydantic import Field
 
 from ballast.embeddings._skip_gram import skip_gram
 from ballast.project.errors import UserError
-from ballast.texts.corpus import Corpus, Embedded, read_words, tokenize_corpus
+from ballast.texts.corpus import Corpus, read_words, tokenize_corpus
+from ballast.texts.embedded import Embedded
 
 reader = read_words
 

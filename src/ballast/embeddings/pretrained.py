@@ -10,7 +10,8 @@ from pydantic import Field
 
 from ballast.project.errors import UserError
 from ballast.project.progress import bars
-from ballast.texts.corpus import Corpus, Embedded, random_vectors, read_words, tokenize_corpus
+from ballast.texts.corpus import Corpus, random_vectors, read_words, tokenize_corpus
+from ballast.texts.embedded import Embedded
 from ballast.texts.tokens import RESERVED
 
 reader = read_words

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ballast.texts.corpus import Corpus, Embedded, random_vectors, read_words, tokenize_corpus
+from ballast.texts.corpus import Corpus, random_vectors, read_words, tokenize_corpus
+from ballast.texts.embedded import Embedded
 
 reader = read_words
 

@@ -12,7 +12,8 @@ from ballast.encoders import encoder as code
 from ballast.encoders import pieces, transformer
 from ballast.encoders.encoder import SentenceEncoder, model_files
 from ballast.project.progress import track
-from ballast.texts.corpus import Corpus, Vectors, model_of, texts_of
+from ballast.texts.corpus import Corpus, model_of, texts_of
+from ballast.texts.embedded import Vectors
 
 # After so many new texts their vectors are written: an interrupted run goes on from there.
 CHUNK = 512

@@ -9,7 +9,8 @@ from pydantic import Field
 from scipy.sparse import csr_array
 
 from ballast.texts import terms
-from ballast.texts.corpus import Corpus, Terms, texts_of
+from ballast.texts.corpus import Corpus, texts_of
+from ballast.texts.embedded import Terms
 
 
 def embed(

@@ -11,7 +11,8 @@ from sklearn.preprocessing import normalize
 
 from ballast.project.errors import UserError
 from ballast.texts import terms
-from ballast.texts.corpus import Corpus, Vectors, texts_of
+from ballast.texts.corpus import Corpus, texts_of
+from ballast.texts.embedded import Vectors
 
 
 def embed(

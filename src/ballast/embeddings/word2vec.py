@@ -6,7 +6,8 @@ from gensim.models import Word2Vec
 from pydantic import Field
 
 from ballast.embeddings._skip_gram import skip_gram
-from ballast.texts.corpus import Corpus, Embedded, read_words, tokenize_corpus
+from ballast.texts.corpus import Corpus, read_words, tokenize_corpus
+from ballast.texts.embedded import Embedded
 
 reader = read_words
 

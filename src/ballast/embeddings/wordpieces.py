@@ -9,7 +9,8 @@ from pydantic import Field
 
 from ballast.encoders.encoder import SentenceEncoder, require_packages
 from ballast.encoders.pieces import Pieces
-from ballast.texts.corpus import Corpus, Embedded, model_of, texts_of
+from ballast.texts.corpus import Corpus, model_of, texts_of
+from ballast.texts.embedded import Embedded
 from ballast.texts.tokens import RESERVED
 
 

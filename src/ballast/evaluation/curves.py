@@ -7,53 +7,51 @@ import numpy as np
 from scipy.special import expit
 
 from ballast.evaluation.intervals import wilson
-from ballast.evaluation.judging import Evaluation
+from ballast.evaluation.judging import Evaluation, Judged
 from ballast.evaluation.scores import share
 from ballast.labels.classes import Classes
+from ballast.probabilities.logits import probabilities
 from ballast.probabilities.rules import Rule
 
 POINTS = 200
-# Log odds of the cuts at which every class is scored: from .001 to .999, the ends in detail.
-CUTS = np.linspace(-7, 7, 57)
+# Log odds at which every class is scored: from .001 to .999, the ends in detail.
+THRESHOLDS = np.linspace(-7, 7, 57)
 BINS = 10
 NONE, ALL = "(none)", "(all)"
 
 
-def plots(
-    found: Evaluation, validation: np.ndarray, test: np.ndarray, classes: Classes, level: float
-) -> dict[str, list[tuple]]:
+def plots(evaluation: Evaluation, classes: Classes, level: float) -> dict[str, list[tuple]]:
     """Return the rows of every plot, its columns' names first, by the name of its file.
 
     Args:
-        found: what evaluation found.
-        validation: multi-hot labels of the validation rows.
-        test: of the test rows.
+        evaluation: of the run.
         classes: for the names.
         level: of the bounds.
     """
-    both = [
-        (when, *row)
-        for when, p in {"network": found.network, "corrected": found.probabilities}.items()
-        for row in reliability(test, p, classes, level)
-    ]
-    p = found.probabilities
+    test, held_out = evaluation.test, evaluation.held_out
+    p = test.probabilities
+    uncorrected = probabilities(test.logits, classes.multilabel)
     return {
         "confusion": [
             ("actual", "predicted", "count"),
-            *confusion(test, found.predicted, classes),
+            *confusion(test.targets, test.predicted, classes),
         ],
         "precision_recall": [
             ("class", "recall", "precision"),
-            *precision_recall(test, p, classes),
+            *precision_recall(test.targets, p, classes),
         ],
-        "roc": [("class", "false_positive_rate", "recall"), *roc(test, p, classes)],
+        "roc": [("class", "false_positive_rate", "recall"), *roc(test.targets, p, classes)],
         "thresholds": [
-            ("class", "cut", "precision", "recall", "f1"),
-            *thresholds(validation, found.validation, found.rule, classes),
+            ("class", "threshold", "precision", "recall", "f1"),
+            *thresholds(held_out, evaluation.decision.rule, classes),
         ],
         "reliability": [
             ("probabilities", "class", "predicted", "observed", "rows", "low", "high"),
-            *both,
+            *(
+                (when, *row)
+                for when, values in {"uncorrected": uncorrected, "corrected": p}.items()
+                for row in reliability(test.targets, values, classes, level)
+            ),
         ],
     }
 
@@ -129,30 +127,29 @@ def roc(
 
 
 def thresholds(
-    targets: np.ndarray, probabilities: np.ndarray, rule: Rule, classes: Classes
+    rows: Judged, rule: Rule, classes: Classes
 ) -> Iterator[tuple[str, float, float, float, float]]:
-    """Yield (class, cut, precision, recall, F1) for `CUTS` and for the cut that the rule has.
+    """Yield (class, threshold, precision, recall, F1) for `THRESHOLDS` and for the rule's own.
 
-    What the class would score if it were given above another strength, and the rule stayed as it is
-    for the others (`Rule.strengths`); at the rule's own cut, what the rule scores. Classes without
-    a row have no curve.
+    What the class would score if it were predicted above another strength, and the rule stayed as
+    it is for the others (`Rule.strengths`); at the rule's own threshold, what the rule scores.
+    Classes without a row have no curve.
 
     Args:
-        targets: multi-hot labels of the rows on which the rule was chosen, shape (rows, classes).
-        probabilities: of the same rows.
+        rows: on which the rule was chosen.
         rule: the decision.
         classes: for the names.
     """
-    strengths, chosen = rule.strengths(probabilities), rule.cuts()
+    strengths, chosen = rule.strengths(rows.probabilities, rows.logits), rule.thresholds()
     for c, name in enumerate(classes.names):
-        own = np.sort(strengths[targets[:, c] > 0, c])
-        if not len(own):
+        positive = np.sort(strengths[rows.targets[:, c] > 0, c])
+        if not len(positive):
             continue
-        cuts = np.union1d(expit(CUTS), [] if chosen is None else chosen[c])
-        hits = len(own) - np.searchsorted(own, cuts, side="right")
-        given = len(targets) - np.searchsorted(np.sort(strengths[:, c]), cuts, side="right")
-        scores = (share(hits, given), hits / len(own), share(2 * hits, given + len(own)))
-        yield from _points(name, cuts, *scores)
+        at = np.union1d(expit(THRESHOLDS), [] if chosen is None else chosen[c])
+        hits = len(positive) - np.searchsorted(positive, at, side="right")
+        predicted = len(strengths) - np.searchsorted(np.sort(strengths[:, c]), at, side="right")
+        f1 = share(2 * hits, predicted + len(positive))
+        yield from _points(name, at, share(hits, predicted), hits / len(positive), f1)
 
 
 def reliability(

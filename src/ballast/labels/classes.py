@@ -1,12 +1,77 @@
 """What is known of the classes: their names, their numbers of training rows, the task."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 
+from ballast.project import storage
 from ballast.project.errors import UserError, did_you_mean
+
+FILE = Path("data/prepared/classes.json")
+# true class -> predicted class -> cost
+Costs = Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """The labels of a data set, as prepare has counted them.
+
+    Attributes:
+        task: binary or multiclass where every row has one label.
+        labels: their names, sorted.
+        positive: the class that a binary task is about; None for other tasks.
+    """
+
+    task: Literal["binary", "multiclass", "multilabel"]
+    labels: tuple[str, ...]
+    positive: str | None = None
+
+    def save(self, file: Path = FILE) -> None:
+        """Write the label set."""
+        storage.write_json(file, {key: v for key, v in asdict(self).items() if v is not None})
+
+    @classmethod
+    def load(cls, file: Path = FILE) -> "LabelSet":
+        """Read what `save` wrote.
+
+        Raises:
+            UserError: there is no such file yet.
+        """
+        values = storage.read_json(file)
+        return cls(**values | {"labels": tuple(values["labels"])})
+
+    def classes(self, targets: np.ndarray, costs: Costs | None = None) -> "Classes":
+        """Return the classes as they stand in some rows.
+
+        Args:
+            targets: multi-hot labels of those rows, shape (rows, classes).
+            costs: `costs` in params.yaml.
+
+        Raises:
+            UserError: costs of what is no class, or rows with several labels.
+        """
+        classes = Classes(
+            names=self.labels,
+            counts=targets.sum(axis=0, dtype=np.int64),
+            rows=len(targets),
+            multilabel=self.task == "multilabel",
+            positive=None if self.positive is None else self.labels.index(self.positive),
+            costs=costs,
+        )
+        if costs and classes.multilabel:
+            raise UserError(
+                "params.yaml: costs: a row may have several labels, and none is predicted in place "
+                "of another. Leave costs empty; decision: cost_matrix has false_positive and "
+                "false_negative."
+            )
+        for true, row in (costs or {}).items():
+            classes.check_names([true], "costs")
+            classes.check_names(row, f"costs.{true}")
+        return classes
 
 
 @dataclass(frozen=True)
@@ -21,6 +86,7 @@ class Classes:
             labels).
         multilabel: whether a row may have several labels; else exactly one.
         positive: index of the class that a binary task is about; None for other tasks.
+        costs: of predicting one class for another, by name; None where `costs` names none.
     """
 
     names: tuple[str, ...]
@@ -28,6 +94,7 @@ class Classes:
     rows: int
     multilabel: bool = False
     positive: int | None = None
+    costs: Costs | None = None
 
     @property
     def prior(self) -> np.ndarray:
@@ -83,20 +150,3 @@ def joined(matrix: np.ndarray, names: Sequence[str]) -> list[str]:
     given = [names[c] for c in np.nonzero(matrix)[1].tolist()]
     ends = np.cumsum(matrix.sum(axis=1, dtype=np.int64)).tolist()
     return ["|".join(given[a:b]) for a, b in zip([0, *ends], ends, strict=False)]
-
-
-def describe(settings: dict, targets: np.ndarray) -> Classes:
-    """Return the classes as they stand in some rows.
-
-    Args:
-        settings: content of `data/prepared/classes.json`.
-        targets: multi-hot labels of those rows, shape (rows, classes).
-    """
-    names = tuple(settings["labels"])
-    return Classes(
-        names=names,
-        counts=targets.sum(axis=0, dtype=np.int64),
-        rows=len(targets),
-        multilabel=settings["task"] == "multilabel",
-        positive=names.index(settings["positive"]) if settings["task"] == "binary" else None,
-    )

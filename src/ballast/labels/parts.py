@@ -1,18 +1,88 @@
-"""The parts of the split by name, and which rows are held out."""
+"""The parts of the split by name, who is held out, and the file that says so of each row."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+
+from ballast.labels.classes import multi_hot
+from ballast.project import storage
 
 TRAIN, VALIDATION, TEST, EXCLUDED = range(4)
 PARTS = ("train", "validation", "test", "excluded")
+FOLDER = Path("data/split")
 
 
-def choosing(parts: Sequence[str], folds: np.ndarray) -> np.ndarray:
-    """Return the numbers of the rows that choose: validation rows, and training rows with a fold.
+@dataclass(frozen=True)
+class Split:
+    """Every row's place, in the order of the ids, which every later table keeps.
+
+    Attributes:
+        ids: the rows' ids.
+        parts: number of each row's part in `PARTS`, shape (rows,).
+        folds: each training row's fold, -1 for none, shape (rows,).
+        targets: multi-hot labels, uint8, shape (rows, classes).
+    """
+
+    ids: list[str]
+    parts: np.ndarray
+    folds: np.ndarray
+    targets: np.ndarray
+
+    @property
+    def training(self) -> np.ndarray:
+        """Numbers of the training rows."""
+        return np.flatnonzero(self.parts == TRAIN)
+
+    @property
+    def held_out(self) -> np.ndarray:
+        """Numbers of the held-out rows: validation rows, and training rows that have a fold.
+
+        Each is scored by networks that have not learnt from it. Epoch, strength, combination,
+        calibration and decision are chosen on them.
+        """
+        return np.flatnonzero((self.parts == VALIDATION) | (self.folds >= 0))
+
+    @property
+    def test(self) -> np.ndarray:
+        """Numbers of the test rows."""
+        return np.flatnonzero(self.parts == TEST)
+
+    def names(self, rows: np.ndarray) -> list[str]:
+        """Return the ids of some rows."""
+        return [self.ids[row] for row in rows]
+
+
+def save(split: Split, folder: Path = FOLDER) -> None:
+    """Write the split: id, part, fold and label numbers of each row."""
+    rows, labels = np.nonzero(split.targets)
+    ends = np.searchsorted(rows, np.arange(len(split.ids) + 1)).astype(np.int32)
+    columns = {
+        "id": split.ids,
+        "part": [PARTS[part] for part in split.parts],
+        "fold": split.folds,
+        "labels": pa.ListArray.from_arrays(ends, labels.astype(np.int32)),
+    }
+    storage.fresh_folder(folder)
+    storage.write_table(folder / "rows.parquet", columns)
+
+
+def load(classes: int, folder: Path = FOLDER) -> Split:
+    """Read what `save` wrote.
 
     Args:
-        parts: name of each row's part.
-        folds: each row's fold, -1 for none.
+        classes: their number.
+        folder: where from.
+
+    Raises:
+        UserError: there is no such file yet.
     """
-    return np.flatnonzero((np.asarray(parts) == PARTS[VALIDATION]) | (folds >= 0))
+    table = storage.read_table(folder / "rows.parquet")
+    number = {name: code for code, name in enumerate(PARTS)}
+    return Split(
+        ids=table["id"].to_pylist(),
+        parts=np.array([number[name] for name in table["part"].to_pylist()]),
+        folds=table["fold"].to_numpy(),
+        targets=multi_hot(table["labels"], classes),
+    )

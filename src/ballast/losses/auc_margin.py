@@ -9,7 +9,10 @@ from ballast.labels.classes import Classes
 if TYPE_CHECKING:
     import keras
 
+# Only the mean over a batch has a meaning.
 PER_BATCH = True
+# Where positive scores end and negative ones begin is not trained: no label can be read off them.
+ONLY_RANKS = True
 
 
 def loss(

@@ -4,21 +4,17 @@ from typing import TYPE_CHECKING
 
 from ballast.labels.classes import Classes
 from ballast.losses._likelihood import log_true
-from ballast.probabilities.costs import Costs, cost_matrix
+from ballast.probabilities.costs import cost_matrix
 from ballast.project.errors import UserError
 
 if TYPE_CHECKING:
     import keras
 
 
-def loss(
-    labels: "keras.KerasTensor",
-    logits: "keras.KerasTensor",
-    classes: Classes,
-    *,
-    costs: Costs | None = None,
-):
-    """Return -C[y, argmax_j p_j] log p_y with p = softmax(z).
+def loss(labels: "keras.KerasTensor", logits: "keras.KerasTensor", classes: Classes):
+    """Return -C[y, argmax_j p_j] log p_y with p = softmax(z), C the `costs` of params.yaml.
+
+    A factor: where `costs` says nothing it is 1, also for right predictions.
 
     Source: Keras issue 2115, Is there a way in Keras to apply different weights to a cost function
     in the case of class imbalance?, 2016 (the `w_categorical_crossentropy` of its thread). A
@@ -31,22 +27,21 @@ def loss(
     Args:
         labels: one-hot, float, shape (batch, classes).
         logits: the network's outputs z, shape (batch, classes).
-        classes: the classes as they stand in the rows trained on.
-        costs: factor by true and then by predicted class, 1 where not named, also for right
-            predictions. None gives cross-entropy.
+        classes: the classes as they stand in the rows trained on, with their costs; without any,
+            it is cross-entropy.
 
     Returns:
         Loss a row, shape (batch,).
 
     Raises:
-        UserError: rows with several labels, or an unknown class.
+        UserError: rows with several labels.
 
     Example:
         >>> import numpy as np
-        >>> two = Classes(("ham", "spam"), np.array([2, 1]), 3)
+        >>> plain = Classes(("ham", "spam"), np.array([2, 1]), 3)
+        >>> costly = Classes(("ham", "spam"), np.array([2, 1]), 3, costs={"spam": {"ham": 10.0}})
         >>> missed = np.array([[0.0, 1.0]]), np.array([[1.0, 0.0]])
-        >>> found = loss(*missed, two, costs={"spam": {"ham": 10.0}})
-        >>> float(found[0] / loss(*missed, two)[0])
+        >>> float(loss(*missed, costly)[0] / loss(*missed, plain)[0])
         10.0
     """
     from keras import ops
@@ -56,7 +51,7 @@ def loss(
             "params.yaml: loss: cost_sensitive needs one label a row: with several labels none is "
             "predicted in place of another. Use weighted_sigmoid."
         )
-    matrix = cost_matrix(classes, costs, "losses.cost_sensitive.costs", diagonal=1.0)
+    matrix = cost_matrix(classes, diagonal=1.0)
     by_prediction = ops.matmul(labels, ops.convert_to_tensor(matrix, dtype=logits.dtype))
     predicted = ops.one_hot(
         ops.argmax(logits, axis=-1), len(classes.names), dtype=by_prediction.dtype

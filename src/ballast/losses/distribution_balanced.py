@@ -6,8 +6,8 @@ import numpy as np
 from pydantic import Field
 
 from ballast.labels.classes import Classes
+from ballast.probabilities.balancing import log_prior
 from ballast.project.errors import UserError
-from ballast.training.balancing import log_prior
 
 if TYPE_CHECKING:
     import keras

@@ -7,13 +7,11 @@ from pydantic import Field
 
 from ballast.labels.classes import Classes
 from ballast.losses._likelihood import log_true
-from ballast.probabilities.costs import Costs, cost_matrix
+from ballast.probabilities.costs import cost_matrix
 from ballast.project.errors import UserError
 
 if TYPE_CHECKING:
     import keras
-
-PLACE = "losses.expected_cost.costs"
 
 
 def loss(
@@ -21,10 +19,11 @@ def loss(
     logits: "keras.KerasTensor",
     classes: Classes,
     *,
-    costs: Costs | None = None,
     cross_entropy: Annotated[float, Field(gt=0)] = 1.0,
 ):
     """Return sum_j C[y, j] p_j - cross_entropy log p_y with p = softmax(z).
+
+    C are the `costs` of params.yaml; where these say nothing, 1 for a mistake, 0 if right.
 
     The smooth companion of `cost_sensitive`: every mistake counts by its cost and its probability.
     Source for the costs: Elkan, The Foundations of Cost-Sensitive Learning, 2001. The first term
@@ -33,21 +32,18 @@ def loss(
     Args:
         labels: one-hot, float, shape (batch, classes).
         logits: the network's outputs z, shape (batch, classes).
-        classes: the classes as they stand in the rows trained on.
-        costs: cost by true and then by predicted class; where not named, 1 for a mistake and 0 for
-            a right prediction.
+        classes: the classes as they stand in the rows trained on, with their costs.
         cross_entropy: its share. The smaller, the closer argmax comes to the cheapest class.
 
     Returns:
         Loss a row, shape (batch,).
 
     Raises:
-        UserError: rows with several labels, or an unknown class.
+        UserError: rows with several labels.
 
     Example:
-        >>> two = Classes(("ham", "spam"), np.array([2, 1]), 3)
-        >>> row = np.array([[0.0, 1.0]]), np.array([[0.0, 0.0]])
-        >>> float(loss(*row, two, costs={"spam": {"ham": 10.0}})[0])  # 10 / 2 + log 2
+        >>> two = Classes(("ham", "spam"), np.array([2, 1]), 3, costs={"spam": {"ham": 10.0}})
+        >>> float(loss(np.array([[0.0, 1.0]]), np.array([[0.0, 0.0]]), two)[0])  # 10 / 2 + log 2
         5.693147180559945
     """
     from keras import ops
@@ -57,16 +53,14 @@ def loss(
             "params.yaml: loss: expected_cost needs one label a row: with several labels none is "
             "predicted in place of another. Use weighted_sigmoid."
         )
-    matrix = cost_matrix(classes, costs, PLACE, diagonal=0.0)
+    matrix = cost_matrix(classes)
     by_prediction = ops.matmul(labels, ops.convert_to_tensor(matrix, dtype=logits.dtype))
     log_p, _ = log_true(labels, logits, multilabel=False)
     expected = ops.sum(by_prediction * ops.softmax(logits, axis=-1), axis=-1)
     return expected - cross_entropy * log_p
 
 
-def inverse(
-    logits: np.ndarray, classes: Classes, *, costs: Costs | None, cross_entropy: float
-) -> np.ndarray:
+def inverse(logits: np.ndarray, classes: Classes, *, cross_entropy: float) -> np.ndarray:
     """Return logits of p(class | x): where the expected gradient vanishes, which is linear in p.
 
     With s = softmax(z), k the share of cross-entropy and e = C' p the expected costs,
@@ -77,14 +71,13 @@ def inverse(
 
     Args:
         logits: the network's outputs, shape (rows, classes).
-        classes: the classes as they stand in the rows trained on.
-        costs: as in `loss`.
+        classes: the classes as they stand in the rows trained on, with their costs.
         cross_entropy: as in `loss`.
 
     Returns:
         Logits whose softmax are the probabilities, shape (rows, classes).
     """
-    matrix = cost_matrix(classes, costs, PLACE, diagonal=0.0)
+    matrix = cost_matrix(classes)
     logits = logits.astype(np.float64)
     # In parts: a row's system has classes * classes numbers.
     parts = np.array_split(logits, len(logits) // 1000 + 1)

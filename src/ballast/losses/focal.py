@@ -7,7 +7,7 @@ from pydantic import Field
 
 from ballast.labels.classes import Classes
 from ballast.losses._likelihood import log_true
-from ballast.probabilities.ledger import log_shares
+from ballast.probabilities.logits import log_shares
 
 if TYPE_CHECKING:
     import keras

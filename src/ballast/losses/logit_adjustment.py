@@ -7,7 +7,7 @@ from pydantic import Field
 
 from ballast.labels.classes import Classes
 from ballast.losses._likelihood import log_true
-from ballast.training.balancing import log_prior
+from ballast.probabilities.balancing import log_prior
 
 if TYPE_CHECKING:
     import keras

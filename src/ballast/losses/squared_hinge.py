@@ -7,10 +7,9 @@ from ballast.labels.classes import Classes
 if TYPE_CHECKING:
     import keras
 
-# What it is trained for is its argmax (multi-label: its sign), and a temperature leaves that as it
-# is. Maps by class, fitted on a few rows of rare classes, move it: on reuters8 isotonic ones gave
-# .98 on the validation rows that they were fitted on, and .92 to .94 on test, argmax .94 to .95.
-CALIBRATION = "temperature"
+# A line for each class (Platt), which was made for such margins. An isotonic curve has more steps
+# than the few rows of a rare class can hold: on sms_spam, average precision .969 instead of .985.
+CALIBRATION = "sigmoid"
 
 
 def loss(labels: "keras.KerasTensor", logits: "keras.KerasTensor", classes: Classes):

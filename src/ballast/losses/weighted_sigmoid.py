@@ -7,8 +7,8 @@ from pydantic import Field
 
 from ballast.labels.classes import Classes
 from ballast.losses._likelihood import log_true
+from ballast.probabilities.balancing import clipped_weights
 from ballast.project.errors import UserError
-from ballast.training.balancing import clipped_weights
 
 if TYPE_CHECKING:
     import keras

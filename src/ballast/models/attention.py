@@ -6,19 +6,18 @@ import numpy as np
 from pydantic import Field
 
 from ballast.networks.forward import Encoded, Forward, dense
+from ballast.networks.inputs import Inputs
 from ballast.project.errors import UserError
 
 if TYPE_CHECKING:
     import keras
-
-    from ballast.networks.layers import Inputs
 
 # Texts are computed together up to so many tokens: what is held in memory at a time.
 BLOCK = 2**14
 
 
 def build(
-    inputs: "Inputs",
+    inputs: Inputs,
     *,
     filters: Annotated[int, Field(ge=1)] = 128,
     width: Annotated[int, Field(ge=1)] = 7,

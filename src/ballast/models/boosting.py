@@ -1,28 +1,51 @@
 """Boosted trees on numeric columns: each corrects what those before it leave of the loss."""
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from ballast.networks.forward import Encoded, Forward
+from ballast.networks.inputs import Inputs
 from ballast.networks.trees import summed
 from ballast.project.errors import UserError
 
-if TYPE_CHECKING:
-    from ballast.networks.layers import Inputs
-    from ballast.training.learners.boosting import Boosted
+LEARNER = "boosting"
+
+
+@dataclass(frozen=True)
+class Boosted:
+    """Trees to be grown.
+
+    Attributes:
+        outputs: number of logits.
+        trees: grown in an epoch.
+        rate: what a tree's leaves are multiplied by.
+        leaves: of a tree, at most.
+        smallest: examples in a leaf, at least.
+        penalty: added to the curvature of a leaf.
+        input: what they read of a row.
+    """
+
+    outputs: int
+    trees: int
+    rate: float
+    leaves: int
+    smallest: int
+    penalty: float
+    input: tuple[str, ...] = ("features",)
 
 
 def build(
-    inputs: "Inputs",
+    inputs: Inputs,
     *,
     trees: Annotated[int, Field(ge=1)] = 10,
     rate: Annotated[float, Field(gt=0, le=1)] = 0.05,
     leaves: Annotated[int, Field(ge=2)] = 15,
     smallest: Annotated[int, Field(ge=1)] = 5,
     penalty: Annotated[float, Field(gt=0)] = 1.0,
-) -> "Boosted":
+) -> Boosted:
     """Return trees to be grown, on any loss; cuts suit columns that tell something in parts only.
 
     An epoch grows `trees` of them, each with a leaf value for every class, so the best epoch is the
@@ -42,8 +65,6 @@ def build(
     Raises:
         UserError: there are no numeric columns.
     """
-    from ballast.training.learners.boosting import Boosted
-
     if not inputs.features:
         raise UserError(
             "params.yaml: model: boosting reads numeric columns, and neither the dataset's block "

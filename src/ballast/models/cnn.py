@@ -6,16 +6,17 @@ import numpy as np
 from pydantic import Field
 
 from ballast.networks.forward import Forward, TextNetwork
+from ballast.networks.inputs import Inputs
 from ballast.project.errors import UserError
 
 if TYPE_CHECKING:
     import keras
 
-    from ballast.networks.layers import Inputs
+LEARNER = "projected"
 
 
 def build(
-    inputs: "Inputs",
+    inputs: Inputs,
     *,
     filters: Annotated[int, Field(ge=1)] = 128,
     width: Annotated[int, Field(ge=1)] = 7,

@@ -7,19 +7,18 @@ from pydantic import Field
 from scipy.sparse import csr_array
 
 from ballast.networks.forward import Encoded, Forward, dense
+from ballast.networks.inputs import Inputs
 from ballast.project.errors import UserError
 
 if TYPE_CHECKING:
     import keras
-
-    from ballast.networks.layers import Inputs
 
 # Pairs of words are told apart by (FACTOR * first + second) mod buckets.
 FACTOR = 7919
 
 
 def build(
-    inputs: "Inputs",
+    inputs: Inputs,
     *,
     buckets: Annotated[int, Field(ge=1, le=200_000)] = 50_000,
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2,

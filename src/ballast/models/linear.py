@@ -1,26 +1,43 @@
 """A linear layer on the weights of terms, vectors of texts and numeric columns: no hidden layer."""
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from ballast.networks.forward import Encoded, Forward
+from ballast.networks.inputs import Inputs
 from ballast.project.errors import UserError
 
-if TYPE_CHECKING:
-    import keras
+LEARNER = "linear"
 
-    from ballast.networks.layers import Inputs
+
+@dataclass(frozen=True)
+class Linear:
+    """A linear model to be solved for one strength of its penalty after the other.
+
+    Attributes:
+        input: number of terms and of columns, by name, those that there are.
+        outputs: number of logits.
+        start: C of the first epoch; the squared weights' share of the loss is 1 / (2 C rows).
+        factor: what C is multiplied by from epoch to epoch.
+    """
+
+    input: dict[str, int]
+    outputs: int
+    start: float
+    factor: float
 
 
 def build(
-    inputs: "Inputs",
+    inputs: Inputs,
     *,
     start: Annotated[float, Field(gt=0)] = 0.1,
     factor: Annotated[float, Field(gt=1)] = 2.0,
-) -> "keras.Model":
-    """Return Dense(classes) on terms and numeric columns side by side.
+) -> Linear:
+    """Return a linear layer on terms and numeric columns side by side, one bias for all.
 
     Trained to the least sum of the losses times C plus half the squared weights, whatever the loss:
     a linear support vector machine with `loss: squared_hinge`, logistic regression with
@@ -35,53 +52,38 @@ def build(
         start: the first epoch's C, its strongest regularisation.
         factor: what C is multiplied by from epoch to epoch.
 
-    Returns:
-        A model from {["terms": (batch, terms), sparse], ["features": (batch, columns)]} to logits.
-
     Raises:
         UserError: there are neither terms nor columns.
     """
-    import keras
-    from keras import layers
-
-    from ballast.networks.layers import Linear, term_input
-
     if not inputs.terms + inputs.features:
         raise UserError(
             "params.yaml: model: linear reads weights of terms, vectors of texts or numeric "
             "columns, and no embedding gives any: use embedding: tfidf for texts, or model: cnn "
             "with embeddings of words."
         )
-    sources = {}
-    if inputs.terms:
-        sources["terms"] = term_input(inputs)
-    if inputs.features:
-        sources["features"] = keras.Input((inputs.features,), name="features")
-    # One bias for all.
-    parts = [
-        layers.Dense(inputs.outputs, use_bias=not number, name=f"from_{name}")(source)
-        for number, (name, source) in enumerate(sources.items())
-    ]
-    total = layers.Add()(parts) if len(parts) > 1 else parts[0]
-    model = Linear(sources, layers.Activation("linear", name="logits")(total))
-    model.start, model.factor = start, factor
-    return model
+    sizes = {"terms": inputs.terms, "features": inputs.features}
+    present = {name: size for name, size in sizes.items() if size}
+    return Linear(present, inputs.outputs, start, factor)
+
+
+def merged(networks: Sequence[dict[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
+    """Return the one network that is the mean of some: that of the mean weights."""
+    return [{name: np.mean([each[name] for each in networks], axis=0) for name in networks[0]}]
 
 
 def forward(weights: dict[str, np.ndarray], vectors: None) -> Forward:
     """Return the network of `build`, as trained, in NumPy.
 
     Args:
-        weights: by name, as `ballast.networks.layers.variables` names them.
+        weights: by name: `from_terms.kernel` and `from_features.kernel`, and the bias of the first.
         vectors: not used; words' vectors are not read.
     """
-
     kinds = [name for name in ("terms", "features") if f"from_{name}.kernel" in weights]
     bias = weights[f"from_{kinds[0]}.bias"]
 
     def logits(rows: Encoded) -> np.ndarray:
-        given = {"terms": rows.terms, "features": rows.features}
-        parts = [given[name] @ weights[f"from_{name}.kernel"] for name in kinds]
+        inputs = {"terms": rows.terms, "features": rows.features}
+        parts = [inputs[name] @ weights[f"from_{name}.kernel"] for name in kinds]
         return sum(parts) + bias
 
     return logits

@@ -6,16 +6,15 @@ import numpy as np
 from pydantic import Field
 
 from ballast.networks.forward import Encoded, Forward, dense
+from ballast.networks.inputs import Inputs
 from ballast.project.errors import UserError
 
 if TYPE_CHECKING:
     import keras
 
-    from ballast.networks.layers import Inputs
-
 
 def build(
-    inputs: "Inputs",
+    inputs: Inputs,
     *,
     pieces: Annotated[int, Field(ge=0)] = 8,
     hidden: list[Annotated[int, Field(ge=1)]] = [128, 128],  # noqa: B006

@@ -1,14 +1,12 @@
 """Nothing: the place of a second model that is left empty."""
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
+from ballast.networks.inputs import Inputs
 from ballast.project.errors import UserError
 
-if TYPE_CHECKING:
-    from ballast.networks.layers import Inputs
 
-
-def build(inputs: "Inputs") -> NoReturn:
+def build(inputs: Inputs) -> NoReturn:
     """Refuse: only a second model can be none.
 
     Args:

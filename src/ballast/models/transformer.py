@@ -8,18 +8,17 @@ from pydantic import Field
 from ballast.encoders.encoder import pooled, read_recipe
 from ballast.encoders.transformer import ACTIVATIONS, Layer, Transformer, read_transformer
 from ballast.networks.forward import Encoded, Forward, dense
+from ballast.networks.inputs import Inputs
 from ballast.project.errors import UserError
 
 if TYPE_CHECKING:
     import keras
 
-    from ballast.networks.layers import Inputs
-
 POOLINGS = ("mean", "cls")
 
 
 def build(
-    inputs: "Inputs",
+    inputs: Inputs,
     *,
     pooling: Literal["mean", "cls"] = "mean",
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,

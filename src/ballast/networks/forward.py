@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from types import ModuleType
 
 import numpy as np
 from scipy.sparse import csr_array, hstack
 
 from ballast.networks.windows import Windows
-from ballast.project.errors import UserError
+from ballast.texts.embedded import Read
 
 
 @dataclass(frozen=True)
@@ -28,30 +27,24 @@ class Encoded:
     features: np.ndarray | None
     terms: csr_array | None = None
 
+    def padded(self, longest: int | None = None) -> dict[str, np.ndarray | csr_array]:
+        """Return the rows as Keras takes them; texts are padded to the longest of them.
 
-# What an embedding makes of texts: token numbers and where each text begins, weights of terms, or
-# vectors.
-Read = tuple[np.ndarray, np.ndarray] | csr_array | np.ndarray
+        Args:
+            longest: pad to so many tokens instead.
+        """
+        inputs = {"features": self.features, "terms": self.terms}
+        if self.tokens is not None:
+            lengths = np.diff(self.offsets)
+            places = np.arange(max(1, longest or lengths.max()))
+            tokens = np.zeros((len(lengths), len(places)), dtype=np.int32)
+            tokens[places < lengths[:, None]] = self.tokens
+            inputs["tokens"] = tokens
+        return {name: values for name, values in inputs.items() if values is not None}
+
+
 # From rows to logits, float32, shape (rows, classes); may be called by several threads at once.
 Forward = Callable[[Encoded], np.ndarray]
-
-
-def forward_of(model: ModuleType) -> Callable[..., Forward]:
-    """Return a model's `forward`: from its weights, and the embedding's vectors, to the network.
-
-    Args:
-        model: the member's file.
-
-    Raises:
-        UserError: the file has no such function.
-    """
-    if not hasattr(model, "forward"):
-        name = model.__name__.rpartition(".")[2]
-        raise UserError(
-            f"model: {name} has no function `forward` in {model.__file__}: what `build` computes, "
-            "from its weights alone and in NumPy. Those of the other models show what it returns."
-        )
-    return model.forward
 
 
 def mean(networks: Sequence[Forward]) -> Forward:

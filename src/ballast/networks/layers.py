@@ -1,41 +1,14 @@
 """What every model is built from: its inputs, word vectors, and the last layer."""
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import keras
 import numpy as np
 from keras import layers, ops
 
+from ballast.networks.inputs import Inputs
+
 POOLED, FROZEN, FROM_TERMS = "pooled", "frozen", "from_terms"
 # In standard deviations; steeper ones would make more of the rounding of float32.
 NARROWEST = 1e-3
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What goes into a network and how many numbers come out.
-
-    Attributes:
-        vectors: a vector for each token number, shape (vocabulary + 2, dimensions), or None where
-            there is no text.
-        columns: scaled numeric columns of training rows, shape (rows, columns); of shape (0, 0)
-            where there are none.
-        outputs: number of logits.
-        terms: number of terms with weights, 0 where there are none.
-        encoder: the folder of the pretrained model whose tokens these are, if any.
-    """
-
-    vectors: np.ndarray | None
-    columns: np.ndarray
-    outputs: int
-    terms: int = 0
-    encoder: Path | None = None
-
-    @property
-    def features(self) -> int:
-        """Number of numeric columns."""
-        return self.columns.shape[1]
 
 
 @keras.saving.register_keras_serializable("ballast")
@@ -112,16 +85,6 @@ class MeanVector(TextVectors):
         count = ops.count_nonzero(tokens, axis=1) + ops.count_nonzero(numbers, axis=1)
         mean = ops.sum(total, axis=1) / ops.cast(ops.maximum(count, 1), total.dtype)[:, None]
         return ops.expand_dims(mean, 1)
-
-
-@keras.saving.register_keras_serializable("ballast")
-class Linear(keras.Model):
-    """A network without hidden layers, which has a single best set of weights for each strength.
-
-    Attributes:
-        start: C of the first epoch; the squared weights' share of the loss is 1 / (2 C rows).
-        factor: what C is multiplied by from epoch to epoch.
-    """
 
 
 @keras.saving.register_keras_serializable("ballast")

@@ -14,7 +14,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ballast.prediction import sinks, sources
-from ballast.prediction.predictor import Predictor
+from ballast.prediction.bundle import Predictor
 from ballast.prediction.sinks import Predicted
 from ballast.prediction.sources import STANDARD, Chunk, Source
 from ballast.project.errors import UserError
@@ -58,7 +58,7 @@ def predict(
     """
     with tempfile.TemporaryDirectory() as folder:
         labels = None
-        if predictor.rule.prior is not None:
+        if predictor.decision.rule.prior is not None:
             # The rule looks at all rows together, before the first label is known.
             if rows == STANDARD:
                 rows, form = Path(folder) / "input", form or "csv"
@@ -77,9 +77,14 @@ def predict(
 def _labels_of_all(predictor: Predictor, rows: Path, form: str | None) -> list[str]:
     """Return the labels of the rows that can be predicted."""
     with sources.opened(rows, form, predictor.layout) as source:
-        found = [judged.probabilities[judged.usable] for judged in _judged(predictor, source)]
-    nothing = np.empty((0, len(predictor.classes)))
-    return predictor.labels(np.concatenate([nothing, *found]))
+        judged = list(_judged(predictor, source))
+    if not judged:
+        return []
+    probabilities = np.concatenate([each.usable_probabilities for each in judged])
+    outputs = {
+        slot: np.concatenate([each.outputs[slot] for each in judged]) for slot in predictor.models
+    }
+    return predictor.labels(outputs, probabilities)
 
 
 def _write(
@@ -89,15 +94,15 @@ def _write(
     place = "row" if source.form == "parquet" else "line"
     for judged in _judged(predictor, source):
         if labels is None:
-            own = iter(predictor.labels(judged.probabilities[judged.usable]))
+            chunk_labels = iter(predictor.labels(judged.outputs, judged.usable_probabilities))
         else:
-            own = labels
+            chunk_labels = labels
         errors = [
             fault and f"{place} {record.row}: {fault}"
             for record, fault in zip(judged.chunk.records, judged.faults, strict=True)
         ]
-        given = [None if fault else next(own) for fault in judged.faults]
-        sink.write(Predicted(judged.chunk, given, judged.probabilities, errors))
+        predicted = [None if fault else next(chunk_labels) for fault in judged.faults]
+        sink.write(Predicted(judged.chunk, predicted, judged.probabilities, errors))
         summary.rows += len(errors)
         # What stands behind a colon is the row's own.
         summary.faults.update(fault.partition(":")[0] for fault in judged.faults if fault)
@@ -106,15 +111,19 @@ def _write(
 
 @dataclass(frozen=True)
 class _Judged:
-    """A chunk with its rows' probabilities (NaN where there is a fault), or what is wrong."""
+    """A chunk with its rows' probabilities (NaN where there is a fault), or what is wrong.
+
+    The models' outputs are those of the rows without a fault, by slot.
+    """
 
     chunk: Chunk
+    outputs: dict[str, np.ndarray]
     probabilities: np.ndarray
     faults: list[str | None]
 
     @property
-    def usable(self) -> np.ndarray:
-        return np.array([fault is None for fault in self.faults], dtype=bool)
+    def usable_probabilities(self) -> np.ndarray:
+        return self.probabilities[[fault is None for fault in self.faults]]
 
 
 def _judged(predictor: Predictor, source: Source) -> Iterator[_Judged]:
@@ -154,13 +163,16 @@ def judge(predictor: Predictor, chunk: Chunk) -> _Judged:
         numbers.append(features)
     rows = np.flatnonzero([fault is None for fault in faults])
     columns = len(predictor.layout.features)
-    scaled = predictor.scaled(np.array(numbers, dtype=np.float64).reshape(len(rows), columns))
-    if scaled is not None:
+    scaled = None
+    if predictor.scaler is not None:
+        numbers = np.array(numbers, dtype=np.float64).reshape(len(rows), columns)
+        scaled = predictor.scaler.apply(numbers)
         small = np.isfinite(scaled).all(axis=1)
         for row in rows[~small]:
             faults[row] = "a numeric column holds a number too large to be scaled"
         rows, scaled = rows[small], scaled[small]
-        texts = [text for text, kept in zip(texts, small, strict=True) if kept]
-    found = np.full((len(faults), len(predictor.classes)), np.nan)
-    found[rows] = predictor.probabilities(texts, scaled)
-    return _Judged(chunk, found, faults)
+        texts = [text for text, fits in zip(texts, small, strict=True) if fits]
+    probabilities = np.full((len(faults), len(predictor.classes)), np.nan)
+    outputs = predictor.outputs(texts, scaled)
+    probabilities[rows] = predictor.probabilities(outputs)
+    return _Judged(chunk, outputs, probabilities, faults)

@@ -1,4 +1,4 @@
-"""Calibration: maps, fitted on validation rows, after which probabilities mean what they say.
+"""Calibration: maps, fitted on held-out rows, after which probabilities mean what they say.
 
 For what no closed inverse undoes: the outputs of a hinge, soft-F1 or AUC loss, say.
 """
@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ballast.probabilities import ledger
+from ballast.probabilities.logits import log_shares
 
 Method = Literal["temperature", "sigmoid", "isotonic"]
 # A slope outside of these would mean that scores say nothing, or all.
@@ -50,13 +50,13 @@ class Calibration:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, told: dict[str, Any]) -> "Calibration":
-        """Return the map that `to_json` told."""
-        return cls(**told)
+    def from_json(cls, values: dict[str, Any]) -> "Calibration":
+        """Return the map that `to_json` made these values of."""
+        return cls(**values)
 
 
 def fit(method: Method, targets: np.ndarray, logits: np.ndarray, multilabel: bool) -> Calibration:
-    """Return the map of a method, fitted on validation rows.
+    """Return the map of a method, fitted on held-out rows.
 
     temperature: z -> a z with the one a of least log-loss (Guo, Pleiss, Sun and Weinberger, On
     Calibration of Modern Neural Networks, 2017); multi-label: one for all labels.
@@ -67,11 +67,11 @@ def fit(method: Method, targets: np.ndarray, logits: np.ndarray, multilabel: boo
     Multiclass Probability Estimates, 2002).
 
     Single-label, the last two take each class against the rest, and the classes' probabilities are
-    then normalised. A class that no validation row has, or every row, keeps its log odds.
+    then normalised. A class that no held-out row has, or every row, keeps its log odds.
 
     Args:
         method: the name of one.
-        targets: multi-hot labels of the validation rows, shape (rows, classes).
+        targets: multi-hot labels of the held-out rows, shape (rows, classes).
         logits: of the same rows, shape (rows, classes).
         multilabel: whether each label is a problem of its own.
 
@@ -83,7 +83,7 @@ def fit(method: Method, targets: np.ndarray, logits: np.ndarray, multilabel: boo
     """
     logits = logits.astype(np.float64)
     if method == "temperature":
-        return Calibration(method, multilabel, {"slope": _slope(targets, logits, multilabel)})
+        return Calibration(method, multilabel, {"slope": temperature(targets, logits, multilabel)})
     scores = logits if multilabel else _against_the_rest(logits)
     columns = zip(scores.T, targets.T, strict=True)
     fits = [(_platt if method == "sigmoid" else _steps)(*column) for column in columns]
@@ -92,12 +92,8 @@ def fit(method: Method, targets: np.ndarray, logits: np.ndarray, multilabel: boo
     return Calibration(method, multilabel, values)
 
 
-def likely(logits: np.ndarray, fitted: Calibration | None, multilabel: bool) -> np.ndarray:
-    """Return probabilities of logits, by the map where there is one; float64, same shape."""
-    return ledger.probabilities(fitted.apply(logits) if fitted else logits, multilabel)
-
-
-def _slope(targets: np.ndarray, logits: np.ndarray, multilabel: bool) -> float:
+def temperature(targets: np.ndarray, logits: np.ndarray, multilabel: bool) -> float:
+    """Return the one factor on logits of least log-loss; arguments as those of `fit`."""
     # What fits is imported where it is used: prediction only applies a map, and starts sooner.
     from scipy.optimize import minimize_scalar
 
@@ -108,8 +104,8 @@ def _slope(targets: np.ndarray, logits: np.ndarray, multilabel: bool) -> float:
             return float(np.logaddexp(0, (1 - 2.0 * targets) * z).mean())
         return float((np.logaddexp.reduce(z, axis=1) - (targets * z).sum(axis=1)).mean())
 
-    found = minimize_scalar(loss, bounds=np.log(SLOPES), method="bounded")
-    return float(np.exp(found.x))
+    fitted = minimize_scalar(loss, bounds=np.log(SLOPES), method="bounded")
+    return float(np.exp(fitted.x))
 
 
 def _platt(scores: np.ndarray, present: np.ndarray) -> tuple[float, float]:
@@ -133,11 +129,11 @@ def _platt(scores: np.ndarray, present: np.ndarray) -> tuple[float, float]:
         return value.mean(), np.array([(wrong * scaled).mean(), wrong.mean()])
 
     start = np.array([1.0, np.log(wanted.mean() / (1 - wanted.mean()))])
-    found = minimize(
+    fitted = minimize(
         loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None), (None, None)], tol=1e-12
     )
-    slope = found.x[0] / scale
-    return float(slope), float(found.x[1] - slope * middle)
+    slope = fitted.x[0] / scale
+    return float(slope), float(fitted.x[1] - slope * middle)
 
 
 def _steps(scores: np.ndarray, present: np.ndarray) -> tuple[list[float], list[float]]:
@@ -159,5 +155,5 @@ def _smoothed(present: np.ndarray) -> tuple[float, float]:
 
 def _against_the_rest(logits: np.ndarray) -> np.ndarray:
     """Return log p_c - log(1 - p_c) of the softmax."""
-    log_p, log_rest = ledger.log_shares(logits)
+    log_p, log_rest = log_shares(logits)
     return log_p - log_rest

@@ -1,61 +1,115 @@
-"""The ledger: what sampling, weights and loss did to p(y|x), and the way back."""
+"""The ledger: what sampling, weights and loss did to p(y|x)."""
 
-from typing import Any, Literal
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ballast.labels.classes import Classes
+from ballast.labels.classes import Classes, Costs
+from ballast.probabilities.logits import log_odds
+from ballast.project import storage
 from ballast.project.errors import UserError
 
 # A layer that corrects less than this corrects nothing: rounding, or odd priors.
 SLIGHT = 0.05
 
 
-def entry(
-    before: Classes,
-    after: Classes,
-    weights: np.ndarray,
-    layers: dict[str, Any],
-    log_odds: bool = True,
-) -> dict[str, Any]:
-    """Return the ledger as it goes to `models/ledger.json`.
+@dataclass(frozen=True)
+class Ledger:
+    """What a model was trained on and with, and how far that moves its outputs from p(y|x).
 
-    Args:
-        before: the classes as they stand in the training rows.
-        after: the same after resampling.
-        weights: as a weighting returns them, normalised.
-        layers: the names and options of the layers; how far each takes the prior towards balance
-            (`corrections`); what no closed inverse undoes, in words (`bends`).
-        log_odds: whether the loss's inverse leads to log odds; without one, outputs may be
+    Attributes:
+        labels: class names, in the order of every array's class axis.
+        multilabel: whether a row may have several labels.
+        rows: training rows.
+        examples: expected in an epoch, after resampling.
+        prior_before_sampling: share of the training rows that have each class, shape (classes,).
+        prior_after_sampling: likewise, of the examples.
+        weights: of the classes, normalised, shape (classes,), or multi-label (2, classes).
+        sampler: name of the sampler.
+        weighting: name of the weighting.
+        loss: name of the loss.
+        loss_options: the loss's.
+        has_inverse: whether a formula leads from outputs to log odds; without one, outputs may be
             anything.
+        only_ranks: whether the outputs order rows and choose no label.
+        calibration: the loss's own map where it has no inverse, or None.
+        corrections: how far each layer takes the prior towards balance, by its place in
+            params.yaml.
+        distortions: what no formula undoes, in words.
+        costs: `costs` in params.yaml, which some losses read.
     """
-    return {
-        "task": "multilabel" if before.multilabel else "single-label",
-        "labels": list(before.names),
-        "rows": int(before.rows),
-        "examples": float(after.rows),
-        "prior_before_sampling": before.prior.tolist(),
-        "prior_after_sampling": after.prior.tolist(),
-        "sampling_shift": sampling_shift(before, after).tolist(),
-        "weights": weights.tolist(),
-        "log_odds": log_odds,
-        "bends": [],
-        **layers,
-    }
+
+    labels: tuple[str, ...]
+    multilabel: bool
+    rows: int
+    examples: float
+    prior_before_sampling: np.ndarray
+    prior_after_sampling: np.ndarray
+    weights: np.ndarray
+    sampler: str = "none"
+    weighting: str = "none"
+    loss: str = "cross_entropy"
+    loss_options: dict[str, Any] = field(default_factory=dict)
+    has_inverse: bool = True
+    only_ranks: bool = False
+    calibration: str | None = None
+    corrections: dict[str, float] = field(default_factory=dict)
+    distortions: tuple[str, ...] = ()
+    costs: Costs | None = None
+
+    @property
+    def before(self) -> Classes:
+        """The classes as they stand in the training rows."""
+        return self._classes(self.prior_before_sampling, self.rows)
+
+    @property
+    def after(self) -> Classes:
+        """The classes as they stand in the examples, for the inverse of a loss."""
+        return self._classes(self.prior_after_sampling, self.examples)
+
+    @property
+    def shift(self) -> np.ndarray:
+        """What sampling and weights add to the log odds, shape (classes,)."""
+        return sampling_shift(self.before, self.after) + weight_shift(self.weights)
+
+    def _classes(self, prior: np.ndarray, rows: float) -> Classes:
+        return Classes(self.labels, prior * rows, rows, self.multilabel, costs=self.costs)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain lists and numbers."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {
+            name: value.tolist() if isinstance(value, np.ndarray) else value
+            for name, value in values.items()
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Ledger":
+        """Return the ledger that `to_json` made these values of."""
+        arrays = {
+            name: np.array(values[name])
+            for name in ("prior_before_sampling", "prior_after_sampling", "weights")
+        }
+        tuples = {name: tuple(values[name]) for name in ("labels", "distortions")}
+        return cls(**values | arrays | tuples)
+
+    def save(self, folder: Path) -> None:
+        """Write the ledger beside a model's networks."""
+        storage.write_json(folder / "ledger.json", self.to_json())
+
+    @classmethod
+    def load(cls, folder: Path) -> "Ledger":
+        """Read what `save` wrote.
+
+        Raises:
+            UserError: there is no such file yet.
+        """
+        return cls.from_json(storage.read_json(folder / "ledger.json"))
 
 
-def trained_on(ledger: dict[str, Any]) -> Classes:
-    """Return the classes as they stood in the rows trained on, for the inverse of a loss.
-
-    Args:
-        ledger: what `entry` made.
-    """
-    examples = ledger["examples"]
-    counts = np.array(ledger["prior_after_sampling"]) * examples
-    return Classes(tuple(ledger["labels"]), counts, examples, ledger["task"] == "multilabel")
-
-
-def correction(shift: np.ndarray, classes: Classes) -> float:
+def strength(shift: np.ndarray, classes: Classes) -> float:
     """Return how far a shift of the classes' log odds takes their prior towards balance.
 
     0 leaves the prior as it is, 1 makes all classes alike, 2 is twice too much: the slope of
@@ -65,9 +119,9 @@ def correction(shift: np.ndarray, classes: Classes) -> float:
         shift: what a layer adds to the logits, shape (classes,).
         classes: the classes as they stand in the training rows.
     """
-    told = (classes.counts > 0) & (classes.counts < classes.rows)
-    prior, shift = classes.prior[told], shift[told]
-    rarity = -_log_odds(prior) if classes.multilabel else -np.log(prior)
+    present = (classes.counts > 0) & (classes.counts < classes.rows)
+    prior, shift = classes.prior[present], shift[present]
+    rarity = -log_odds(prior) if classes.multilabel else -np.log(prior)
     if not classes.multilabel:
         # A constant added to all logits changes nothing.
         rarity, shift = rarity - rarity.mean(), shift - shift.mean()
@@ -79,7 +133,9 @@ def refuse_twice(corrections: dict[str, float], allowed: bool) -> None:
     """Refuse layers that together correct the prior beyond balance.
 
     Args:
-        corrections: strength (`correction`) of each layer by its place in params.yaml.
+        corrections: `strength` of what each layer really does, by its place in params.yaml. A
+            weighting or loss that reads the class sizes after resampling finds them even where a
+            sampler has evened them out: it does nothing then, and that is no second correction.
         allowed: `allow_double_correction`.
 
     Raises:
@@ -103,11 +159,11 @@ def sampling_shift(before: Classes, after: Classes) -> np.ndarray:
     """
     earlier, later = before.prior, after.prior
     if before.multilabel:
-        told = (earlier > 0) & (earlier < 1) & (later > 0) & (later < 1)
-        earlier, later = (np.where(told, share, 0.5) for share in (earlier, later))
-        return _log_odds(later) - _log_odds(earlier)
-    told = (earlier > 0) & (later > 0)
-    return np.log(np.divide(later, earlier, out=np.ones_like(earlier), where=told))
+        present = (earlier > 0) & (earlier < 1) & (later > 0) & (later < 1)
+        earlier, later = (np.where(present, share, 0.5) for share in (earlier, later))
+        return log_odds(later) - log_odds(earlier)
+    present = (earlier > 0) & (later > 0)
+    return np.log(np.divide(later, earlier, out=np.ones_like(earlier), where=present))
 
 
 def weight_shift(weights: np.ndarray) -> np.ndarray:
@@ -126,69 +182,3 @@ def normalise(weights: np.ndarray, classes: Classes) -> np.ndarray:
         present = classes.prior
         return weights / (weights[0] * (1 - present) + weights[1] * present)
     return weights / (weights @ classes.prior)
-
-
-def correct(logits: np.ndarray, ledger: dict[str, Any]) -> np.ndarray:
-    """Undo weights and sampling: logits under the trained-on distribution to those of the data.
-
-    Outputs that are no log odds, those of a loss without an inverse, stay as they are: the
-    calibration map that follows takes the whole way.
-
-    Single-label: p_c is proportional to p'_c / w_c * prior_before_c / prior_after_c (Elkan 2001).
-    Multi-label: the same for the odds of each label. The loss's own inverse comes before this.
-
-    Args:
-        logits: logits after the loss's inverse, shape (rows, classes).
-        ledger: what `entry` made.
-
-    Returns:
-        Corrected logits, float64, shape (rows, classes).
-    """
-    logits = logits.astype(np.float64)
-    if not ledger["log_odds"]:
-        return logits
-    return logits - np.array(ledger["sampling_shift"]) - weight_shift(np.array(ledger["weights"]))
-
-
-def calibration(ledger: dict[str, Any]) -> Literal["none", "temperature", "sigmoid", "isotonic"]:
-    """Return the calibration map that takes the place of what no formula undoes.
-
-    Log odds that something bends are still near a line: sigmoid. Outputs that are no log odds may
-    follow any rising curve: isotonic, unless the loss names a map of its own.
-    """
-    if "calibration" in ledger:
-        return ledger["calibration"]
-    if not ledger["log_odds"]:
-        return "isotonic"
-    return "sigmoid" if ledger["bends"] else "none"
-
-
-def probabilities(logits: np.ndarray, multilabel: bool) -> np.ndarray:
-    """Return softmax, or multi-label sigmoid, of logits; float64, same shape."""
-    logits = logits.astype(np.float64)
-    if multilabel:
-        return np.exp(-np.logaddexp(0, -logits))
-    return np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
-
-
-def log_shares(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return log p_c and log(1 - p_c) of the softmax, float64; no digits are lost near 0 or 1.
-
-    log(1 - p) comes from p where p <= .5, and of the most probable class from all the others.
-    """
-    logits = logits.astype(np.float64)
-    log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
-    top = logits.argmax(axis=1)[:, None]
-    others = log_p.copy()
-    np.put_along_axis(others, top, -np.inf, axis=1)
-    # Equal logits are treated alike: all that are as large as the largest.
-    log_rest = np.where(
-        logits == np.take_along_axis(logits, top, axis=1),
-        np.logaddexp.reduce(others, axis=1, keepdims=True),
-        np.log(-np.expm1(np.minimum(log_p, -np.log(2)))),
-    )
-    return log_p, log_rest
-
-
-def _log_odds(share: np.ndarray) -> np.ndarray:
-    return np.log(share) - np.log1p(-share)

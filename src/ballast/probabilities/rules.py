@@ -13,12 +13,14 @@ SETTLED = 1e-8
 class Rule:
     """From probabilities to labels.
 
-    Single-label: the label is argmax_c (log p_c + offsets_c). Multi-label: label c is given where
-    log p_c - log(1 - p_c) + offsets_c > 0, so an offset of 0 is a cut at .5.
+    Single-label: the label is argmax_c (log p_c + offsets_c). Multi-label: label c is predicted
+    where log p_c - log(1 - p_c) + offsets_c > 0, so an offset of 0 is a threshold of .5.
 
     Attributes:
         offsets: shape (classes,).
         multilabel: which of the two it is.
+        uncorrected: whether the labels are those that the network as trained prefers: its logits
+            stand in the place of log p or the log odds, before anything is undone.
         costs: if given, the label is argmin_j sum_i p_i costs[i, j] instead, i the true class;
             shape (classes, classes), single-label only.
         prior: if given, the probabilities are first adapted from these class shares to those of the
@@ -29,55 +31,58 @@ class Rule:
 
     offsets: np.ndarray
     multilabel: bool
+    uncorrected: bool = False
     costs: np.ndarray | None = None
     prior: np.ndarray | None = None
     prior_rows: float = 0.0
     note: str = ""
 
-    def predict(self, probabilities: np.ndarray) -> np.ndarray:
-        """Return multi-hot labels, uint8, for probabilities; both of shape (rows, classes)."""
-        if self.prior is not None:
-            probabilities = adapt(probabilities, self.prior, self.multilabel, self.prior_rows)
+    def predict(self, probabilities: np.ndarray, logits: np.ndarray | None = None) -> np.ndarray:
+        """Return multi-hot labels, uint8, shape (rows, classes).
+
+        Args:
+            probabilities: corrected, shape (rows, classes).
+            logits: uncorrected, of the same shape; read only where the rule is about them.
+        """
         if self.costs is not None:
-            scores = -(probabilities @ self.costs)
+            scores = -(self._adapted(probabilities) @ self.costs)
         else:
-            scores = log_scores(probabilities, self.multilabel) + self.offsets
+            scores = self._scores(probabilities, logits) + self.offsets
         if self.multilabel:
             return (scores > 0).astype(np.uint8)
         return np.eye(len(self.offsets), dtype=np.uint8)[scores.argmax(axis=1)]
 
-    def strengths(self, probabilities: np.ndarray) -> np.ndarray:
-        """Return how strong each label stands, 0 to 1: `cuts` says from where on it is given.
+    def strengths(self, probabilities: np.ndarray, logits: np.ndarray | None = None) -> np.ndarray:
+        """Return how strong each label stands, 0 to 1: `thresholds` says from where on it counts.
 
         Multi-label: its probability. Single-label: p_c / (p_c + max_j p_j exp(offsets_j)), j the
         other labels, as the rule weighs them; with two labels and no offset of the other, p_c.
 
         Args:
-            probabilities: shape (rows, classes).
+            probabilities: corrected, shape (rows, classes).
+            logits: uncorrected, of the same shape; read only where the rule is about them.
 
         Returns:
             Float, same shape.
         """
-        if self.prior is not None:
-            probabilities = adapt(probabilities, self.prior, self.multilabel, self.prior_rows)
+        # Imported here: prediction needs labels alone, and starts sooner without.
+        from scipy.special import expit
+
+        scores = self._scores(probabilities, logits)
         if self.multilabel:
-            return probabilities
-        log_p = log_scores(probabilities, False)
-        weighed = log_p + self.offsets
+            return expit(scores) if self.uncorrected else self._adapted(probabilities)
+        weighed = scores + self.offsets
         best = weighed.argmax(axis=1)[:, None]
         others = weighed.copy()
         np.put_along_axis(others, best, -np.inf, axis=1)
         rival = np.repeat(weighed.max(axis=1)[:, None], weighed.shape[1], axis=1)
         np.put_along_axis(rival, best, others.max(axis=1)[:, None], axis=1)
-        # Imported here: prediction needs labels alone, and starts sooner without.
-        from scipy.special import expit
+        return expit(scores - rival)
 
-        return expit(log_p - rival)
+    def thresholds(self) -> np.ndarray | None:
+        """Return the strength above which each label is predicted, shape (classes,).
 
-    def cuts(self) -> np.ndarray | None:
-        """Return the strength above which each label is given, shape (classes,).
-
-        None where costs weigh several mistakes at once, or would have a label mistaken: no cut.
+        None where costs weigh several mistakes at once, or would have a label mistaken.
         """
         from scipy.special import expit
 
@@ -89,6 +94,17 @@ class Rule:
         stakes = np.array([wrong_0 - right_0, wrong_1 - right_1])
         return stakes[::-1] / stakes.sum() if (stakes > 0).all() else None
 
+    def _adapted(self, probabilities: np.ndarray) -> np.ndarray:
+        if self.prior is None:
+            return probabilities
+        return adapt(probabilities, self.prior, self.multilabel, self.prior_rows)
+
+    def _scores(self, probabilities: np.ndarray, logits: np.ndarray | None) -> np.ndarray:
+        """Return what the offsets are added to."""
+        if self.uncorrected:
+            return logits
+        return log_scores(self._adapted(probabilities), self.multilabel)
+
     def to_json(self) -> dict[str, Any]:
         """Return the rule as it goes to `models/decision.json`."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -98,9 +114,8 @@ class Rule:
         }
 
     @classmethod
-    def from_json(cls, told: dict[str, Any]) -> "Rule":
-        """Return the rule that `to_json` told; other entries are left alone."""
-        values = {field.name: told[field.name] for field in fields(cls)}
+    def from_json(cls, values: dict[str, Any]) -> "Rule":
+        """Return the rule that `to_json` made these values of."""
         arrays = {name: np.array(value) for name, value in values.items() if type(value) is list}
         return cls(**(values | arrays))
 

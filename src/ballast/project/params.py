@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -29,12 +29,14 @@ FAMILIES = {
     "model": ("models", "build"),
     "second_model": ("models", "build"),
     "loss": ("losses", "loss"),
+    "second_loss": ("losses", "loss"),
     "weighting": ("weightings", "weigh"),
+    "second_weighting": ("weightings", "weigh"),
     "decision": ("decisions", "fit"),
 }
 # What a network reads, side by side.
 EMBEDDINGS = tuple(name for name, (folder, _) in FAMILIES.items() if folder == "embeddings")
-# What is trained; held-out rows choose.
+# What is trained; evaluate combines them on held-out rows.
 MODELS = tuple(name for name, (folder, _) in FAMILIES.items() if folder == "models")
 # folder or block -> its selectors
 SELECTORS = {"datasets": ["dataset"]} | {
@@ -44,7 +46,7 @@ SELECTORS = {"datasets": ["dataset"]} | {
 BLOCKS = ("split", "training", "evaluation")
 # Each names what a user has put into data/.
 FILES = ("dataset", "vectors", "encoder")
-NAMES = ["seed", *FILES, "allow_double_correction", *BLOCKS, *FAMILIES, *SELECTORS]
+NAMES = ["seed", "costs", *FILES, "allow_double_correction", *BLOCKS, *FAMILIES, *SELECTORS]
 
 
 def load(path: Path = Path("params.yaml")) -> dict[str, Any]:
@@ -76,6 +78,16 @@ def load(path: Path = Path("params.yaml")) -> dict[str, Any]:
         raise UserError(
             f"{path}: allow_double_correction must be true or false; found {allowed!r}."
         )
+    _check_costs(params["costs"], path)
+    first, second = (
+        tuple(params[f"{prefix}{name}"] for name in ("model", "loss", "weighting"))
+        for prefix in ("", "second_")
+    )
+    if first == second:
+        raise UserError(
+            f"{path}: second_model, second_loss and second_weighting are those of the first model: "
+            "change one of them, or set second_model: none."
+        )
     for name in (*FILES, *FAMILIES):
         if not isinstance(params[name], str):
             raise UserError(f"{path}: {name} must be a name; found {params[name]!r}.")
@@ -90,6 +102,21 @@ def load(path: Path = Path("params.yaml")) -> dict[str, Any]:
                     f"{path}: {name}: {key!r} must be a name of letters, digits, - and _."
                 )
     return params
+
+
+def _check_costs(costs: Any, path: Path) -> None:
+    if costs is None:
+        return
+    schema = TypeAdapter(dict[str, dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]])
+    try:
+        schema.validate_python(costs)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        place = ".".join(["costs", *map(str, fault["loc"])])
+        raise UserError(
+            f"{path}: {place} must be costs by true and then by predicted class, numbers from 0 "
+            f"on, as in {{spam: {{ham: 10.0}}}}; found {fault['input']!r}."
+        ) from error
 
 
 def members(folder: str) -> list[str]:

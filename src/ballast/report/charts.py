@@ -173,9 +173,10 @@ def reliability(title: str, rows: Rows) -> Markup:
 
     Args:
         title: of the chart.
-        rows: dicts of probabilities (network or corrected), predicted, observed, low, high, rows.
+        rows: dicts of probabilities (uncorrected or corrected), predicted, observed, low, high,
+            rows.
     """
-    names = ["network", "corrected"]
+    names = ["uncorrected", "corrected"]
     legend = {"title": None, "symbolType": "circle"}
     colour = {
         "field": "probabilities",
@@ -205,13 +206,15 @@ def reliability(title: str, rows: Rows) -> Markup:
     return _svg(title, rows, SMALL | {"title": title, "layer": layers})
 
 
-def history(name: str, rows: Rows) -> Markup:
+def history(title: str, name: str, entries: Rows) -> Markup:
     """Return a number of the training by epoch.
 
     Args:
-        name: a field of the rows.
-        rows: dicts of epoch and the number.
+        title: of the chart.
+        name: a field of the entries.
+        entries: a dict for each epoch.
     """
+    rows = [{"epoch": epoch, name: entry[name]} for epoch, entry in enumerate(entries, 1)]
     encoding = {
         "x": {
             "field": "epoch",
@@ -223,8 +226,8 @@ def history(name: str, rows: Rows) -> Markup:
         "y": {"field": name, "type": "quantitative", "title": None, "scale": {"zero": False}},
     }
     mark = {"type": "line", "color": LINE, "strokeWidth": 2, "point": {"color": LINE, "size": 25}}
-    spec = {"title": name.replace("_", " "), "mark": mark, "encoding": encoding}
-    return _svg(f"{name} by epoch", rows, {"width": 260, "height": 150} | spec)
+    spec = {"title": title.replace("_", " "), "mark": mark, "encoding": encoding}
+    return _svg(f"{title} by epoch", rows, {"width": 260, "height": 150} | spec)
 
 
 def _unit(field: str, **more: Any) -> dict:

@@ -9,9 +9,11 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ballast.evaluation.curves import ALL, evenly
+from ballast.evaluation.decision import Part
 from ballast.evaluation.judging import Evaluation
 from ballast.evaluation.mistakes import Mistake
 from ballast.labels.classes import Classes
+from ballast.probabilities.ledger import Ledger
 from ballast.report import charts, words
 
 TITLES = {
@@ -40,28 +42,26 @@ class Run:
         params: every parameter in effect, by dotted name.
         level: of the intervals.
         classes: the classes as they stand in the training rows.
-        found: what evaluation found.
+        evaluation: of the run.
         rarest: the class whose recall is `recall_rarest`, see `scores.rarest`.
-        correct: whether sampling, weights and loss were to be undone.
         plots: the rows of each, header first, see `curves.plots`.
-        book: the ledger.
-        history: a dict for each epoch.
+        ledgers: of each model, by slot.
+        histories: of each model, by name: a dict for each epoch.
         data: numbers of rows as prepare counted them.
         parts: rows of each part of the split.
-        cut: number of texts that an embedding has cut off.
-        leaks: what `audit.shared_rows` found by kind of likeness, None where none was looked for.
+        cut: number of texts whose end an embedding has cut off.
+        leaks: what `audit.shared_rows` returns by kind of likeness, None where none was looked for.
         mistakes: the hardest ones, each with its place (file and row) and content.
     """
 
     params: dict[str, Any]
     level: float
     classes: Classes
-    found: Evaluation
+    evaluation: Evaluation
     rarest: str
-    correct: bool
     plots: dict[str, list[tuple]]
-    book: dict[str, Any]
-    history: list[dict[str, float]]
+    ledgers: dict[str, Ledger]
+    histories: dict[str, list[dict[str, float]]]
     data: dict[str, int]
     parts: dict[str, int]
     cut: int
@@ -78,34 +78,35 @@ def render(run: Run) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    support = run.found.per_class["support"]
+    support = run.evaluation.per_class["support"]
     order = sorted(support, key=lambda name: (-support[name], name))
     rarest, rows = run.rarest, f"{support[run.rarest]:,}"
     curves = {name: _by_class(rows) for name, rows in run.plots.items() if name != "confusion"}
-    scores = known_scores(run.found)
+    scores = known_scores(run.evaluation)
     return environment.get_template("page.html").render(
         run=run,
-        found=run.found,
+        evaluation=run.evaluation,
         titles=TITLES | {"recall_rarest": f"recall of the rarest class ({rarest}, {rows} rows)"},
         order=order,
         scores=scores,
-        headline=_headline(run.found),
-        dots=_dots(run.found, scores, order),
+        headline=_headline(run.evaluation),
+        dots=_dots(run.evaluation, scores, order),
         confusion=_confusion(run.plots["confusion"]),
         panels=_panels(run, curves, order),
         likely=_likely,
         overall=charts.reliability("all classes", curves["reliability"][ALL]),
         counts=charts.counts(_counts(run, order)),
-        histories=[charts.history(name, run.history) for name in run.history[0] if name != "epoch"],
-        training=words.models(run.book) + words.training(run.book, run.classes),
-        correction=words.correction(run.book, run.correct, run.found.calibration),
-        decision=words.decision(run.params["decision"], run.found.rule),
+        histories=_histories(run),
+        ledger=_ledger(run),
+        correction=_of_models(
+            {part.model: words.correction(part.correction) for part in _parts(run)}
+        ),
         open=len(order) <= OPEN,
     )
 
 
-def _headline(found: Evaluation) -> list[dict[str, Any]]:
-    values = found.headline
+def _headline(evaluation: Evaluation) -> list[dict[str, Any]]:
+    values = evaluation.test.headline
     names = [name for name in values if not name.endswith(("_low", "_high"))]
     return [
         {
@@ -113,8 +114,8 @@ def _headline(found: Evaluation) -> list[dict[str, Any]]:
             "value": values[name],
             "low": values[f"{name}_low"],
             "high": values[f"{name}_high"],
-            "validation": found.validation_headline[name],
-            "baselines": [baseline[name] for baseline in found.baselines.values()],
+            "validation": evaluation.held_out.headline[name],
+            "baselines": [baseline[name] for baseline in evaluation.baselines.values()],
         }
         for name in names
     ]
@@ -178,7 +179,7 @@ def _confusion(rows: Sequence[tuple]) -> dict[str, Any]:
 
 def _panels(run: Run, curves: dict, order: Sequence[str]) -> list[dict[str, Any]]:
     """Return each class with its cut and curves; where rows are lacking, a curve is left out."""
-    cuts = run.found.rule.cuts()
+    cuts = run.evaluation.decision.rule.thresholds()
     panels = []
     for name in order:
         cut = None if cuts is None else float(cuts[run.classes.index(name)])
@@ -207,11 +208,47 @@ def _by_class(rows: Sequence[tuple]) -> dict[str, list[dict[str, Any]]]:
     }
 
 
+def _parts(run: Run) -> Sequence[Part]:
+    return run.evaluation.decision.mixture.parts
+
+
+def _of_models(lines: dict[str, list[str]]) -> list[str]:
+    """Return sentences about models, each with its model's name where there are several."""
+    if len(lines) == 1:
+        return next(iter(lines.values()))
+    return [f"{model}: {line}" for model, sentences in lines.items() for line in sentences]
+
+
+def _histories(run: Run) -> list[str]:
+    several = len(run.histories) > 1
+    return [
+        charts.history(f"{model}: {name}" if several else name, name, history)
+        for model, history in run.histories.items()
+        for name in history[0]
+    ]
+
+
+def _ledger(run: Run) -> list[str]:
+    evaluation = run.evaluation
+    training = {
+        part.model: words.training(part.correction.ledger, run.classes) for part in _parts(run)
+    }
+    correction = {part.model: words.correction(part.correction) for part in _parts(run)}
+    rule = evaluation.decision.rule
+    return [
+        *words.combination(evaluation.combination),
+        *_of_models(training),
+        *_of_models(correction),
+        *words.decision(run.params["decision"], rule, evaluation.test),
+    ]
+
+
 def _counts(run: Run, order: Sequence[str]) -> list[dict[str, Any]]:
-    book = run.book
-    before = np.array(book["prior_before_sampling"]) * book["rows"]
-    after = np.array(book["prior_after_sampling"]) * book["examples"]
-    places = {name: book["labels"].index(name) for name in order}
+    # The plan is one for all models.
+    ledger = next(iter(run.ledgers.values()))
+    before = ledger.prior_before_sampling * ledger.rows
+    after = ledger.prior_after_sampling * ledger.examples
+    places = {name: ledger.labels.index(name) for name in order}
     counts = {name: (round(before[c]), round(after[c], 1)) for name, c in places.items()}
     return [
         {"class": f"{name} ({_moved(*pair)})", "before": pair[0], "after": pair[1]}
@@ -220,5 +257,5 @@ def _counts(run: Run, order: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _moved(before: int, after: float) -> str:
-    told = [f"{number:,.0f}" for number in (before, after)]
-    return told[0] if told[0] == told[1] else " → ".join(told)
+    numbers = [f"{number:,.0f}" for number in (before, after)]
+    return numbers[0] if numbers[0] == numbers[1] else " → ".join(numbers)

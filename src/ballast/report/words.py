@@ -1,12 +1,12 @@
 """What the layers did, in words: the ledger, the calibration, the decision."""
 
-from typing import Any
-
 import numpy as np
 
+from ballast.evaluation.combination import Combination
+from ballast.evaluation.judging import Judged
 from ballast.labels.classes import Classes
-from ballast.probabilities.calibration import Calibration
-from ballast.probabilities.ledger import SLIGHT
+from ballast.probabilities.correction import Correction
+from ballast.probabilities.ledger import SLIGHT, Ledger
 from ballast.probabilities.rules import Rule
 
 MAPS = {
@@ -14,86 +14,92 @@ MAPS = {
     "sigmoid": "a line through each class's log odds (Platt)",
     "isotonic": "a non-decreasing curve of each class's log odds",
 }
+SCORES = {"f1_macro": "macro-F1", "average_precision": "average precision"}
 
 
-def models(book: dict[str, Any]) -> list[str]:
-    """Return which of two models, or the mean of both, was kept, and why; nothing where one was.
-
-    Args:
-        book: the ledger.
-    """
-    kept, scores = book["models"]["kept"], book["models"]["scores"]
+def combination(combined: Combination) -> list[str]:
+    """Return which of several models, or their mean, counts; nothing where there is one."""
+    scores, name = combined.scores, combined.mixture.name
     if len(scores) == 1:
         return []
-    others = ", ".join(f"{name} {score:.3f}" for name, score in scores.items() if name != kept)
+    others = ", ".join(f"{other} {value:.3f}" for other, value in scores.items() if other != name)
     return [
-        f"model: kept is {kept}, with a {book['models']['monitor']} of {scores[kept]:.3f} on the "
-        f"rows that choose ({others}). Of two models together, logits are the mean."
+        f"Models: {name}, with a {SCORES[combined.score]} of {scores[name]:.3f} on held-out rows "
+        f"({others}). Of several models, logits are averaged, each brought to one scale first."
     ]
 
 
-def training(book: dict[str, Any], classes: Classes) -> list[str]:
+def training(ledger: Ledger, classes: Classes) -> list[str]:
     """Return what sampling, weights and loss did to p(y|x), a sentence each.
 
     Args:
-        book: the ledger.
+        ledger: of a model.
         classes: the classes as they stand in the training rows.
     """
-    strength = book["corrections"]
-    sampler = next(name for name in strength if name.startswith("sampler: "))
-    lines = [
-        f"{sampler}. An epoch has {book['examples']:,.0f} examples of {classes.rows:,} training "
-        f"rows. {_towards(strength[sampler])}"
-    ]
-    lines.append(_weights(np.array(book["weights"]), book, classes))
-    loss = f"loss: {book['loss']}"
-    # A loss without a formula says itself, among what bends, that there is none.
-    inverse = ["Its outputs lead back to probabilities by formula."] if book["log_odds"] else []
+    sampler, weighting, loss = (
+        f"{family}: {getattr(ledger, family)}" for family in ("sampler", "weighting", "loss")
+    )
+    strength = ledger.corrections
+    inverse = ["Its outputs lead back to probabilities by formula."] if ledger.has_inverse else []
     # Without a formula it is not known what a loss does to the prior, unless that is its purpose.
-    told = book["log_odds"] or strength[loss] > SLIGHT
-    lines.append(" ".join([f"{loss}.", *inverse, *([_towards(strength[loss])] if told else [])]))
-    return [*lines, *(f"What no formula undoes: {line}" for line in book["bends"])]
+    known = ledger.has_inverse or strength[loss] > SLIGHT
+    return [
+        f"{sampler}. An epoch has {ledger.examples:,.0f} examples of {classes.rows:,} training "
+        f"rows. {_towards(strength[sampler])}",
+        _weights(weighting, ledger, classes),
+        " ".join([f"{loss}.", *inverse, *([_towards(strength[loss])] if known else [])]),
+        *(f"What no formula undoes: {line}" for line in ledger.distortions),
+    ]
 
 
-def correction(book: dict[str, Any], correct: bool, calibration: Calibration | None) -> list[str]:
-    """Return what was done about it before the decision, a sentence each.
+def correction(applied: Correction) -> list[str]:
+    """Return what was done about it to have probabilities, a sentence each."""
+    if applied.ledger.has_inverse:
+        first = "What sampling, weights and loss did is undone as far as formulas tell it."
+    else:
+        first = "No formula can undo anything in outputs that are no log odds."
+    if applied.calibration is None:
+        return [first, "No calibration map follows."]
+    method = applied.calibration.method
+    return [first, f"Then a map, fitted on held-out rows: {method}, {MAPS[method]}."]
+
+
+def decision(name: str, rule: Rule, test: Judged) -> list[str]:
+    """Return how labels were decided, a sentence each.
 
     Args:
-        book: the ledger.
-        correct: whether sampling, weights and loss were to be undone.
-        calibration: the map that follows, if any.
+        name: of the decision.
+        rule: as it was fitted.
+        test: the test rows with their labels and probabilities.
     """
-    if not correct:
-        first = "evaluation.correct: false. The network's outputs are taken at their word."
-    elif book["log_odds"]:
-        first = (
-            "evaluation.correct: true. What sampling, weights and loss did to the network's "
-            "outputs is undone as far as formulas tell it."
-        )
-    else:
-        first = (
-            "evaluation.correct: true. No formula can undo anything in outputs that are no log "
-            "odds: they stay as they are."
-        )
-    if calibration is None:
-        return [first, "No calibration map follows."]
-    how = MAPS[calibration.method]
-    return [first, f"Then a map, fitted on the validation rows: {calibration.method}, {how}."]
-
-
-def decision(name: str, rule: Rule) -> list[str]:
-    """Return how labels were decided, a sentence each."""
     lines = [f"decision: {name}."]
     if rule.prior is not None:
         lines.append("Probabilities are first adapted to the class shares of the rows to predict.")
     if rule.costs is not None:
-        lines.append("The label of the least expected cost is given.")
+        lines.append("The label of the least expected cost is predicted.")
+    elif rule.uncorrected:
+        lines.append(
+            "Labels are those that the network as trained prefers: sampling, weights and loss "
+            "choose the operating point. Probabilities are corrected for them."
+        )
     elif rule.multilabel:
-        lines.append("A label is given where its probability is above the label's cut.")
+        lines.append("A label is predicted where its probability is above the label's threshold.")
     elif (rule.offsets == 0).all():
-        lines.append("The most probable label is given.")
+        lines.append("The most probable label is predicted.")
     else:
-        lines.append("The most probable label is given, after each class's offset.")
+        lines.append("The most probable label is predicted, after each class's offset.")
+    likeliest = test.probabilities > 0.5
+    if not rule.multilabel:
+        likeliest = np.eye(len(rule.offsets), dtype=bool)[test.probabilities.argmax(axis=1)]
+    apart = int((likeliest != test.predicted.astype(bool)).any(axis=1).sum())
+    if apart:
+        what = "labels are not those of a probability above one half"
+        if not rule.multilabel:
+            what = "the label is not the class of the largest probability"
+        lines.append(
+            f"In {apart:,} of {len(likeliest):,} test rows {what}: the decision says which label "
+            "is worth predicting, the probability how often it is true."
+        )
     return [*lines, rule.note] if rule.note else lines
 
 
@@ -105,11 +111,10 @@ def _towards(strength: float) -> str:
     return "It leaves the class prior as it is."
 
 
-def _weights(weights: np.ndarray, book: dict[str, Any], classes: Classes) -> str:
-    name = f"weighting: {book['weighting']}"
-    present = weights if weights.ndim == 1 else weights[1]
-    if np.ptp(weights) == 0:
+def _weights(name: str, ledger: Ledger, classes: Classes) -> str:
+    weights = ledger.weights if ledger.weights.ndim == 1 else ledger.weights[1]
+    if np.ptp(ledger.weights) == 0:
         return f"{name}. All rows weigh the same."
-    low, high = int(present.argmin()), int(present.argmax())
-    ends = " to ".join(f"{present[c]:.3g} ({classes.names[c]})" for c in (high, low))
-    return f"{name}. Weights run from {ends}. {_towards(book['corrections'][name])}"
+    low, high = int(weights.argmin()), int(weights.argmax())
+    ends = " to ".join(f"{weights[c]:.3g} ({classes.names[c]})" for c in (high, low))
+    return f"{name}. Weights run from {ends}. {_towards(ledger.corrections[name])}"

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from ballast.labels.classes import multi_hot
 from ballast.project import storage
+
+FOLDER = Path("data/resampled")
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Plan:
         labels: multi-hot labels of the entries, where they aren't those of `rows`; or None.
         texts: new texts, each with the number of the row that it was made from.
         sampler: name of the sampler.
-        bends: what the sampler does to p(x|y), in words; no closed inverse undoes it.
+        distortion: what the sampler does to p(x|y), in words; no closed inverse undoes it.
     """
 
     rows: np.ndarray
@@ -42,7 +45,7 @@ class Plan:
     labels: np.ndarray | None = None
     texts: Sequence[tuple[int, str]] = ()
     sampler: str = ""
-    bends: str = ""
+    distortion: str = ""
 
     @property
     def size(self) -> int:
@@ -94,61 +97,85 @@ class Plan:
         return np.repeat(np.arange(len(wanted)), counts)
 
 
-def repeat(times: np.ndarray, bends: str = "") -> Plan:
+def repeat(times: np.ndarray, distortion: str = "") -> Plan:
     """Return the plan that uses row i `times[i]` times; rows with 0 are left out.
 
-    Where every row is used once, nothing bends.
+    Where every row is used once, nothing distortion.
     """
     rows = np.flatnonzero(times)
-    bends = bends if (times != 1).any() else ""
-    return Plan(rows, times[rows].astype(np.float64), bends=bends)
+    distortion = distortion if (times != 1).any() else ""
+    return Plan(rows, times[rows].astype(np.float64), distortion=distortion)
 
 
-def write_plan(folder: Path, plan: Plan, ids: Sequence[str]) -> None:
-    """Write `plan.parquet`, an entry a line with ids instead of row numbers, and `plan.json`.
+def save(plan: Plan, ids: Sequence[str], folder: Path = FOLDER) -> None:
+    """Write the plan with ids instead of row numbers, and the new texts with their sources.
 
     Args:
-        folder: where to.
         plan: the plan.
-        ids: of the rows that the plan numbers, new texts included.
+        ids: of the rows; those of new texts are made from their sources'.
+        folder: where to.
     """
-    columns = {"id": [ids[row] for row in plan.rows], "times": plan.times}
+    sources = [ids[row] for row, _ in plan.texts]
+    new = [f"{source}+{number}" for number, source in enumerate(sources)]
+    names = [*ids, *new]
+    columns = {"id": [names[row] for row in plan.rows], "times": plan.times}
     if plan.first is not None:
         columns["first"] = plan.first
     if plan.partners is not None:
-        columns["partner"] = [None if row < 0 else ids[row] for row in plan.partners]
+        columns["partner"] = [None if row < 0 else names[row] for row in plan.partners]
         columns["share"] = plan.shares
     if plan.label_shares is not None:
         columns["label_share"] = plan.label_shares
     if plan.labels is not None:
         columns["labels"] = [np.flatnonzero(row).tolist() for row in plan.labels]
+    texts = {"id": new, "source": sources, "text": [text for _, text in plan.texts]}
+    storage.fresh_folder(folder)
     storage.write_table(folder / "plan.parquet", columns)
-    about = {"sampler": plan.sampler, "epochs": plan.epochs, "bends": plan.bends}
+    storage.write_table(
+        folder / "augmented.parquet",
+        {name: pa.array(values, pa.string()) for name, values in texts.items()},
+    )
+    about = {"sampler": plan.sampler, "epochs": plan.epochs, "distortion": plan.distortion}
     storage.write_json(folder / "plan.json", about)
 
 
-def read_plan(folder: Path, ids: Sequence[str], classes: int) -> Plan:
-    """Read what `write_plan` wrote; the texts themselves are left out.
+def load(ids: Sequence[str], classes: int, folder: Path = FOLDER) -> Plan:
+    """Read what `save` wrote.
 
     Args:
-        folder: where from.
-        ids: row i of the plan is the one with id `ids[i]`.
+        ids: row i of the plan is the one with id `ids[i]`; behind them come the new texts.
         classes: number of classes.
+        folder: where from.
     """
     table = storage.read_table(folder / "plan.parquet")
-    found = {name: table[name] for name in table.column_names}
-    number = {name: row for row, name in enumerate(ids)} | {None: -1}
+    columns = {name: table[name] for name in table.column_names}
+    texts, new = _load_texts(ids, folder)
+    number = {name: row for row, name in enumerate([*ids, *new])} | {None: -1}
 
     def rows(column: str) -> np.ndarray:
-        return np.array([number[name] for name in found[column].to_pylist()])
+        return np.array([number[name] for name in columns[column].to_pylist()])
 
     return Plan(
         rows=rows("id"),
-        times=found["times"].to_numpy(),
-        first=found["first"].to_numpy() if "first" in found else None,
-        partners=rows("partner") if "partner" in found else None,
-        shares=found["share"].to_numpy() if "share" in found else None,
-        label_shares=found["label_share"].to_numpy() if "label_share" in found else None,
-        labels=multi_hot(found["labels"], classes) if "labels" in found else None,
+        times=columns["times"].to_numpy(),
+        first=columns["first"].to_numpy() if "first" in columns else None,
+        partners=rows("partner") if "partner" in columns else None,
+        shares=columns["share"].to_numpy() if "share" in columns else None,
+        label_shares=columns["label_share"].to_numpy() if "label_share" in columns else None,
+        labels=multi_hot(columns["labels"], classes) if "labels" in columns else None,
+        texts=texts,
         **storage.read_json(folder / "plan.json"),
     )
+
+
+def load_texts(ids: Sequence[str], folder: Path = FOLDER) -> list[tuple[int, str]]:
+    """Return the new texts alone, each with the number of the row that it was made from."""
+    return _load_texts(ids, folder)[0]
+
+
+def _load_texts(ids: Sequence[str], folder: Path) -> tuple[list[tuple[int, str]], list[str]]:
+    table = storage.read_table(folder / "augmented.parquet")
+    number = {name: row for row, name in enumerate(ids)}
+    sources = [number[name] for name in table["source"].to_pylist()]
+    texts = list(zip(sources, table["text"].to_pylist(), strict=True))
+    return texts, table["id"].to_pylist()

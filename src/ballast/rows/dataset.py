@@ -5,10 +5,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ballast.project import storage
 from ballast.project.errors import UserError
 from ballast.project.params import check
 
 Files = str | list[str] | None
+LAYOUT = "input.json"
 
 
 class Layout(BaseModel):
@@ -27,6 +29,19 @@ class Layout(BaseModel):
     def used_columns(self) -> list[str]:
         """Return the columns that the files must have."""
         return [*([] if self.text is None else [self.text]), *self.features]
+
+    def save(self, folder: Path = Path("models")) -> None:
+        """Write the layout for prediction."""
+        storage.write_json(folder / LAYOUT, self.model_dump())
+
+    @classmethod
+    def load(cls, folder: Path) -> "Layout":
+        """Read what `save` wrote.
+
+        Raises:
+            UserError: there is no such file yet.
+        """
+        return cls(**storage.read_json(folder / LAYOUT))
 
 
 class Dataset(Layout):
@@ -81,6 +96,10 @@ class Dataset(Layout):
             if Path(name).is_absolute() or ".." in Path(name).parts:
                 raise ValueError(f"{name!r} is not inside the data set's folder in data/raw/")
         return self
+
+    def layout(self, form: str) -> Layout:
+        """Return how files like these are read; `form` is the format of the first one."""
+        return Layout(**self.model_dump(include=set(Layout.model_fields)) | {"format": form})
 
     def parts(self) -> list[tuple[str | None, str]]:
         """Return (given part or None, file name) pairs in the order in which they are read."""

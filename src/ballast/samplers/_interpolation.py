@@ -75,7 +75,7 @@ def between(
 
 
 def grow(
-    labels: np.ndarray, ratio: float, recipes: Callable[[np.ndarray, int], Recipes], bends: str
+    labels: np.ndarray, ratio: float, recipes: Callable[[np.ndarray, int], Recipes], distortion: str
 ) -> Plan:
     """Return the plan of every row once and new ones for each class below ratio * max n.
 
@@ -84,7 +84,7 @@ def grow(
         ratio: size of each class after it, as a share of the largest.
         recipes: given a class's row numbers and how many are missing, draws them. A class of a
             single row has no neighbour, so that row is repeated.
-        bends: as in `Plan`.
+        distortion: as in `Plan`.
     """
     wanted = int(np.round(ratio * np.bincount(labels).max()))
     parts = [_repeated(np.arange(len(labels)))]
@@ -99,19 +99,19 @@ def grow(
             parts.append(_repeated(np.repeat(own, missing)))
     rows, partners, shares = (np.concatenate(part) for part in zip(*parts, strict=True))
     if not (partners >= 0).any():
-        bends = ""
-    return Plan(rows, np.ones(len(rows)), partners=partners, shares=shares, bends=bends)
+        distortion = ""
+    return Plan(rows, np.ones(len(rows)), partners=partners, shares=shares, distortion=distortion)
 
 
 def smote(
-    space: np.ndarray, labels: np.ndarray, ratio: float, neighbours: int, seed: int, bends: str
+    space: np.ndarray, labels: np.ndarray, ratio: float, neighbours: int, seed: int, distortion: str
 ) -> Plan:
     """Return SMOTE's plan: recipes between any row of a class and its neighbours in the class."""
     return grow(
         labels,
         ratio,
         lambda own, count: between(space, own, own, neighbours, count, seed),
-        bends,
+        distortion,
     )
 
 

@@ -57,4 +57,4 @@ def sample(
     times = len(labels) * sizes[labels] ** (q - 1) / total
     if not progressive:
         return Plan(every, times)
-    return Plan(every, times, first=np.ones(len(labels)), epochs=epochs, bends=MOVES)
+    return Plan(every, times, first=np.ones(len(labels)), epochs=epochs, distortion=MOVES)

@@ -74,4 +74,4 @@ def sample(
         rewording = Rewording(words, alpha, np.random.default_rng(seed))
         texts = [(row, rewording.vary(rows.texts[row])) for row in track(sources, "rewording")]
     count = len(labels) + len(texts)
-    return Plan(np.arange(count), np.ones(count), texts=texts, bends=REWORDED if texts else "")
+    return Plan(np.arange(count), np.ones(count), texts=texts, distortion=REWORDED if texts else "")

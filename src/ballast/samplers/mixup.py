@@ -57,5 +57,5 @@ def sample(
         partners=others,
         shares=shares,
         label_shares=shares,
-        bends=BETWEEN,
+        distortion=BETWEEN,
     )

@@ -61,4 +61,4 @@ def sample(
             left -= 1
             if counts.max() <= mean * counts[label]:
                 del bags[label]
-    return repeat(times, bends=ALONG if times.max() > 1 else "")
+    return repeat(times, distortion=ALONG if times.max() > 1 else "")

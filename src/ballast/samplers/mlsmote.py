@@ -77,5 +77,5 @@ def sample(
         partners=partners,
         shares=np.where(new, rng.random(len(seeds)), 0.0),
         labels=labels,
-        bends=BETWEEN if new.any() else "",
+        distortion=BETWEEN if new.any() else "",
     )

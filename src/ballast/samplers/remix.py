@@ -76,5 +76,5 @@ def sample(
         partners=others,
         shares=shares,
         label_shares=label_shares,
-        bends=TOWARDS,
+        distortion=TOWARDS,
     )

@@ -1,16 +1,16 @@
 """What an embedding is given, and what it returns."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from ballast.project.errors import UserError
 from ballast.project.progress import track
 from ballast.project.storage import read_json
+from ballast.texts.embedded import Embedded
 from ballast.texts.tokens import RESERVED, Encoder, build_vocabulary, tokenize
 
 
@@ -31,54 +31,6 @@ class Corpus:
     training: np.ndarray
     vectors: Path
     encoder: Path = Path("data/encoders/none")
-
-
-@dataclass(frozen=True)
-class Embedded:
-    """Texts as the network takes them.
-
-    Attributes:
-        vocabulary: tokens; token k has the number k + 2 (0 padding, 1 unknown).
-        tokens: all texts in one array, shape (all tokens,).
-        offsets: where each text begins, shape (rows + 1,).
-        vectors: a vector for each token number, float32, shape (vocabulary + 2, dimensions).
-        cut: number of texts that lost their end.
-        kept: what else the member's `reader` needs, as in `Vectors`.
-    """
-
-    vocabulary: list[str]
-    tokens: np.ndarray
-    offsets: np.ndarray
-    vectors: np.ndarray
-    cut: int
-    kept: dict[str, list[str] | np.ndarray | Path] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Terms:
-    """Texts as weights of their terms.
-
-    Attributes:
-        weights: float32, shape (rows, terms), sparse.
-        kept: by file name what the member's `reader` needs; lists are written as JSON.
-    """
-
-    weights: csr_array
-    kept: dict[str, list[str] | np.ndarray]
-
-
-@dataclass(frozen=True)
-class Vectors:
-    """Texts as one vector each: as many more numeric columns.
-
-    Attributes:
-        values: float32, shape (rows, dimensions).
-        kept: by file name what the member's `reader` needs: lists are written as JSON, a path is
-            that of a file to copy.
-    """
-
-    values: np.ndarray
-    kept: dict[str, list[str] | np.ndarray | Path]
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_array, diags_array
 
-from ballast.networks.forward import Encoded, Read, encoded
+from ballast.networks.forward import Encoded, encoded
 from ballast.project.errors import UserError
-from ballast.project.storage import read_json
 from ballast.resampling.plans import Plan
+from ballast.texts import embedded
 
 # Rows are ordered by length within so many batches: less padding, and still a random order.
 POOL = 16
@@ -32,6 +32,12 @@ class Table:
     offsets: np.ndarray | None
     features: np.ndarray | None
     terms: csr_array | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """What there is of a row: tokens, terms, features."""
+        kinds = ("tokens", "terms", "features")
+        return [name for name in kinds if getattr(self, name) is not None]
 
     def lengths(self, rows: np.ndarray) -> np.ndarray:
         """Return the number of tokens of each row; 0 where there is no text."""
@@ -61,14 +67,7 @@ class Table:
 
     def padded(self, rows: np.ndarray) -> dict[str, np.ndarray | csr_array]:
         """Return some rows as Keras takes them; texts are padded to the longest of them."""
-        inputs = {}
-        if self.tokens is not None:
-            inputs["tokens"] = self._padded(rows, self.lengths(rows).max())
-        if self.features is not None:
-            inputs["features"] = self.features[rows]
-        if self.terms is not None:
-            inputs["terms"] = self.terms[rows]
-        return inputs
+        return self.take(rows).padded()
 
     def between(
         self, rows: np.ndarray, partners: np.ndarray, shares: np.ndarray
@@ -80,18 +79,16 @@ class Table:
         """
         partners = np.where(partners < 0, rows, partners)
         shares = shares.astype(np.float32)
-        inputs = {}
+        longest = max(self.lengths(rows).max(), self.lengths(partners).max())
+        inputs, others = (self.take(some).padded(longest) for some in (rows, partners))
         if self.tokens is not None:
-            longest = max(self.lengths(rows).max(), self.lengths(partners).max())
-            inputs["tokens"] = self._padded(rows, longest)
-            inputs["partner"] = self._padded(partners, longest)
-            inputs["share"] = shares
+            inputs |= {"partner": others["tokens"], "share": shares}
         if self.features is not None:
-            own = self.features[rows]
-            inputs["features"] = own + shares[:, None] * (self.features[partners] - own)
+            move = others["features"] - inputs["features"]
+            inputs["features"] = inputs["features"] + shares[:, None] * move
         if self.terms is not None:
-            own = self.terms[rows]
-            inputs["terms"] = own + diags_array(shares) @ (self.terms[partners] - own)
+            move = others["terms"] - inputs["terms"]
+            inputs["terms"] = inputs["terms"] + diags_array(shares) @ move
         return inputs
 
     def inputs(self, batch: "Batch") -> dict[str, np.ndarray | csr_array]:
@@ -105,43 +102,22 @@ class Table:
         texts = zip(self.offsets[rows].tolist(), ends.tolist(), strict=True)
         return np.concatenate([self.tokens[start:end] for start, end in texts])
 
-    def _padded(self, rows: np.ndarray, longest: int) -> np.ndarray:
-        filled = np.arange(max(1, longest)) < self.lengths(rows)[:, None]
-        padded = np.zeros(filled.shape, dtype=np.int32)
-        padded[filled] = self._texts(rows)
-        return padded
 
-
-def open_table(folders: Sequence[Path]) -> Table:
-    """Map what the embed stage wrote, a folder for each place of an embedding.
+def open_table(slots: Sequence[str], folder: Path = embedded.DATA) -> Table:
+    """Map what the embed stage wrote for each slot.
 
     Raises:
         UserError: two of them have token numbers.
     """
-    inputs = {folder: read_json(folder / "embedding.json")["input"] for folder in folders}
-    texts = [folder.name for folder in folders if inputs[folder] == "tokens"]
+    inputs = {slot: embedded.load_record(folder / slot).input for slot in slots}
+    texts = [slot for slot in slots if inputs[slot] == "tokens"]
     if len(texts) > 1:
         raise UserError(
             f"params.yaml: {' and '.join(texts)} both give word vectors, and a network reads the "
             "words of one. Set the other to none, tfidf or sentence."
         )
-    parts = [part for folder in folders for part in _parts(folder, inputs[folder])]
+    parts = [part for slot in slots for part in embedded.load_rows(folder / slot)]
     return Table(*vars(encoded(None, parts)).values())
-
-
-def _parts(folder: Path, kind: str | None) -> Iterator[Read]:
-    def load(name: str) -> np.ndarray:
-        return np.load(folder / f"{name}.npy", mmap_mode="r")
-
-    if (folder / "features.npy").exists():
-        yield load("features")
-    if kind == "tokens":
-        yield load("tokens"), load("offsets")
-    elif kind == "features":
-        yield load("vectors")
-    elif kind == "terms":
-        arrays = load("weights"), load("indices"), load("indptr")
-        yield csr_array(arrays, shape=tuple(load("shape")))
 
 
 @dataclass(frozen=True)

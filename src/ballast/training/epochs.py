@@ -3,192 +3,119 @@
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from pydantic import Field
 
 from ballast.evaluation.scores import LOWER_IS_BETTER, Headline, headline
-from ballast.labels.classes import Classes
 from ballast.networks.forward import Forward, mean
+from ballast.networks.trained import Weights
+from ballast.probabilities.correction import Correction
 from ballast.probabilities.rules import Rule
 from ballast.project.errors import UserError
 from ballast.project.progress import bars
-from ballast.resampling.plans import Plan
+from ballast.training.architecture import Architecture
 from ballast.training.batches import Table, batch, chunks, orders
-from ballast.training.objective import Objective
-from ballast.training.precision import Precision, chosen
-
-if TYPE_CHECKING:
-    import keras
-
-    from ballast.training.learners.keras import Learner
+from ballast.training.learners import Learner
+from ballast.training.objective import Objective, of_mixed_labels
+from ballast.training.options import Training
+from ballast.training.problem import Problem
 
 SCORING_BATCH = 1024
 # What overflows ends in outputs that are not finite, and is told there.
 OVERFLOW = {"over": "ignore", "invalid": "ignore"}
-Weights = dict[str, np.ndarray]
 
 
 def train(
-    models: Sequence["keras.Model"],
-    forward: Callable[[Weights], Forward],
-    aim: Objective,
-    table: Table,
-    plan: Plan,
-    targets: np.ndarray,
-    folds: np.ndarray,
-    choosing: np.ndarray,
-    classes: Classes,
-    seed: int,
-    *,
-    epochs: Annotated[int, Field(ge=1)] = 30,
-    batch_size: Annotated[int, Field(ge=1)] = 64,
-    learning_rate: Annotated[float, Field(gt=0)] = 2e-3,
-    patience: Annotated[int, Field(ge=1)] = 4,
-    monitor: Headline = "f1_macro",
-    defer_weights: Annotated[float, Field(ge=0, lt=1)] = 0.0,
-    precision: Precision = "auto",
+    problem: Problem,
+    objective: Objective,
+    architecture: Architecture,
+    models: Sequence,
+    options: Training,
 ) -> tuple[list[Weights], list[dict[str, float]]]:
-    """Train networks, one for each fold, side by side with Adam.
+    """Train networks, one for each fold, side by side.
 
     Network k learns from all of the plan but what has to do with rows of fold k. After each epoch
-    the rows that choose are scored, each by what has not learnt from it (`score_apart`), with
-    scikit-learn, by the probabilities that the evaluation sees by default and their argmax:
-    uncorrected, an epoch that has only learnt the resampled prior could look like the best one.
-    Training ends after `patience` epochs without a better score (of equal scores the lower log-loss
-    is better); the weights are those of the best epoch, the same for all networks.
+    the held-out rows are scored, each by what has not learnt from it (`score_apart`), with
+    scikit-learn: labels as the network prefers them, corrected probabilities. Training ends after
+    `patience` epochs without a better score (of equal scores the lower log-loss is better); the
+    weights are those of the best epoch, the same for all networks.
 
     Args:
-        models: from a row's inputs to logits; their own variables may be left as they were.
-        forward: from weights to what a network computes with them.
-        aim: loss, weights, and the way from outputs to probabilities.
-        table: all rows.
-        plan: the examples to train on, of row numbers of the table.
-        targets: multi-hot labels of all rows.
-        folds: of all rows, shape (rows,); -1 where every network may learn from the row, or none.
-        choosing: numbers of the rows that choose.
-        classes: the classes as they stand in the training rows.
-        seed: seed of the order of the rows.
-        epochs: at most so many passes over the plan.
-        batch_size: rows a step.
-        learning_rate: Adam's.
-        patience: epochs to wait for a better score.
-        monitor: the score that tells the best epoch.
-        defer_weights: share of the epochs before the weights count (deferred reweighting, Cao et
-            al. 2019); the best epoch is one of those after it.
-        precision: of the products of word vectors with filters in training, where nearly all the
-            time goes: bfloat16, float32, or what the processor is faster with. Sums and all else
-            are float32.
+        problem: what there is to learn.
+        objective: what for.
+        architecture: the model.
+        models: as the architecture builds them, one for each fold.
+        options: of training.
 
     Returns:
         The networks' weights by name, and an entry for each epoch.
+
+    Raises:
+        UserError: training diverges, or the monitor is not defined on the held-out rows.
     """
     import keras
 
-    from ballast.training.learners.keras import learner
-
-    table = table.only(models[0].input)
-    counting = keras.Variable(True, trainable=False)
-    deferred = int(defer_weights * epochs) if (aim.weights != 1).any() else 0
+    plan, held_out = problem.plan, problem.held_out
+    weighted = (objective.weights != 1).any()
+    deferred = int(options.defer_weights * options.epochs) if weighted else 0
     # The epochs that count are those after all changes.
-    start = min(epochs - 1, deferred if plan.first is None else max(deferred, plan.epochs))
-    loss = weighted(aim.loss, aim.weights, classes, counting)
+    start = min(options.epochs - 1, deferred if plan.first is None else max(deferred, plan.epochs))
+    counting = keras.Variable(True, trainable=False)
+    loss = objective.weighted(counting)
     if plan.label_shares is not None:
         loss = of_mixed_labels(loss)
-    mixes, precision = plan.partners is not None, chosen(precision)
-    members = [learner(model, loss, learning_rate, mixes, precision) for model in models]
-    if members[0].whole:
-        batch_size = plan.size
-    plans = [
-        orders(table, plan, plan.without(folds, fold), batch_size, [seed, fold])
-        for fold in range(len(members))
+    mixes = plan.partners is not None
+    table = problem.table.only(models[0].input)
+    learners = [architecture.learner(model, loss, options, mixes) for model in models]
+    batch_size = plan.size if learners[0].whole else options.batch_size
+    batches_of = [
+        orders(table, plan, plan.without(problem.folds, fold), batch_size, [problem.seed, fold])
+        for fold in range(problem.members)
     ]
-    best, history = BestEpoch(monitor, patience, start), []
+    best, history = BestEpoch(options.monitor, options.patience, start), []
     with bars() as progress, np.errstate(**OVERFLOW):
-        for epoch, order in zip(range(epochs), zip(*plans, strict=True), strict=False):
+        for epoch, order in zip(range(options.epochs), zip(*batches_of, strict=True), strict=False):
             counting.assign(epoch >= deferred)
-            steps = progress.add_task(f"epoch {epoch + 1}", total=sum(map(len, order)))
+            task = progress.add_task(f"epoch {epoch + 1}", total=sum(map(len, order)))
 
-            def pass_over(member: "Learner", batches: list[np.ndarray], steps=steps) -> float:
+            def pass_over(learner: Learner, batches: list[np.ndarray], task=task) -> float:
                 total = 0.0
                 # A thread of its own has settings of its own.
                 with np.errstate(**OVERFLOW):
                     for entries in batches:
-                        total += len(entries) * member.step(table, batch(plan, targets, entries))
-                        progress.advance(steps)
+                        examples = batch(plan, problem.targets, entries)
+                        total += len(entries) * learner.step(table, examples)
+                        progress.advance(task)
                 return total
 
-            total = sum(_each(pass_over, members, order))
-            progress.remove_task(steps)
-            weights = [member.weights() for member in members]
-            logits = score_apart([forward(own) for own in weights], table, choosing, folds)
-            if not np.isfinite(logits).all():
+            total = sum(_each(pass_over, learners, order))
+            progress.remove_task(task)
+            weights = [learner.weights() for learner in learners]
+            networks = [architecture.forward(each) for each in weights]
+            outputs = score_apart(networks, table, held_out, problem.folds)
+            if not np.isfinite(outputs).all():
                 raise UserError(
                     f"training diverged in epoch {epoch + 1}: the network's outputs are not "
                     "finite. Lower training.learning_rate in params.yaml, or check the numeric "
                     "columns."
                 )
-            scores = validate(logits, targets[choosing], classes, aim)
-            told = {f"val_{name}": scores[name] for name in (monitor, "f1_macro", "log_loss")}
+            scores = validate(outputs, problem.targets[held_out], objective)
+            names = dict.fromkeys((options.monitor, "f1_macro", "log_loss"))
             examples = sum(len(entries) for batches in order for entries in batches)
-            history.append({"loss": total / examples, **told})
+            history.append({"loss": total / examples} | {f"val_{n}": scores[n] for n in names})
             line = ", ".join(f"{name} {value:.4f}" for name, value in history[-1].items())
             print(f"epoch {epoch + 1}: {line}", flush=True)
             if best.saw(epoch, scores, weights):
                 break
-    return best.found(), history
+    return best.networks(), history
 
 
-def _each(task: Callable, members: Sequence["Learner"], order: Sequence) -> Iterable[float]:
-    """Return what a task says of each member; those that solve without Keras side by side."""
-    if not members[0].whole:
-        return map(task, members, order)
+def _each(task: Callable, learners: Sequence[Learner], order: Sequence) -> Iterable[float]:
+    """Return what a task returns for each learner; those that solve without Keras side by side."""
+    if not learners[0].whole:
+        return map(task, learners, order)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return pool.map(task, members, order)
-
-
-def weighted(
-    loss: Callable, weights: np.ndarray, classes: Classes, counting: "keras.Variable"
-) -> Callable:
-    """Return (labels, logits) -> loss a row, times the weight of the row's class.
-
-    Multi-label: the mean over the labels of loss times weight, by presence or absence.
-
-    Args:
-        loss: from (labels, logits) to a loss a row, or multi-label a label.
-        weights: shape (classes,), or multi-label (2, classes).
-        classes: for the task.
-        counting: false as long as all weights are 1, whatever `weights` says.
-    """
-
-    from keras import ops
-
-    def total(labels, logits):
-        values = loss(labels, logits)
-        factors = ops.cast(ops.where(counting, weights, np.ones_like(weights)), values.dtype)
-        if classes.multilabel:
-            return ops.mean(values * (labels * factors[1] + (1 - labels) * factors[0]), axis=-1)
-        return values * ops.sum(labels * factors, axis=-1)
-
-    return total
-
-
-def of_mixed_labels(loss: Callable) -> Callable:
-    """Return (targets, logits) -> (1 - share) loss of the own labels + share of the partner's.
-
-    Source: Zhang, Cisse, Dauphin and Lopez-Paz, mixup: Beyond Empirical Risk Minimization, 2018.
-
-    Args:
-        loss: from (labels, logits) to a loss a row.
-    """
-
-    def total(targets, logits):
-        classes = logits.shape[-1]
-        own, partner, share = targets[:, :classes], targets[:, classes:-1], targets[:, -1]
-        return (1 - share) * loss(own, logits) + share * loss(partner, logits)
-
-    return total
+        return pool.map(task, learners, order)
 
 
 def score(forward: Forward, table: Table, rows: np.ndarray) -> np.ndarray:
@@ -210,31 +137,30 @@ def score_apart(
     Returns:
         Float32, shape (rows, classes).
     """
-    own = folds[rows]
-    found = {
-        fold: score(mean(networks) if fold < 0 else networks[fold], table, rows[own == fold])
-        for fold in np.unique(own)
+    fold_of = folds[rows]
+    by_fold = {
+        fold: score(mean(networks) if fold < 0 else networks[fold], table, rows[fold_of == fold])
+        for fold in np.unique(fold_of)
     }
-    logits = np.empty((len(rows), next(iter(found.values())).shape[1]), np.float32)
-    for fold, values in found.items():
-        logits[own == fold] = values
+    logits = np.empty((len(rows), next(iter(by_fold.values())).shape[1]), np.float32)
+    for fold, values in by_fold.items():
+        logits[fold_of == fold] = values
     return logits
 
 
-def validate(
-    outputs: np.ndarray, targets: np.ndarray, classes: Classes, aim: Objective
-) -> dict[str, float]:
-    """Return the headline scores by the probabilities that the evaluation sees by default.
+def validate(outputs: np.ndarray, targets: np.ndarray, objective: Objective) -> dict[str, float]:
+    """Return the headline scores of held-out rows at the operating point that training chooses.
 
     Args:
-        outputs: the network's, of the rows that choose, shape (rows, classes).
-        targets: their multi-hot labels.
-        classes: the classes as they stand in the training rows.
-        aim: the way from outputs to probabilities.
+        outputs: the network's, shape (rows, classes).
+        targets: the rows' multi-hot labels.
+        objective: with the way from outputs to probabilities.
     """
-    likely = aim.probabilities(outputs, targets)
-    argmax = Rule(np.zeros(len(classes.names)), classes.multilabel)
-    return headline(targets, argmax.predict(likely), likely, classes)
+    classes, ledger = objective.classes, objective.ledger
+    correction = Correction.fit(ledger, outputs, targets)
+    rule = Rule(np.zeros(len(classes.names)), classes.multilabel, uncorrected=not ledger.only_ranks)
+    probabilities = correction.probabilities(outputs)
+    return headline(targets, rule.predict(probabilities, outputs), probabilities, classes)
 
 
 def rank(scores: dict[str, float], monitor: Headline) -> tuple[float, float]:
@@ -261,14 +187,14 @@ class BestEpoch:
         """Take an epoch's scores and weights; tell whether training is over."""
         if epoch < self.start:
             return False
-        found = rank(scores, self.monitor)
-        if found > self.best:
-            self.best, self.waited, self.weights = found, 0, weights
+        ranked = rank(scores, self.monitor)
+        if ranked > self.best:
+            self.best, self.waited, self.weights = ranked, 0, weights
         else:
             self.waited += 1
         return self.waited >= self.patience
 
-    def found(self) -> list[Weights]:
+    def networks(self) -> list[Weights]:
         """Return the networks' weights of the best epoch.
 
         Raises:
@@ -276,7 +202,7 @@ class BestEpoch:
         """
         if self.weights is None:
             raise UserError(
-                f"params.yaml: training.monitor: {self.monitor} is not defined on these validation "
+                f"params.yaml: training.monitor: {self.monitor} is not defined on these held-out "
                 "rows: too few classes have any. Choose another score, or split.folds above 1."
             )
         return self.weights

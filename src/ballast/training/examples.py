@@ -1,13 +1,15 @@
 """What is trained on, as a weighting sees it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy.sparse import csr_array
 from sklearn.decomposition import TruncatedSVD
 
 from ballast.training.batches import Table
+from ballast.training.problem import Problem
 
 # Directions that terms are brought down to.
 LATENT = 100
@@ -35,6 +37,25 @@ class Examples:
     seed: int
 
 
+def examples_of(problem: Problem, words: np.ndarray | None) -> Examples:
+    """Return the examples of a plan.
+
+    Args:
+        problem: what there is to learn.
+        words: a vector for each token number, or None where there are no tokens.
+    """
+    plan = problem.plan
+    return Examples(
+        rows=plan.rows,
+        sources=problem.origins[plan.rows],
+        # Of mixed rows, what the weighting sees is the first one.
+        targets=replace(plan, label_shares=None).targets(problem.targets),
+        times=plan.times,
+        read=partial(mean_vectors, problem.table, words),
+        seed=problem.seed,
+    )
+
+
 def mean_vectors(table: Table, words: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
     """Return each row's mean word vector, latent directions of its terms and numeric columns.
 
@@ -45,15 +66,15 @@ def mean_vectors(table: Table, words: np.ndarray | None, rows: np.ndarray) -> np
         words: a vector for each token number, or None where there is no text.
         rows: row numbers.
     """
-    given, columns = table.take(rows), []
-    if given.tokens is not None:
-        lengths = np.diff(given.offsets)
+    inputs, columns = table.take(rows), []
+    if inputs.tokens is not None:
+        lengths = np.diff(inputs.offsets)
         shares = np.repeat(1 / np.maximum(lengths, 1), lengths)
-        uses = csr_array((shares, given.tokens, given.offsets), (len(rows), len(words)))
+        uses = csr_array((shares, inputs.tokens, inputs.offsets), (len(rows), len(words)))
         columns.append(uses @ words.astype(np.float64))
-    if given.terms is not None:
-        most = min(LATENT, *given.terms.shape)
-        columns.append(TruncatedSVD(most, random_state=0).fit_transform(given.terms))
-    if given.features is not None:
-        columns.append(given.features.astype(np.float64))
+    if inputs.terms is not None:
+        most = min(LATENT, *inputs.terms.shape)
+        columns.append(TruncatedSVD(most, random_state=0).fit_transform(inputs.terms))
+    if inputs.features is not None:
+        columns.append(inputs.features.astype(np.float64))
     return np.concatenate(columns, axis=1)

@@ -1,61 +1,70 @@
-"""What a network is trained for: loss and weights, and the way from its outputs to p(y|x)."""
+"""What a network is trained for: a loss with weights, and what both do to p(y|x)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ballast.labels.classes import Classes
-from ballast.probabilities import calibration, ledger
+from ballast.probabilities import ledger
+from ballast.probabilities.balancing import log_prior
+from ballast.probabilities.ledger import Ledger
 from ballast.project.errors import UserError
 from ballast.resampling.plans import Plan
-from ballast.training.balancing import log_prior
 from ballast.training.examples import Examples
+from ballast.training.problem import Problem
+
+if TYPE_CHECKING:
+    import keras
 
 Member = tuple[ModuleType, dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Objective:
-    """A loss with weights, and what is known of the way back.
+    """A loss with weights.
 
     Attributes:
         loss: from (labels, logits) to a loss a row, or multi-label a label.
         weights: of the classes, normalised, as a weighting returns them.
-        inverse: from the network's outputs to logits of p(y|x) of the rows trained on; leaves them
-            as they are where no formula leads there.
-        book: the ledger.
+        ledger: what is known of the way from outputs back to p(y|x).
+        classes: the classes as they stand in the training rows.
     """
 
     loss: Callable
     weights: np.ndarray
-    inverse: Callable[[np.ndarray], np.ndarray]
-    book: dict[str, Any]
+    ledger: Ledger
+    classes: Classes
 
-    def probabilities(self, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """Return what the evaluation makes, by default, of the outputs of validation rows.
+    def weighted(self, counting: "keras.Variable") -> Callable:
+        """Return (labels, logits) -> loss a row, times the weight of the row's class.
+
+        Multi-label: the mean over the labels of loss times weight, by presence or absence.
 
         Args:
-            outputs: of the network, shape (rows, classes).
-            targets: multi-hot labels of these rows, which a calibration map is fitted on.
+            counting: false as long as all weights are 1, whatever `weights` says.
         """
-        multilabel = self.book["task"] == "multilabel"
-        logits = ledger.correct(self.inverse(outputs), self.book)
-        method = ledger.calibration(self.book)
-        if method != "none":
-            logits = calibration.fit(method, targets, logits, multilabel).apply(logits)
-        return ledger.probabilities(logits, multilabel)
+        from keras import ops
+
+        def total(labels, logits):
+            values = self.loss(labels, logits)
+            weights = ops.where(counting, self.weights, np.ones_like(self.weights))
+            factors = ops.cast(weights, values.dtype)
+            if self.classes.multilabel:
+                by_label = labels * factors[1] + (1 - labels) * factors[0]
+                return ops.mean(values * by_label, axis=-1)
+            return values * ops.sum(labels * factors, axis=-1)
+
+        return total
 
 
-def objective(
+def build_objective(
+    problem: Problem,
     loss: Member,
     weighting: Member,
-    plan: Plan,
-    before: Classes,
-    after: Classes,
     examples: Examples,
     deferred: bool,
     allow_double_correction: bool,
@@ -63,11 +72,9 @@ def objective(
     """Put sampler, weighting and loss together.
 
     Args:
+        problem: what there is to learn.
         loss: the member's file and its options.
         weighting: likewise.
-        plan: the sampler's.
-        before: the classes as they stand in the training rows.
-        after: the same after resampling.
         examples: what the weighting may look at.
         deferred: whether the weights count only late in the training.
         allow_double_correction: whether they may correct the prior more than once.
@@ -76,44 +83,69 @@ def objective(
         UserError: they don't go together, or their options don't fit the classes.
     """
     (loss, loss_options), (weighting, weighting_options) = loss, weighting
-    files = {"weighting": weighting, "loss": loss}
-    names = {family: file.__name__.rpartition(".")[2] for family, file in files.items()}
+    names = [file.__name__.rpartition(".")[2] for file in (weighting, loss)]
+    before, after, plan = problem.before, problem.after, problem.plan
     one = np.eye(1, len(before.names))
     # What a loss refuses is to be said before the training.
     loss.loss(one, 0 * one, after, **loss_options)
-    if hasattr(loss, "PER_BATCH"):
-        _refuse_parts_of_batches(names, plan)
+    if getattr(loss, "PER_BATCH", False):
+        _refuse_parts_of_batches(*names, plan)
 
-    weights = alone = weighting.weigh(after, examples, **weighting_options)
-    if plan.sampler != "none" and not hasattr(weighting, "READS_EXAMPLES"):
-        # After a sampler, a weighting corrects what is left; asked for is what it does by itself.
-        alone = weighting.weigh(before, examples, **weighting_options)
+    weights = ledger.normalise(weighting.weigh(after, examples, **weighting_options), after)
     shifts = {
         f"sampler: {plan.sampler}": ledger.sampling_shift(before, after),
-        f"weighting: {names['weighting']}": ledger.weight_shift(alone),
-        f"loss: {names['loss']}": _shift(loss, before, loss_options),
+        f"weighting: {names[0]}": ledger.weight_shift(weights),
+        f"loss: {names[1]}": _shift(loss, after, loss_options),
     }
-    corrections = {name: ledger.correction(shift, before) for name, shift in shifts.items()}
+    corrections = {name: ledger.strength(shift, before) for name, shift in shifts.items()}
     ledger.refuse_twice(corrections, allow_double_correction)
-
-    bends = [plan.bends] if plan.bends else []
-    if deferred and names["weighting"] != "none":
-        bends.append(f"weighting {names['weighting']}: counts late, so it may have moved less.")
-    inverse = _unchanged
-    if hasattr(loss, "inverse"):
-        inverse = partial(loss.inverse, classes=after, **loss_options)
-    else:
-        bends.append(f"loss {names['loss']}: no formula leads from its outputs to probabilities.")
-    weights = ledger.normalise(weights, after)
-    about = {"loss_options": loss_options, "corrections": corrections, "bends": bends}
-    if hasattr(loss, "CALIBRATION"):
-        about["calibration"] = loss.CALIBRATION
+    has_inverse = hasattr(loss, "inverse")
+    distortions = [plan.distortion] if plan.distortion else []
+    if deferred and names[0] != "none":
+        distortions.append(f"weighting {names[0]}: counts late, so it may have moved less.")
+    if not has_inverse:
+        distortions.append(f"loss {names[1]}: no formula leads from its outputs to probabilities.")
     return Objective(
         loss=partial(loss.loss, classes=after, **loss_options),
         weights=weights,
-        inverse=inverse,
-        book=ledger.entry(before, after, weights, names | about, hasattr(loss, "inverse")),
+        ledger=Ledger(
+            labels=before.names,
+            multilabel=before.multilabel,
+            rows=int(before.rows),
+            examples=float(after.rows),
+            prior_before_sampling=before.prior,
+            prior_after_sampling=after.prior,
+            weights=weights,
+            sampler=plan.sampler,
+            weighting=names[0],
+            loss=names[1],
+            loss_options=loss_options,
+            has_inverse=has_inverse,
+            only_ranks=getattr(loss, "ONLY_RANKS", False),
+            calibration=getattr(loss, "CALIBRATION", None),
+            corrections=corrections,
+            distortions=tuple(distortions),
+            costs=before.costs,
+        ),
+        classes=before,
     )
+
+
+def of_mixed_labels(loss: Callable) -> Callable:
+    """Return (targets, logits) -> (1 - share) loss of a row's labels + share of the partner's.
+
+    Source: Zhang, Cisse, Dauphin and Lopez-Paz, mixup: Beyond Empirical Risk Minimization, 2018.
+
+    Args:
+        loss: from (labels, logits) to a loss a row.
+    """
+
+    def total(targets, logits):
+        classes = logits.shape[-1]
+        labels, partner, share = targets[:, :classes], targets[:, classes:-1], targets[:, -1]
+        return (1 - share) * loss(labels, logits) + share * loss(partner, logits)
+
+    return total
 
 
 def _shift(loss: ModuleType, classes: Classes, options: dict[str, Any]) -> np.ndarray:
@@ -121,23 +153,19 @@ def _shift(loss: ModuleType, classes: Classes, options: dict[str, Any]) -> np.nd
     nothing = np.zeros((1, len(classes.names)))
     if hasattr(loss, "inverse"):
         return -loss.inverse(nothing, classes, **options)[0]
-    return -log_prior(classes) if hasattr(loss, "CORRECTS_PRIOR") else nothing[0]
+    return -log_prior(classes) if getattr(loss, "CORRECTS_PRIOR", False) else nothing[0]
 
 
-def _unchanged(logits: np.ndarray) -> np.ndarray:
-    return logits
-
-
-def _refuse_parts_of_batches(names: dict[str, str], plan: Plan) -> None:
+def _refuse_parts_of_batches(weighting: str, loss: str, plan: Plan) -> None:
     """Refuse what weighs single rows where the loss is one of the whole batch."""
     other = None
     if plan.label_shares is not None:
         other = f"sampler: {plan.sampler}, which mixes labels"
-    elif names["weighting"] != "none":
-        other = f"weighting: {names['weighting']}"
+    elif weighting != "none":
+        other = f"weighting: {weighting}"
     if other:
         raise UserError(
-            f"params.yaml: loss: {names['loss']} is worked out on a whole batch, where rows have "
-            f"no weights of their own; {other}, can't go with it. Use weighting: none and a "
-            "sampler that mixes no labels."
+            f"params.yaml: loss: {loss} is worked out on a whole batch, where rows have no weights "
+            f"of their own; {other}, can't go with it. Use weighting: none and a sampler that "
+            "mixes no labels."
         )

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from ballast.labels.classes import Classes
-from ballast.training.balancing import sizes
+from ballast.probabilities.balancing import sizes
 from ballast.training.examples import Examples
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ballast.labels.classes import Classes
-from ballast.training.balancing import balanced_weights
+from ballast.probabilities.balancing import balanced_weights
 from ballast.training.examples import Examples
 
 

@@ -1,13 +1,13 @@
 """Training of boosted trees: each tree a step down any loss."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from ballast.networks.trees import LEAF, arrays_of, joined, summed
 from ballast.training.batches import Batch, Table
-from ballast.training.slopes import slopes_of
+from ballast.training.gradients import gradient_of
+from ballast.training.options import Training
 
 # How far logits are moved to see how their slopes change.
 PROBE = 0.01
@@ -17,27 +17,9 @@ FURTHEST = 4.0
 FIRST = 30
 
 
-@dataclass(frozen=True)
-class Boosted:
-    """Trees to be grown.
-
-    Attributes:
-        input: what they read of a row.
-        outputs: number of logits.
-        trees: grown in an epoch.
-        rate: what a tree's leaves are multiplied by.
-        leaves: of a tree, at most.
-        smallest: examples in a leaf, at least.
-        penalty: added to the curvature of a leaf.
-    """
-
-    outputs: int
-    trees: int
-    rate: float
-    leaves: int
-    smallest: int
-    penalty: float
-    input: tuple[str, ...] = ("features",)
+def learner(model, loss: Callable, options: Training, mixes: bool) -> "BoostingLearner":
+    """Return the learner of trees; it needs no options, and mixes numeric columns as they come."""
+    return BoostingLearner(model, loss)
 
 
 class BoostingLearner:
@@ -54,14 +36,14 @@ class BoostingLearner:
 
     whole = True
 
-    def __init__(self, model: Boosted, loss: Callable) -> None:
+    def __init__(self, model, loss: Callable) -> None:
         """Take what is to be grown.
 
         Args:
             model: as `models/boosting.py` builds it.
             loss: from (labels, logits) to a loss a row.
         """
-        self.model, self.slopes = model, slopes_of(loss, model.outputs)
+        self.model, self.gradient = model, gradient_of(loss, model.outputs)
         self.grown: dict[str, np.ndarray] | None = None
 
     def step(self, table: Table, batch: Batch) -> float:
@@ -75,7 +57,7 @@ class BoostingLearner:
             tree = self._tree(features, *self._wanted(labels, logits))
             logits += summed(features, **tree)
             self.grown = joined([self.grown, tree])
-        return self.slopes(labels, logits)[0]
+        return self.gradient(labels, logits)[0]
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return copies of the trees' arrays."""
@@ -84,10 +66,10 @@ class BoostingLearner:
     def _wanted(self, labels: np.ndarray, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the examples' slopes and curvatures by the logits, shape (examples, classes)."""
         count = len(labels)
-        _, slopes = self.slopes(labels, logits)
+        _, slopes = self.gradient(labels, logits)
         curvatures = np.zeros_like(slopes)
         for probe in PROBE * np.eye(self.model.outputs, dtype=np.float32):
-            curvatures += np.abs(self.slopes(labels, logits + probe)[1] - slopes)
+            curvatures += np.abs(self.gradient(labels, logits + probe)[1] - slopes)
         # The mean's are so much smaller.
         return count * slopes, count / PROBE * curvatures
 

@@ -5,10 +5,15 @@ from functools import partial
 
 import numpy as np
 
-from ballast.networks.layers import Linear, variables
 from ballast.training.batches import Batch, Table
-from ballast.training.minimum import Examples, minimum
-from ballast.training.slopes import slopes_of
+from ballast.training.gradients import gradient_of
+from ballast.training.lbfgs import Examples, minimum
+from ballast.training.options import Training
+
+
+def learner(model, loss: Callable, options: Training, mixes: bool) -> "LinearLearner":
+    """Return the learner of a linear model; it needs no options, and mixes inputs as they come."""
+    return LinearLearner(model, loss)
 
 
 class LinearLearner:
@@ -21,22 +26,21 @@ class LinearLearner:
 
     whole = True
 
-    def __init__(self, model: Linear, loss: Callable) -> None:
-        """Take the network; its variables stay as they were.
+    def __init__(self, model, loss: Callable) -> None:
+        """Take what is to be solved.
 
         Args:
             model: as `models/linear.py` builds it.
             loss: from (labels, logits) to a loss a row.
         """
         self.strength, self.factor = model.start, model.factor
-        self.weight = {
-            name: np.zeros(variable.shape, np.float32)
-            for name, variable in variables(model).items()
-        }
         self.inputs = list(model.input)
-        kernels = [name for name in self.weight if name.endswith(".kernel")]
-        self.names = [*kernels, next(name for name in self.weight if name.endswith(".bias"))]
-        self.slopes = slopes_of(loss, model.output.shape[1])
+        shapes = {
+            f"from_{name}.kernel": (size, model.outputs) for name, size in model.input.items()
+        }
+        shapes[f"from_{self.inputs[0]}.bias"] = (model.outputs,)
+        self.parts = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+        self.gradient = gradient_of(loss, model.outputs)
 
     def step(self, table: Table, batch: Batch) -> float:
         """Find the weights of least loss for the next strength; return the mean loss there."""
@@ -44,12 +48,12 @@ class LinearLearner:
         examples = Examples(
             [inputs[name] for name in self.inputs], 1 / (self.strength * len(batch.rows))
         )
-        start = [self.weight[name] for name in self.names]
-        found, least = minimum(examples, partial(self.slopes, batch.labels), start)
-        self.weight = dict(zip(self.names, found, strict=True))
+        start = list(self.parts.values())
+        weights, least = minimum(examples, partial(self.gradient, batch.labels), start)
+        self.parts = dict(zip(self.parts, weights, strict=True))
         self.strength *= self.factor
         return least
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return copies of the weights by name."""
-        return {name: value.copy() for name, value in self.weight.items()}
+        return {name: value.copy() for name, value in self.parts.items()}

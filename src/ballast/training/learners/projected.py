@@ -16,11 +16,21 @@ from ballast.networks.compiling import compiled
 from ballast.networks.layers import FROM_TERMS, POOLED, Wide, variables
 from ballast.training import adam
 from ballast.training.batches import Batch, Table
+from ballast.training.learners import keras as plain
+from ballast.training.options import Training
+from ballast.training.precision import chosen
 
 
-def is_projectable(model: keras.Model) -> bool:
-    """Tell whether a network's text goes through `ballast.networks.layers.largest_windows`."""
-    return any(layer.name == POOLED for layer in model.layers)
+def learner(
+    model: keras.Model, loss: Callable, options: Training, mixes: bool
+) -> "ProjectedLearner | plain.KerasLearner":
+    """Return the learner of a network whose text goes through `largest_windows`.
+
+    Where texts are mixed, a token stands for no one vector, and Keras trains.
+    """
+    if mixes:
+        return plain.learner(model, loss, options, mixes)
+    return ProjectedLearner(model, loss, options.learning_rate, chosen(options.precision))
 
 
 class ProjectedLearner:

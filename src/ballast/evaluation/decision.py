@@ -1,0 +1,125 @@
+"""From the outputs of one model or several to probabilities and labels; `models/decision.json`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ballast.probabilities.correction import Correction
+from ballast.probabilities.logits import probabilities
+from ballast.probabilities.rules import Rule
+from ballast.project import storage
+
+
+@dataclass(frozen=True)
+class Part:
+    """A model that takes part in the decision.
+
+    Attributes:
+        slot: its selector.
+        model: the member's name.
+        scale: brings its outputs to one scale with those of the other models, if there are any.
+        correction: from its outputs to probabilities.
+    """
+
+    slot: str
+    model: str
+    scale: float
+    correction: Correction
+
+    def uncorrected(self, outputs: np.ndarray) -> np.ndarray:
+        """Return logits whose argmax, or sign, is the label that the model as trained prefers.
+
+        A loss that only orders the rows prefers none: its corrected logits take their place.
+        """
+        if self.correction.ledger.only_ranks:
+            return self.correction.apply(outputs)
+        return self.scale * outputs.astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """The mean of some models, or one alone.
+
+    Attributes:
+        parts: of which logits are averaged: uncorrected ones for the label as trained, corrected
+            ones for the probabilities.
+    """
+
+    parts: Sequence[Part]
+
+    @property
+    def name(self) -> str:
+        """The models' names."""
+        return " and ".join(part.model for part in self.parts)
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether a row may have several labels."""
+        return self.parts[0].correction.ledger.multilabel
+
+    def uncorrected(self, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the mean of the models' uncorrected logits, shape (rows, classes).
+
+        Args:
+            outputs: of each model by slot, shape (rows, classes).
+        """
+        return np.mean([part.uncorrected(outputs[part.slot]) for part in self.parts], axis=0)
+
+    def probabilities(self, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return p(y|x), float64, shape (rows, classes).
+
+        Args:
+            outputs: of each model by slot, shape (rows, classes).
+        """
+        logits = [part.correction.apply(outputs[part.slot]) for part in self.parts]
+        if not self.multilabel:
+            # Single-label logits are known up to a constant of each row and model: log p has none.
+            logits = [each - np.logaddexp.reduce(each, axis=1, keepdims=True) for each in logits]
+        return probabilities(np.mean(logits, axis=0), self.multilabel)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """All that stands between the models' outputs and labels.
+
+    Attributes:
+        mixture: the models that count.
+        rule: from probabilities or uncorrected logits to labels.
+    """
+
+    mixture: Mixture
+    rule: Rule
+
+    def predict(self, outputs: Mapping[str, np.ndarray], probabilities: np.ndarray) -> np.ndarray:
+        """Return multi-hot labels, uint8, shape (rows, classes).
+
+        Args:
+            outputs: of each model by slot, shape (rows, classes).
+            probabilities: as the mixture has them.
+        """
+        return self.rule.predict(probabilities, self.mixture.uncorrected(outputs))
+
+    def save(self, folder: Path = Path("models")) -> None:
+        """Write the decision for prediction."""
+        parts = [
+            vars(part) | {"correction": part.correction.to_json()} for part in self.mixture.parts
+        ]
+        storage.write_json(folder / "decision.json", {"models": parts, "rule": self.rule.to_json()})
+
+    @classmethod
+    def load(cls, folder: Path) -> "Decision":
+        """Read what `save` wrote.
+
+        Raises:
+            UserError: there is no such file yet.
+        """
+        values = storage.read_json(folder / "decision.json")
+        parts = [_part(**part) for part in values["models"]]
+        return cls(Mixture(parts), Rule.from_json(values["rule"]))
+
+
+def _part(correction: dict[str, Any], **values) -> Part:
+    return Part(correction=Correction.from_json(correction), **values)

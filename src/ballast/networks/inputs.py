@@ -1,0 +1,33 @@
+"""What a network is built for."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What goes into a network and how many numbers come out.
+
+    Attributes:
+        vectors: a vector for each token number, shape (vocabulary + 2, dimensions), or None where
+            there are no tokens.
+        columns: scaled numeric columns of training rows, shape (rows, columns); of shape (0, 0)
+            where there are none. For prediction the rows are zeros: what a network makes of them
+            must be among its weights.
+        outputs: number of logits.
+        terms: number of terms with weights, 0 where there are none.
+        encoder: the folder of the pretrained model whose tokens these are, if any.
+    """
+
+    vectors: np.ndarray | None
+    columns: np.ndarray
+    outputs: int
+    terms: int = 0
+    encoder: Path | None = None
+
+    @property
+    def features(self) -> int:
+        """Number of numeric columns."""
+        return self.columns.shape[1]

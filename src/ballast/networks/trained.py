@@ -1,0 +1,109 @@
+"""A trained model and its files: networks whose logits are averaged."""
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ballast.networks.forward import Forward, mean
+from ballast.networks.inputs import Inputs
+from ballast.project import storage
+
+Weights = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model as it was trained.
+
+    Attributes:
+        model: a member of `models`.
+        options: the member's.
+        reads: the inputs that it takes of a row: tokens, terms, features.
+        networks: weights by name of each network.
+        features: number of numeric columns that it was built for.
+        terms: number of terms that it was built for.
+        outputs: number of logits.
+        precision: of the products that it was trained with.
+    """
+
+    model: str
+    options: dict[str, Any]
+    reads: tuple[str, ...]
+    networks: list[Weights]
+    features: int
+    terms: int
+    outputs: int
+    precision: str
+
+    def forward(self, vectors: np.ndarray | None) -> Forward:
+        """Return what the model computes: the mean of its networks' logits.
+
+        Args:
+            vectors: the embedding's, a vector for each token number; None where it reads none.
+        """
+        file = importlib.import_module(f"ballast.models.{self.model}")
+        columns = np.zeros((2, self.features), dtype=np.float32)
+        inputs = Inputs(vectors, columns, self.outputs, self.terms)
+        return mean([forward_of(file, self.options, inputs, each) for each in self.networks])
+
+    def save(self, folder: Path) -> None:
+        """Write each network's weights by name, and what the networks are rebuilt from.
+
+        A .keras file is never the same twice, and an .h5 file of Keras has no names of its own.
+        """
+        values = {key: value for key, value in vars(self).items() if key != "networks"}
+        values |= {"networks": len(self.networks), "weights": list(self.networks[0])}
+        storage.write_json(folder / "network.json", values)
+        for number, weights in enumerate(self.networks):
+            place = storage.fresh_folder(folder / str(number))
+            for name, array in weights.items():
+                np.save(place / f"{name}.npy", array)
+
+    @staticmethod
+    def save_nothing(folder: Path) -> None:
+        """Write that no model was trained."""
+        storage.write_json(folder / "network.json", {"model": "none"})
+
+    @classmethod
+    def load(cls, folder: Path) -> "Trained":
+        """Read what `save` wrote.
+
+        Raises:
+            UserError: there is no such file yet.
+        """
+        values = storage.read_json(folder / "network.json")
+        names = values.pop("weights")
+        networks = [
+            {name: np.load(folder / str(number) / f"{name}.npy") for name in names}
+            for number in range(values["networks"])
+        ]
+        return cls(**values | {"networks": networks, "reads": tuple(values["reads"])})
+
+
+def forward_of(file, options: dict[str, Any], inputs: Inputs, weights: Weights) -> Forward:
+    """Return what a network of a model computes, from its weights.
+
+    Args:
+        file: the member's. Its `forward` is the fast form; without one, Keras computes.
+        options: the member's.
+        inputs: what the network is built for.
+        weights: by name, in the order of the network's variables.
+    """
+    if hasattr(file, "forward"):
+        return file.forward(weights, inputs.vectors)
+    # Only such models bring TensorFlow into prediction.
+    from ballast.networks.layers import variables
+
+    model = file.build(inputs, **options)
+    for variable, array in zip(variables(model).values(), weights.values(), strict=True):
+        variable.assign(array)
+    names = list(model.input)
+
+    def logits(rows) -> np.ndarray:
+        inputs = rows.padded()
+        return np.asarray(model({name: inputs[name] for name in names}, training=False))
+
+    return logits

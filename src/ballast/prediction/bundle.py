@@ -1,0 +1,106 @@
+"""What a run has left in `models/`, put together: from texts and numbers to labels."""
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ballast.evaluation.decision import Decision
+from ballast.labels.classes import joined
+from ballast.networks.forward import Forward, encoded
+from ballast.networks.trained import Trained
+from ballast.project import params
+from ballast.project.errors import UserError
+from ballast.rows.dataset import Layout
+from ballast.texts import embedded
+from ballast.texts.embedded import Read, Scaler
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Trained models and all that stands around them.
+
+    Attributes:
+        layout: how the files that they were trained on are read, and which columns they see.
+        readers: from texts to what each embedding makes of them; empty where no text is read.
+        scaler: of the numeric columns; None where there are none.
+        models: what each model that counts computes, by slot.
+        decision: from their outputs to probabilities and labels.
+    """
+
+    layout: Layout
+    readers: Sequence[Callable[[Sequence[str]], Read]]
+    scaler: Scaler | None
+    models: Mapping[str, Forward]
+    decision: Decision
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of every array's class axis."""
+        return self.decision.mixture.parts[0].correction.ledger.labels
+
+    def outputs(self, texts: Sequence[str], features: np.ndarray | None) -> dict[str, np.ndarray]:
+        """Return each model's outputs by slot, float32, shape (rows, classes).
+
+        Args:
+            texts: a text a row, as prepare cleans them; not looked at by a network of numbers.
+            features: scaled numeric columns, float32, shape (rows, columns), or None.
+        """
+        rows = encoded(features, [read(texts) for read in self.readers])
+        return {slot: forward(rows) for slot, forward in self.models.items()}
+
+    def probabilities(self, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the classes' probabilities as the evaluation has them, shape (rows, classes)."""
+        return self.decision.mixture.probabilities(outputs)
+
+    def labels(self, outputs: Mapping[str, np.ndarray], probabilities: np.ndarray) -> list[str]:
+        """Return each row's label by the decision; several are joined by |."""
+        return joined(self.decision.predict(outputs, probabilities), self.classes)
+
+
+def load(folder: Path = Path("models")) -> Predictor:
+    """Return the predictor that a run has left.
+
+    Raises:
+        UserError: a piece is missing, or the pieces are of different runs.
+    """
+    layout, decision = Layout.load(folder), Decision.load(folder)
+    trained = {part.slot: Trained.load(folder / part.slot) for part in decision.mixture.parts}
+    reads = {name for each in trained.values() for name in each.reads}
+    records = {slot: embedded.load_record(folder / slot) for slot in params.EMBEDDINGS}
+    slots = [slot for slot, record in records.items() if record.input in reads]
+    scaler = embedded.load_scaler(folder / params.EMBEDDINGS[0]) if "features" in reads else None
+    vectors = next(
+        (embedded.load_word_vectors(folder / s) for s in slots if records[s].input == "tokens"),
+        None,
+    )
+    try:
+        predictor = Predictor(
+            layout.model_copy(
+                update={
+                    "text": layout.text if slots else None,
+                    "features": [] if scaler is None else layout.features,
+                }
+            ),
+            [_reader(folder / slot, records[slot]) for slot in slots],
+            scaler,
+            {slot: each.forward(vectors) for slot, each in trained.items()},
+            decision,
+        )
+        # One row, to see that the pieces fit together.
+        row = None if scaler is None else scaler.apply(np.zeros((1, len(layout.features))))
+        outputs = predictor.outputs(["a"], row)
+        predictor.labels(outputs, predictor.probabilities(outputs))
+    except (KeyError, ValueError, IndexError) as error:
+        raise UserError(
+            f"the files in {folder}/ are not those of one run ({error!r}). Run `dvc repro`."
+        ) from error
+    return predictor
+
+
+def _reader(folder: Path, record: embedded.Record) -> Callable[[Sequence[str]], Read]:
+    """Return the way from texts to what a network reads."""
+    embedding = importlib.import_module(f"ballast.embeddings.{record.embedding}")
+    return embedding.reader(folder, record.options)

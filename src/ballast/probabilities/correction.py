@@ -1,0 +1,89 @@
+"""From a model's outputs to p(y|x): sampling, weights and loss undone, then calibrated."""
+
+import importlib
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from ballast.probabilities import calibration
+from ballast.probabilities.calibration import Calibration, Method
+from ballast.probabilities.ledger import Ledger
+from ballast.probabilities.logits import probabilities
+
+Choice = Literal["auto", "none", Method]
+
+
+@dataclass(frozen=True)
+class Correction:
+    """The one way from a model's outputs to probabilities: in training, evaluation, prediction.
+
+    Single-label: p_c is proportional to p'_c / w_c * prior_before_c / prior_after_c, with p' what
+    the loss's inverse makes of the outputs (Elkan, The Foundations of Cost-Sensitive Learning,
+    2001). Multi-label: the same for the odds of each label. Where the loss has no inverse, outputs
+    are no log odds, and the calibration map takes the whole way.
+
+    Attributes:
+        ledger: what the model was trained on and with.
+        calibration: the map that follows, fitted on held-out rows; None for none.
+    """
+
+    ledger: Ledger
+    calibration: Calibration | None = None
+
+    @classmethod
+    def fit(
+        cls, ledger: Ledger, outputs: np.ndarray, targets: np.ndarray, method: Choice = "auto"
+    ) -> "Correction":
+        """Return the correction whose map is fitted on held-out rows.
+
+        Args:
+            ledger: of the model.
+            outputs: of the held-out rows, shape (rows, classes).
+            targets: their multi-hot labels.
+            method: of the map; `auto` takes `automatic`.
+        """
+        plain = cls(ledger)
+        method = automatic(ledger) if method == "auto" else method
+        if method == "none":
+            return plain
+        return cls(
+            ledger, calibration.fit(method, targets, plain.apply(outputs), ledger.multilabel)
+        )
+
+    def apply(self, outputs: np.ndarray) -> np.ndarray:
+        """Return logits of p(y|x), float64, shape (rows, classes) as that of the outputs."""
+        logits = outputs.astype(np.float64)
+        if self.ledger.has_inverse:
+            loss = importlib.import_module(f"ballast.losses.{self.ledger.loss}")
+            logits = loss.inverse(outputs, self.ledger.after, **self.ledger.loss_options)
+            logits = logits.astype(np.float64) - self.ledger.shift
+        return self.calibration.apply(logits) if self.calibration else logits
+
+    def probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        """Return p(y|x), float64, shape (rows, classes)."""
+        return probabilities(self.apply(outputs), self.ledger.multilabel)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain lists and numbers."""
+        return {
+            "ledger": self.ledger.to_json(),
+            "calibration": self.calibration and self.calibration.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Correction":
+        """Return the correction that `to_json` made these values of."""
+        fitted = values["calibration"]
+        return cls(Ledger.from_json(values["ledger"]), fitted and Calibration.from_json(fitted))
+
+
+def automatic(ledger: Ledger) -> Choice:
+    """Return the map that takes the place of what no formula undoes.
+
+    Log odds that are distorted are still near a line: sigmoid. Outputs that are no log odds may
+    follow any rising curve: isotonic, unless the loss names a map of its own.
+    """
+    if not ledger.has_inverse:
+        return ledger.calibration or "isotonic"
+    return "sigmoid" if ledger.distortions else "none"

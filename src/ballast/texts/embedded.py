@@ -1,0 +1,215 @@
+"""Embedded rows, and the files that hold them and what embeds other texts alike."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from ballast.project import storage
+
+DATA, MODELS = Path("data/embedded"), Path("models")
+# By file name what a member's `reader` needs: lists are written as JSON, a path is that of a file
+# to copy.
+Files = dict[str, list[str] | np.ndarray | Path]
+# What an embedding makes of texts: token numbers and where each text begins, weights of terms, or
+# vectors.
+Read = tuple[np.ndarray, np.ndarray] | csr_array | np.ndarray
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Texts as token numbers, with a vector for each.
+
+    Attributes:
+        vocabulary: tokens; token k has the number k + 2 (0 padding, 1 unknown).
+        tokens: all texts in one array, shape (all tokens,).
+        offsets: where each text begins, shape (rows + 1,).
+        vectors: a vector for each token number, float32, shape (vocabulary + 2, dimensions).
+        cut: number of texts that lost their end.
+        kept: what else the member's `reader` needs.
+    """
+
+    vocabulary: list[str]
+    tokens: np.ndarray
+    offsets: np.ndarray
+    vectors: np.ndarray
+    cut: int
+    kept: Files = field(default_factory=dict)
+
+    input = "tokens"
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return by file name what a network reads of all rows."""
+        return {"tokens": self.tokens, "offsets": self.offsets}
+
+    def files(self) -> Files:
+        """Return what prediction needs."""
+        return self.kept | {"vocabulary": self.vocabulary, "vectors": self.vectors}
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Texts as weights of their terms.
+
+    Attributes:
+        weights: float32, shape (rows, terms), sparse.
+        kept: what the member's `reader` needs.
+    """
+
+    weights: csr_array
+    kept: Files
+    cut = 0
+    input = "terms"
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return by file name what a network reads of all rows."""
+        return {
+            "indptr": self.weights.indptr,
+            "indices": self.weights.indices,
+            "weights": self.weights.data,
+            "shape": np.array(self.weights.shape),
+        }
+
+    def files(self) -> Files:
+        """Return what prediction needs."""
+        return self.kept
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Texts as one vector each: as many more numeric columns.
+
+    Attributes:
+        values: float32, shape (rows, dimensions).
+        kept: what the member's `reader` needs.
+    """
+
+    values: np.ndarray
+    kept: Files
+    cut = 0
+    input = "features"
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return by file name what a network reads of all rows."""
+        return {"vectors": self.values}
+
+    def files(self) -> Files:
+        """Return what prediction needs."""
+        return self.kept
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """Numeric columns to mean 0 and variance 1; both of shape (columns,)."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+
+    def apply(self, features: np.ndarray) -> np.ndarray:
+        """Return scaled columns, float32; what is too large for that becomes infinite."""
+        with np.errstate(over="ignore"):
+            return ((features - self.mean) / self.scale).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Record:
+    """How a slot was embedded.
+
+    Attributes:
+        embedding: the member's name.
+        input: the network's input that it goes to; None where it gives nothing.
+        options: the member's.
+        cut: number of texts that lost their end.
+    """
+
+    embedding: str
+    input: Literal["tokens", "terms", "features"] | None
+    options: dict[str, Any]
+    cut: int
+
+
+def save(
+    slot: str,
+    embedding: str,
+    options: dict[str, Any],
+    result: Embedded | Terms | Vectors | None,
+    features: np.ndarray | None,
+    scaler: Scaler | None,
+) -> None:
+    """Write what networks read of all rows, and what prediction needs.
+
+    Args:
+        slot: the selector.
+        embedding: the member's name.
+        options: the member's.
+        result: what it returned.
+        features: the scaled numeric columns of all rows, float32, shape (rows, columns), or None.
+        scaler: what scaled them.
+    """
+    data, model = storage.fresh_folder(DATA / slot), storage.fresh_folder(MODELS / slot)
+    record = Record(
+        embedding,
+        None if result is None else result.input,
+        options,
+        0 if result is None else result.cut,
+    )
+    for folder in (data, model):
+        storage.write_json(folder / "embedding.json", asdict(record))
+    if scaler is not None:
+        np.save(data / "features.npy", features)
+        values = {"mean": scaler.mean.tolist(), "scale": scaler.scale.tolist()}
+        storage.write_json(model / "scaler.json", values)
+    if result is None:
+        return
+    for name, values in result.arrays().items():
+        np.save(data / f"{name}.npy", values)
+    for name, values in result.files().items():
+        if isinstance(values, Path):
+            (model / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(values, model / name)
+        elif isinstance(values, np.ndarray):
+            np.save(model / f"{name}.npy", values)
+        else:
+            storage.write_json(model / f"{name}.json", values)
+
+
+def load_record(folder: Path) -> Record:
+    """Return how the rows, or the model, in a folder were embedded."""
+    return Record(**storage.read_json(folder / "embedding.json"))
+
+
+def load_rows(folder: Path) -> Iterator[Read]:
+    """Map what a network reads of all rows into memory."""
+
+    def load(name: str) -> np.ndarray:
+        return np.load(folder / f"{name}.npy", mmap_mode="r")
+
+    kind = load_record(folder).input
+    if (folder / "features.npy").exists():
+        yield load("features")
+    if kind == "tokens":
+        yield load("tokens"), load("offsets")
+    elif kind == "features":
+        yield load("vectors")
+    elif kind == "terms":
+        arrays = load("weights"), load("indices"), load("indptr")
+        yield csr_array(arrays, shape=tuple(load("shape")))
+
+
+def load_word_vectors(folder: Path) -> np.ndarray | None:
+    """Return a vector for each token number; None where the slot gives no tokens."""
+    if load_record(folder).input != "tokens":
+        return None
+    return np.load(folder / "vectors.npy")
+
+
+def load_scaler(folder: Path) -> Scaler | None:
+    """Return what scales the numeric columns; None where there are none."""
+    file = folder / "scaler.json"
+    if not file.exists():
+        return None
+    return Scaler(**{name: np.array(values) for name, values in storage.read_json(file).items()})

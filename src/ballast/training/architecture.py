@@ -1,0 +1,85 @@
+"""A model of params.yaml, ready to be built: its file, its options, what it is built for."""
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ballast.networks.forward import Forward
+from ballast.networks.inputs import Inputs
+from ballast.networks.trained import Weights, forward_of
+from ballast.project import params
+from ballast.texts import embedded
+from ballast.training.learners import Learner
+from ballast.training.options import Training
+from ballast.training.problem import Problem
+
+QUANTILE_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What a member of `models/` says of itself, and what stands in for what it leaves out.
+
+    A member's file has `build`, and may have `LEARNER` (a file in `training/learners/`; Keras
+    trains without), `forward` (what the network computes in NumPy; Keras computes without) and
+    `merged` (fewer networks that compute the mean of some).
+
+    Attributes:
+        file: the member's.
+        options: its own.
+        inputs: what a network is built for.
+    """
+
+    file: ModuleType
+    options: dict[str, Any]
+    inputs: Inputs
+
+    @property
+    def name(self) -> str:
+        """The member's name."""
+        return self.file.__name__.rpartition(".")[2]
+
+    def build(self):
+        """Return a network that has learnt nothing: a Keras model, or what the learner takes.
+
+        Raises:
+            UserError: the embeddings don't give what it reads.
+        """
+        return self.file.build(self.inputs, **self.options)
+
+    def learner(self, model, loss: Callable, options: Training, mixes: bool) -> Learner:
+        """Return what trains a network; see `training/learners/`."""
+        name = getattr(self.file, "LEARNER", "keras")
+        learners = importlib.import_module(f"ballast.training.learners.{name}")
+        return learners.learner(model, loss, options, mixes)
+
+    def forward(self, weights: Weights) -> Forward:
+        """Return what a network computes."""
+        return forward_of(self.file, self.options, self.inputs, weights)
+
+    def merged(self, networks: Sequence[Weights]) -> Sequence[Weights]:
+        """Return networks whose mean is that of these, as few as the model allows."""
+        return self.file.merged(networks) if hasattr(self.file, "merged") else networks
+
+
+def inputs_of(problem: Problem, encoder: str) -> Inputs:
+    """Return what networks are built for.
+
+    Args:
+        problem: what there is to learn.
+        encoder: the pretrained model's name, `none` for none.
+    """
+    # As many as tell a column's quantiles, evenly spread.
+    some = problem.training[:: 1 + len(problem.training) // QUANTILE_ROWS]
+    table = problem.table
+    columns = np.empty((0, 0)) if table.features is None else table.features[some]
+    terms = 0 if table.terms is None else table.terms.shape[1]
+    slots = [embedded.load_word_vectors(embedded.MODELS / slot) for slot in params.EMBEDDINGS]
+    vectors = next((each for each in slots if each is not None), None)
+    model = None if encoder == "none" else Path("data/encoders") / encoder
+    return Inputs(vectors, columns, len(problem.before.names), terms, model)
