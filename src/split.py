@@ -2,7 +2,7 @@
 
 Run by `dvc repro split`. Reads `data/prepared/`. Writes `data/split/rows.parquet` (id, part, fold,
 label numbers) and the sizes of the parts to `metrics/split.json`. Groups, duplicates and
-near-duplicates never cross the split; a given split is kept.
+near-duplicates never cross the split; predefined parts are kept.
 """
 
 from itertools import chain
