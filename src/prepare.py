@@ -1,4 +1,4 @@
-"""Stage 1, prepare: read the chosen data set into clean rows with stable ids.
+"""Stage 1, prepare: read the selected data set into clean rows with stable ids.
 
 Run by `dvc repro prepare`. Reads `data/raw/<dataset>/`. Writes to `data/prepared/` the rows
 (`rows.parquet`) and their numbers (`counts.json`), the rejected rows with their reasons
@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from ballast.labels.classes import LabelSet
+from ballast.labels.parts import PARTS
 from ballast.project import params, storage
 from ballast.project.errors import UserError, run
 from ballast.project.progress import track
 from ballast.rows import dataset as datasets
 from ballast.rows import duplicates, prepared
-from ballast.rows.cleaning import PARTS, Rejected, Row, Rows, clean, number
+from ballast.rows.cleaning import Rejected, Row, Rows, assign_ids, clean
 from ballast.rows.dataset import Dataset
 from ballast.rows.reading import format_of, read
 
@@ -35,23 +36,26 @@ def read_rows(folder: Path, dataset: Dataset) -> Rows:
 
 
 def require_rows(rows: Rows, folder: Path) -> None:
-    """Refuse a data set of which nothing is left."""
+    """Refuse a data set without a usable row."""
     if not rows.kept:
         reasons = Counter(item.reason for item in rows.rejected).most_common(3)
         raise UserError(
             f"no row of {folder} can be used; {len(rows.rejected)} were rejected"
             + "".join(f"; {reason} ({count})" for reason, count in reasons)
-            + ". Mend the rows, or the dataset's block in params.yaml."
+            + ". Correct the rows, or the dataset's block in params.yaml."
         )
 
 
 def label_names(folder: Path, dataset: Dataset) -> dict[str, str] | None:
-    """Return label as written -> name, from the mapping or the file that the block names."""
+    """Return label as written -> name, from the mapping or the file in the dataset's block."""
     if not isinstance(dataset.label_names, str):
         return dataset.label_names
     path = folder / dataset.label_names
     if not path.is_file():
-        raise UserError(f"params.yaml: label_names: {path} does not exist.")
+        raise UserError(
+            f"params.yaml: label_names: {path} does not exist. Put a file with one name a line "
+            "there, or correct its name."
+        )
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
@@ -60,9 +64,9 @@ def label_names(folder: Path, dataset: Dataset) -> dict[str, str] | None:
 
 
 def drop_duplicates(rows: Rows) -> Rows:
-    """Reject texts that occur under different labels, and all but one of each exact duplicate.
+    """Reject content that occurs with different labels, and all but one of exact duplicates.
 
-    Of duplicates in several given parts the test row stays, or else the validation row.
+    Of duplicates in several predefined parts the test row stays, or else the validation row.
     """
     groups = duplicates.exact_groups(rows.kept)
     conflicting = duplicates.conflicts(rows.kept, groups)
@@ -79,8 +83,8 @@ def drop_duplicates(rows: Rows) -> Rows:
             first[groups[i]] = row
             continue
         result.reject(row.file, row.row, reason, row.text or str(row.features))
-    kept = set(map(id, first.values()))
-    result.kept = [row for row in rows.kept if id(row) in kept]
+    remaining = set(map(id, first.values()))
+    result.kept = [row for row in rows.kept if id(row) in remaining]
     return result
 
 
@@ -92,20 +96,20 @@ def classes(rows: Iterable[Row], dataset: Dataset) -> LabelSet:
         counts.update(dict.fromkeys(labels, count))
     several = any(len(labels) > 1 for labels in sets)
     if several or dataset.task == "multilabel":
-        found = "multilabel"
+        inferred = "multilabel"
     else:
-        found = "binary" if len(counts) == 2 else "multiclass"
+        inferred = "binary" if len(counts) == 2 else "multiclass"
     if len(counts) < 2:
         raise UserError(
             f"one class only: every usable row has the label {next(iter(counts))!r}. Check "
-            f"`label: {dataset.label}` in the dataset's block in params.yaml, and "
-            "data/prepared/rejected.csv for rows that were set aside."
+            f"`label: {dataset.label}` in the dataset's block in params.yaml, and the rejected "
+            "rows in data/prepared/rejected.csv."
         )
-    task = dataset.task or found
-    if task != found and (task, found) != ("multiclass", "binary"):
+    task = dataset.task or inferred
+    if task != inferred and (task, inferred) != ("multiclass", "binary"):
         raise UserError(
-            f"params.yaml: task is set to {task}, but the labels say {found}: {len(counts)} "
-            f"labels, {'several' if several else 'one'} a row. Mend `task` or leave it out."
+            f"params.yaml: task is set to {task}, but the labels are {inferred}: {len(counts)} "
+            f"labels, {'several' if several else 'one'} per row. Correct `task` or leave it out."
         )
     names = sorted(counts)
     if task == "binary":
@@ -115,14 +119,14 @@ def classes(rows: Iterable[Row], dataset: Dataset) -> LabelSet:
         return LabelSet(task, tuple(names), positive)
     if dataset.positive is not None:
         raise UserError(
-            f"params.yaml: positive: {dataset.positive!r} names the class of a binary task, but "
-            f"the labels say {task}: {', '.join(names)}. Leave it out."
+            f"params.yaml: positive: {dataset.positive!r} is for binary tasks, but the labels are "
+            f"{task}: {', '.join(names)}. Leave it out."
         )
     return LabelSet(task, tuple(names))
 
 
 def write_rejected(rejected: list[Rejected]) -> None:
-    """Write the rejected rows, each with its place, its reason and how it begins."""
+    """Write the rejected rows, each with its place, the reason and the beginning of its content."""
     order = sorted(rejected, key=lambda item: (item.file, item.row))
     storage.write_csv(
         prepared.FOLDER / "rejected.csv",
@@ -132,9 +136,9 @@ def write_rejected(rejected: list[Rejected]) -> None:
 
 
 def write_conflicts(rows: list[Row], exact: np.ndarray) -> int:
-    """Write the kept rows whose content stands under different labels, and return their number."""
-    found = np.flatnonzero(duplicates.conflicts(rows, exact))
-    order = sorted(found, key=lambda i: (exact[i], rows[i].file, rows[i].row))
+    """Write the rows with equal content but different labels, and return their number."""
+    conflicting = np.flatnonzero(duplicates.conflicts(rows, exact))
+    order = sorted(conflicting, key=lambda i: (exact[i], rows[i].file, rows[i].row))
     storage.write_csv(
         prepared.FOLDER / "conflicts.csv",
         ["file", "row", "labels", "content"],
@@ -147,7 +151,7 @@ def write_conflicts(rows: list[Row], exact: np.ndarray) -> int:
 
 
 def report(rows: Rows, task: str, numbers: dict[str, int]) -> None:
-    """Print what became of the rows."""
+    """Print how many rows were kept, rejected and why, and duplicated."""
     print(
         f"{numbers['rows']} rows = {numbers['kept']} kept + {numbers['rejected']} rejected; {task}"
     )
@@ -159,7 +163,7 @@ def report(rows: Rows, task: str, numbers: dict[str, int]) -> None:
 
 
 def main() -> None:
-    """Read, clean, number, group and write the rows."""
+    """Read, clean, identify, group and write the rows."""
     settings = params.load()
     dataset = datasets.selected(settings)
     storage.fresh_folder(prepared.FOLDER)
@@ -167,7 +171,7 @@ def main() -> None:
     rows = read_rows(folder, dataset)
     if dataset.duplicates == "drop":
         rows = drop_duplicates(rows)
-    rows = number(rows, own=dataset.id is not None)
+    rows = assign_ids(rows, has_ids=dataset.id is not None)
     write_rejected(rows.rejected)
     require_rows(rows, folder)
     label_set = classes(rows.kept, dataset)

@@ -1,4 +1,4 @@
-"""Sentence vectors: the network, pooling, windows, and that a text's vector is its own."""
+"""Sentence vectors: the network, pooling, windows, and independence of other texts."""
 
 import json
 from pathlib import Path
@@ -33,34 +33,34 @@ def folder(tmp_path):
 # The network.
 
 
-def written_down(folder: Path, tokens: list[int]) -> np.ndarray:
-    """BERT's formulas, one after the other, in float64."""
-    found = {
+def reference(folder: Path, tokens: list[int]) -> np.ndarray:
+    """BERT's formulas, written out in float64."""
+    tensors = {
         k.removeprefix("model."): v.astype(float)
         for k, v in load_file(folder / "model.safetensors").items()
     }
 
     def dense(x, name):
-        return x @ found[f"{name}.weight"].T + found[f"{name}.bias"]
+        return x @ tensors[f"{name}.weight"].T + tensors[f"{name}.bias"]
 
     def norm(x, name):
         x = (x - x.mean(axis=1, keepdims=True)) / np.sqrt(x.var(axis=1, keepdims=True) + 1e-5)
-        return x * found[f"{name}.weight"] + found[f"{name}.bias"]
+        return x * tensors[f"{name}.weight"] + tensors[f"{name}.bias"]
 
-    x = found["embeddings.word_embeddings.weight"][tokens]
-    x = x + found["embeddings.position_embeddings.weight"][: len(tokens)]
-    x = norm(x + found["embeddings.token_type_embeddings.weight"][0], "embeddings.LayerNorm")
+    x = tensors["embeddings.word_embeddings.weight"][tokens]
+    x = x + tensors["embeddings.position_embeddings.weight"][: len(tokens)]
+    x = norm(x + tensors["embeddings.token_type_embeddings.weight"][0], "embeddings.LayerNorm")
     for layer in range(2):
         start, width = f"encoder.layer.{layer}", HIDDEN // HEADS
         query, key, value = (
             dense(x, f"{start}.attention.self.{name}") for name in ("query", "key", "value")
         )
-        answers = []
+        contexts = []
         for head in range(HEADS):
-            own = slice(head * width, (head + 1) * width)
-            shares = softmax(query[:, own] @ key[:, own].T / width**0.5, axis=1)
-            answers.append(shares @ value[:, own])
-        joined = dense(np.concatenate(answers, axis=1), f"{start}.attention.output.dense")
+            columns = slice(head * width, (head + 1) * width)
+            weights = softmax(query[:, columns] @ key[:, columns].T / width**0.5, axis=1)
+            contexts.append(weights @ value[:, columns])
+        joined = dense(np.concatenate(contexts, axis=1), f"{start}.attention.output.dense")
         x = norm(x + joined, f"{start}.attention.output.LayerNorm")
         wide = dense(x, f"{start}.intermediate.dense")
         wide = wide * (1 + erf(wide / 2**0.5)) / 2
@@ -69,11 +69,11 @@ def written_down(folder: Path, tokens: list[int]) -> np.ndarray:
 
 
 def test_the_network_is_berts(folder):
-    found = read_transformer(folder)
+    transformer = read_transformer(folder)
     for tokens in ([2, 3], [2, 5, 6, 7, 7, 1, 3], list(range(14))):
-        answer = found([np.array(tokens)])[0]
-        assert answer.dtype == np.float32
-        np.testing.assert_allclose(answer, written_down(folder, tokens), atol=2e-6)
+        vectors = transformer([np.array(tokens)])[0]
+        assert vectors.dtype == np.float32
+        np.testing.assert_allclose(vectors, reference(folder, tokens), atol=2e-6)
 
 
 def test_gelu_is_that_of_the_normal_distribution():
@@ -108,14 +108,14 @@ def test_old_names_of_norms_and_half_precision_are_read(folder):
         for name, values in load_file(file).items()
     }
     save_file(old, file)
-    found, _ = SentenceEncoder(folder)(["the cat sat"])
-    np.testing.assert_allclose(found, expected, atol=0.01)
+    vectors, _ = SentenceEncoder(folder)(["the cat sat"])
+    np.testing.assert_allclose(vectors, expected, atol=0.01)
 
 
-# A text's vector is its own.
+# A text's vector does not depend on other texts.
 
 
-def test_a_vector_is_the_same_to_the_bit_in_any_company(folder):
+def test_a_vector_is_the_same_to_the_bit_whatever_the_other_texts(folder):
     encoder, texts = SentenceEncoder(folder), some_texts()
     together, windows = encoder(texts)
     assert windows.max() > 1
@@ -172,7 +172,7 @@ def test_an_empty_text_and_no_text_at_all(folder):
     assert encoder([])[0].shape == (0, HIDDEN)
 
 
-# What the folder says.
+# The folder's configuration.
 
 
 @pytest.mark.parametrize(
@@ -185,11 +185,11 @@ def test_an_empty_text_and_no_text_at_all(folder):
 )
 def test_pooling_and_length_are_the_folders(folder, mode, pooled):
     tokens = [2, 4, 6, 8, 3]  # [CLS] the cat sat [SEP]
-    expected = pooled(written_down(folder, tokens))
-    (found,), _ = SentenceEncoder(describe(folder, mode))(["The cat sat"])
-    np.testing.assert_allclose(found, expected, atol=2e-6)
-    (found,), _ = SentenceEncoder(describe(folder, mode, "Normalize"))(["The cat sat"])
-    np.testing.assert_allclose(found, expected / np.linalg.norm(expected), atol=2e-6)
+    expected = pooled(reference(folder, tokens))
+    (vector,), _ = SentenceEncoder(describe(folder, mode))(["The cat sat"])
+    np.testing.assert_allclose(vector, expected, atol=2e-6)
+    (vector,), _ = SentenceEncoder(describe(folder, mode, "Normalize"))(["The cat sat"])
+    np.testing.assert_allclose(vector, expected / np.linalg.norm(expected), atol=2e-6)
 
 
 def test_longest_text_and_case_are_the_folders(folder):
@@ -241,7 +241,7 @@ def test_missing_and_broken_files_are_named(folder, name):
 
 
 def test_parts_that_are_not_supported_are_refused(folder):
-    with pytest.raises(UserError, match="a part Dense is not supported"):
+    with pytest.raises(UserError, match="the module Dense is not supported"):
         SentenceEncoder(describe(folder, "mean_tokens", "Dense"))
     with pytest.raises(UserError, match=r"pooling by .*lasttoken"):
         SentenceEncoder(describe(folder, "lasttoken"))
@@ -250,10 +250,10 @@ def test_parts_that_are_not_supported_are_refused(folder):
 
 
 def test_a_tokenizer_of_another_model_is_refused(folder):
-    told = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-    told["model"]["vocab"]["more"] = len(told["model"]["vocab"])
-    (folder / "tokenizer.json").write_text(json.dumps(told), encoding="utf-8")
-    with pytest.raises(UserError, match="not of the model"):
+    tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    tokenizer["model"]["vocab"]["more"] = len(tokenizer["model"]["vocab"])
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
+    with pytest.raises(UserError, match="does not belong to the model"):
         SentenceEncoder(folder)
 
 
@@ -278,6 +278,6 @@ def test_a_published_model_gives_its_published_similarities():
     alone = np.concatenate([encoder([text])[0] for text in texts])
     assert vectors.tobytes() == alone.tobytes()
     longer = " ".join(texts * 24)
-    found, windows = encoder([texts[2], longer, texts[0]])
+    mixed, windows = encoder([texts[2], longer, texts[0]])
     assert windows.tolist() == [1, 2, 1]
-    assert found[[0, 2]].tobytes() == vectors[[2, 0]].tobytes()
+    assert mixed[[0, 2]].tobytes() == vectors[[2, 0]].tobytes()

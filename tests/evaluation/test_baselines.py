@@ -1,4 +1,4 @@
-"""What is scored by knowing nothing: worked out by hand, and by drawing."""
+"""Scores of trivial classifiers: computed by hand, and by drawing."""
 
 import numpy as np
 import pytest
@@ -8,11 +8,11 @@ from ballast.evaluation import baselines, scores
 
 
 def test_twelve_positives_of_586():
-    """Nothing known: average precision is the positive share, .0205; always positive is F1 .040."""
+    """Trivial average precision is the positive share, .0205; always positive has F1 .040."""
     targets = one_hot([0] * 574 + [1] * 12, 2)
-    found = baselines.scores_of(targets, classes_of(targets, positive=1))
+    by_baseline = baselines.scores_of(targets, classes_of(targets, positive=1))
     share = 12 / 586
-    for baseline in found.values():
+    for baseline in by_baseline.values():
         assert baseline["average_precision"] == pytest.approx(share)
         assert baseline["roc_auc"] == pytest.approx(0.5)
         assert baseline["mcc"] == pytest.approx(0)
@@ -20,7 +20,7 @@ def test_twelve_positives_of_586():
         entropy = -share * np.log(share) - (1 - share) * np.log(1 - share)
         assert baseline["log_loss"] == pytest.approx(entropy)
         assert baseline["calibration_error"] == pytest.approx(0, abs=1e-12)
-    majority, random = found["always_majority"], found["prior_random"]
+    majority, random = by_baseline["always_majority"], by_baseline["prior_random"]
     assert majority["f1_macro"] == pytest.approx(2 * 574 / (586 + 574) / 2)
     assert majority["recall_rarest"] == 0
     # Of the same share in both, F1 and recall are that share.
@@ -37,26 +37,26 @@ def test_prior_random_is_what_drawing_gives(multilabel):
         drawn = (rng.random(targets.shape) < classes.prior).astype(np.uint8)
     else:
         drawn = one_hot(rng.choice(4, len(targets), p=classes.prior), 4)
-    likely = np.tile(classes.prior, (len(targets), 1))
-    expected = scores.headline(targets, drawn, likely, classes)
-    found = baselines.scores_of(targets, classes)["prior_random"]
-    assert list(found) == list(expected)
+    probabilities = np.tile(classes.prior, (len(targets), 1))
+    expected = scores.headline(targets, drawn, probabilities, classes)
+    random = baselines.scores_of(targets, classes)["prior_random"]
+    assert list(random) == list(expected)
     # f1_samples is a mean of ratios, here taken as ratios of means.
-    loose = {"f1_samples": 0.1}
+    tolerances = {"f1_samples": 0.1}
     for name, value in expected.items():
-        assert found[name] == pytest.approx(value, abs=loose.get(name, 0.012)), name
+        assert random[name] == pytest.approx(value, abs=tolerances.get(name, 0.012)), name
 
 
-def test_the_usual_labels_are_given_to_every_row():
+def test_the_most_frequent_labels_are_predicted_for_every_row():
     targets = np.array([[1, 0], [1, 1], [1, 0], [0, 0]], dtype=np.uint8)
-    found = baselines.scores_of(targets, classes_of(targets, multilabel=True))["always_majority"]
-    given = np.tile([1, 0], (4, 1)).astype(np.uint8)
-    assert found["f1_macro"] == pytest.approx(6 / 7 / 2)
-    assert found["f1_micro"] == pytest.approx(2 * 3 / (4 + 4))
-    assert found["f1_samples"] == scores.f1_of_rows(targets, given).mean()
+    majority = baselines.scores_of(targets, classes_of(targets, multilabel=True))["always_majority"]
+    predicted = np.tile([1, 0], (4, 1)).astype(np.uint8)
+    assert majority["f1_macro"] == pytest.approx(6 / 7 / 2)
+    assert majority["f1_micro"] == pytest.approx(2 * 3 / (4 + 4))
+    assert majority["f1_samples"] == scores.f1_of_rows(targets, predicted).mean()
 
 
-def test_a_class_that_no_training_row_has_is_no_error():
+def test_a_class_without_training_rows_is_no_error():
     targets = one_hot([0, 1, 2], 3)
-    found = baselines.scores_of(targets, classes_of(one_hot([0, 0, 1], 3)))
-    assert all(np.isfinite(list(baseline.values())).all() for baseline in found.values())
+    by_baseline = baselines.scores_of(targets, classes_of(one_hot([0, 0, 1], 3)))
+    assert all(np.isfinite(list(baseline.values())).all() for baseline in by_baseline.values())

@@ -30,32 +30,35 @@ def plan(kind="percentile", stratified=False, replicates=1000, level=0.9, seed=0
     return Plan(kind, stratified, replicates, level, seed)
 
 
-def drawn_anew(targets, predicted, p, classes, stratified, replicates=1500):
-    """Return the headline of rows drawn anew, one drawing after the other."""
+def plain_bootstrap(targets, predicted, p, classes, stratified, replicates=1500):
+    """Return the headline scores of bootstrap samples, drawn one by one."""
     rng = np.random.default_rng(3)
-    found = []
+    headlines = []
     for _ in range(replicates):
         rows = rng.integers(0, len(targets), len(targets))
         if stratified:
             groups = [np.flatnonzero(column) for column in targets.T]
             rows = np.concatenate([rng.choice(group, len(group)) for group in groups])
-        found.append(scores.headline(targets[rows], predicted[rows], p[rows], classes))
-    return {name: np.array([values[name] for values in found]) for name in found[0]}
+        headlines.append(scores.headline(targets[rows], predicted[rows], p[rows], classes))
+    return {name: np.array([values[name] for values in headlines]) for name in headlines[0]}
 
 
 @TASKS
 @pytest.mark.parametrize("stratified", [False, True], ids=["", "stratified"])
-def test_intervals_are_those_of_rows_drawn_anew(multilabel, positive, stratified):
+def test_intervals_are_those_of_a_plain_bootstrap(multilabel, positive, stratified):
     if multilabel and stratified:
         return
     problem = some_problem(multilabel, positive)
-    expected = drawn_anew(*problem, stratified)
-    found = bootstrap.headline(*problem, plan(stratified=stratified, replicates=4000))
+    expected = plain_bootstrap(*problem, stratified)
+    bounds = bootstrap.headline(*problem, plan(stratified=stratified, replicates=4000))
     for name in expected.keys() - {"recall_rarest", "calibration_error"}:
         values = expected[name]
         # The standard error of a 5 % quantile is about .055 of a standard deviation here.
         np.testing.assert_allclose(
-            found[name], np.quantile(values, [0.05, 0.95]), atol=0.25 * np.std(values), err_msg=name
+            bounds[name],
+            np.quantile(values, [0.05, 0.95]),
+            atol=0.25 * np.std(values),
+            err_msg=name,
         )
 
 
@@ -64,13 +67,13 @@ def test_calibration_error_keeps_its_bins():
     right = np.tile([0.55, 0.6, 0.7, 0.8, 0.9], 32)
     p = np.stack([1 - right, right], axis=1)
     targets = one_hot(np.tile([1, 0, 0, 1, 1], 32), 2)
-    found = bootstrap.of_probabilities(targets, p, classes_of(targets), plan())
+    bounds = bootstrap.of_probabilities(targets, p, classes_of(targets), plan())
     gaps, rng, expected = targets[:, 1] - p[:, 1], np.random.default_rng(0), []
     for _ in range(2000):
         rows = rng.integers(160, size=160)
         expected.append(sum(abs(gaps[rows[rows % 5 == k]].sum()) for k in range(5)) / 160)
     ends = np.quantile(expected, [0.05, 0.95])
-    np.testing.assert_allclose(found["calibration_error"], ends, atol=0.2 * np.std(expected))
+    np.testing.assert_allclose(bounds["calibration_error"], ends, atol=0.2 * np.std(expected))
 
 
 def test_bca_is_scipys():
@@ -78,17 +81,17 @@ def test_bca_is_scipys():
     rows = np.arange(len(targets))
 
     def f1(drawn, axis):
-        true, found = (side[drawn].astype(float) for side in (targets, predicted))
-        hits, size = (true * found).sum(axis=-2), (true + found).sum(axis=-2)
+        true, positive = (side[drawn].astype(float) for side in (targets, predicted))
+        hits, size = (true * positive).sum(axis=-2), (true + positive).sum(axis=-2)
         return scores.share(2 * hits, size).mean(axis=-1)
 
     expected = stats.bootstrap(
         (rows,), f1, confidence_level=0.9, n_resamples=10_000, method="BCa", vectorized=True,
         rng=np.random.default_rng(0),
     )  # fmt: skip
-    found = bootstrap.of_counts(targets, predicted, classes, plan("bca", replicates=10_000))
+    bounds = bootstrap.of_counts(targets, predicted, classes, plan("bca", replicates=10_000))
     bound = 4 * 0.03 * expected.standard_error
-    assert found["f1_macro"] == pytest.approx(list(expected.confidence_interval), abs=bound)
+    assert bounds["f1_macro"] == pytest.approx(list(expected.confidence_interval), abs=bound)
 
 
 @TASKS
@@ -108,66 +111,64 @@ def test_the_point_lies_inside_and_higher_levels_are_wider(multilabel, positive,
 @pytest.mark.parametrize("kind", ["wilson", "bca"])
 def test_same_seed_same_intervals(multilabel, positive, kind):
     problem = some_problem(multilabel, positive)
-    found = [bootstrap.headline(*problem, plan(kind, seed=seed)) for seed in (0, 0, 1)]
-    assert found[0] == found[1]
-    assert found[0]["mcc"] != found[2]["mcc"]
-    assert found[0]["average_precision"] != found[2]["average_precision"]
+    bounds = [bootstrap.headline(*problem, plan(kind, seed=seed)) for seed in (0, 0, 1)]
+    assert bounds[0] == bounds[1]
+    assert bounds[0]["mcc"] != bounds[2]["mcc"]
+    assert bounds[0]["average_precision"] != bounds[2]["average_precision"]
 
 
 @TASKS
 def test_the_order_of_the_rows_makes_no_difference_to_counts(multilabel, positive):
     targets, predicted, _, classes = some_problem(multilabel, positive)
     for function, last in ((bootstrap.of_counts, plan("bca")), (bootstrap.of_shares, 0.9)):
-        found = function(targets, predicted, classes, last)
-        assert function(targets[::-1], predicted[::-1], classes, last) == found
+        bounds = function(targets, predicted, classes, last)
+        assert function(targets[::-1], predicted[::-1], classes, last) == bounds
 
 
 @TASKS
 @pytest.mark.parametrize("stratified", [False, True], ids=["", "stratified"])
-def test_of_very_many_rows_the_delta_method_says_the_same(
-    multilabel, positive, stratified, monkeypatch
-):
+def test_with_very_many_rows_the_delta_method_agrees(multilabel, positive, stratified, monkeypatch):
     if multilabel and stratified:
         return
     problem = some_problem(multilabel, positive, rows=3000)
     drawn = bootstrap.headline(*problem, plan(stratified=stratified))
     monkeypatch.setattr(bootstrap, "CELLS", 0)
     monkeypatch.setattr(bootstrap, "ROWS", 0)
-    found = bootstrap.headline(*problem, plan(stratified=stratified))
+    bounds = bootstrap.headline(*problem, plan(stratified=stratified))
     for name, (low, high) in drawn.items():
         # Replicates of the calibration error are larger than it: where gaps are none but by chance.
         bound = (0.5 if name == "calibration_error" else 0.12) * (high - low)
-        assert found[name] == pytest.approx((low, high), abs=bound), name
+        assert bounds[name] == pytest.approx((low, high), abs=bound), name
 
 
 @pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
-def test_perfect_rows_prove_no_perfect_classifier(multilabel):
+def test_perfect_rows_do_not_prove_a_perfect_classifier(multilabel):
     targets = one_hot([0] * 60 + [1] * 12, 2)
     rows = targets, targets, targets.astype(float), classes_of(targets, multilabel)
-    found = bootstrap.headline(*rows, plan("wilson", level=0.95))
-    assert found["recall_rarest"] == pytest.approx((0.757, 1), abs=1e-3)
+    bounds = bootstrap.headline(*rows, plan("wilson", level=0.95))
+    assert bounds["recall_rarest"] == pytest.approx((0.757, 1), abs=1e-3)
     for name in ("f1_macro", "balanced_accuracy"):
-        assert 0.8 < found[name][0] < 0.95
-        assert found[name][1] == 1
+        assert 0.8 < bounds[name][0] < 0.95
+        assert bounds[name][1] == 1
     # Nothing but the rows themselves can be drawn.
     for kind in ("bca", "percentile"):
         drawn = bootstrap.headline(*rows, plan(kind))
         assert drawn["f1_macro"] == drawn["roc_auc"] == (1, 1)
-    assert 0.8 < found["roc_auc"][0] < 0.95
-    assert found["roc_auc"][1] == 1
-    assert found["log_loss"] == found["calibration_error"] == (0, 0)
+    assert 0.8 < bounds["roc_auc"][0] < 0.95
+    assert bounds["roc_auc"][1] == 1
+    assert bounds["log_loss"] == bounds["calibration_error"] == (0, 0)
 
 
 @pytest.mark.parametrize("kind", ["wilson", "bca", "percentile"])
 @pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
 def test_no_row_of_a_class_and_one_class_alone_are_no_error(kind, multilabel):
-    for labels, given in (
+    for labels, guesses in (
         ([0, 1] * 9, [0, 1] * 9),
         ([0] * 8, [0] * 8),
         ([0] * 8, [1] * 8),
         ([0], [1]),
     ):
-        targets, predicted = one_hot(labels, 3), one_hot(given, 3)
+        targets, predicted = one_hot(labels, 3), one_hot(guesses, 3)
         p = 0.8 * predicted + 0.2 / 3
         rows = targets, predicted, p, classes_of(targets, multilabel)
         point = scores.headline(*rows)
@@ -177,7 +178,7 @@ def test_no_row_of_a_class_and_one_class_alone_are_no_error(kind, multilabel):
             assert point[name] <= high + 1e-12, name
 
 
-def test_of_many_rows_roc_auc_has_the_interval_of_delong():
+def test_with_many_rows_roc_auc_has_the_interval_of_delong():
     targets, _, p, classes = some_problem(rows=20_000)
     (low, high), drawn = (
         bootstrap.of_probabilities(targets, p, classes, plan(kind, replicates=500))["roc_auc"]
@@ -186,7 +187,7 @@ def test_of_many_rows_roc_auc_has_the_interval_of_delong():
     assert (low, high) == pytest.approx(drawn, abs=0.15 * (high - low))
 
 
-def test_probabilities_that_are_right_may_have_no_calibration_error():
+def test_true_probabilities_may_have_no_calibration_error():
     rng = np.random.default_rng(0)
     p = rng.uniform(0.5, 1, 400)
     right = np.stack([1 - p, p], axis=1)
@@ -208,7 +209,7 @@ def test_probabilities_that_are_right_may_have_no_calibration_error():
     assert 0.4 < low < 0.5 < high
 
 
-def test_a_class_that_is_missing_counts_with_0_for_certain():
+def test_a_missing_class_contributes_exactly_0():
     targets = one_hot([0, 1] * 300, 3)
     low, high = bootstrap.of_shares(targets, targets, classes_of(targets), 0.95)["f1_macro"]
     assert 0.65 < low < high == pytest.approx(2 / 3)

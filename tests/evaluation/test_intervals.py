@@ -1,4 +1,4 @@
-"""Intervals: SciPy's and statsmodels' own ends, and how often they hold the true value."""
+"""Intervals: against SciPy's and statsmodels', and their coverage of the true value."""
 
 import importlib.util
 import sys
@@ -30,7 +30,7 @@ def simulation():
     spec = importlib.util.spec_from_file_location("simulation", ROOT / "benchmarks/coverage.py")
     module = importlib.util.module_from_spec(spec)
     with pytest.MonkeyPatch.context() as patch:
-        # A dataclass looks its module up.
+        # Dataclasses look up their module.
         patch.setitem(sys.modules, "simulation", module)
         spec.loader.exec_module(module)
     return module
@@ -41,9 +41,9 @@ def test_wilson_is_scipys_and_statsmodels(level):
     pairs = [(k, n) for n in (1, 2, 7, 40, 1000) for k in {0, 1, n // 2, n - 1, n}]
     successes, trials = np.array(pairs).T
     low, high = wilson(successes, trials, level)
-    for (k, n), *found in zip(pairs, low, high, strict=True):
+    for (k, n), *bounds in zip(pairs, low, high, strict=True):
         expected = stats.binomtest(int(k), int(n)).proportion_ci(level, method="wilson")
-        assert found == pytest.approx(list(expected), abs=1e-12)
+        assert bounds == pytest.approx(list(expected), abs=1e-12)
     expected = proportion_confint(successes, trials, alpha=1 - level, method="wilson")
     np.testing.assert_allclose([low, high], expected, rtol=1e-9, atol=1e-12)
 
@@ -52,14 +52,14 @@ def test_wilson_of_the_dozen():
     low, high = wilson(np.array([9, 12, 0, 0]), np.array([12, 12, 12, 0]), 0.95)
     np.testing.assert_allclose(low, [0.468, 0.757, 0, 0], atol=1e-3)
     np.testing.assert_allclose(high, [0.911, 1, 0.243, 1], atol=1e-3)
-    # To the digit: nothing lies outside of what is possible.
+    # Exactly: nothing lies outside the possible values.
     assert high[1] == 1
     assert low[2] == 0
 
 
 @LEVELS
 def test_the_interval_of_f1_is_that_of_a_share(level):
-    """Of 9 found of 12, with 3 false alarms: 9 of 15 rows in question; F1 = 18 / 24."""
+    """9 true positives of 12 and 3 false positives: 9 of 15 rows in question; F1 = 18 / 24."""
     low, high = wilson_f1(9, 12, 12, level)
     share = wilson(9, 15, level)
     assert low / (2 - low) == pytest.approx(float(share[0]))
@@ -70,21 +70,21 @@ def test_the_interval_of_f1_is_that_of_a_share(level):
 
 
 @LEVELS
-def test_the_interval_of_an_area_is_that_of_as_many_rows_as_its_variance_is_worth(level):
+def test_the_interval_of_an_area_is_that_of_its_effective_sample_size(level):
     area, rows = 0.8, 10**6
-    found = wilson_area(area, area * (1 - area) / 50, rows, level)
-    np.testing.assert_allclose(found, wilson(40, 50, level), atol=1e-5)
+    bounds = wilson_area(area, area * (1 - area) / 50, rows, level)
+    np.testing.assert_allclose(bounds, wilson(40, 50, level), atol=1e-5)
 
 
 def test_the_interval_of_an_area_without_a_mistake_or_without_a_ranking():
     low, high = wilson_area(np.array([1, 1, 0.5]), np.zeros(3), np.array([12, 500, 12]), 0.95)
     assert 0.8 < low[0] < 0.9 < 0.99 < low[1] < 1
     np.testing.assert_allclose(high, [1, 1, 0.5], atol=1e-4)
-    # All rows alike stand at one half, for certain.
+    # Equal scores give one half, for certain.
     assert low[2] == pytest.approx(0.5, abs=1e-4)
 
 
-def test_gaps_that_chance_can_make_are_perhaps_none():
+def test_gaps_that_may_be_chance_have_a_low_end_of_0():
     gaps = np.array([0.3, -0.1])
     drawn = gaps + np.array([[0.05, -0.05], [0.0, 0.1], [-0.1, 0.1]])
     assert low_of_gaps(gaps, drawn, 0.99) == pytest.approx(0.4 - 0.2, abs=2e-3)
@@ -109,14 +109,14 @@ def of_scipys_replicates(kind: str):
     points, influence = rows.mean(keepdims=True), (rows - rows.mean())[:, None]
     replicates = expected.bootstrap_distribution[:, None]
     plan = Plan(kind, False, len(replicates), 0.9, 0)
-    found = ends(points, replicates, acceleration(influence), plan)
-    return list(expected.confidence_interval), [float(end[0]) for end in found]
+    bounds = ends(points, replicates, acceleration(influence), plan)
+    return list(expected.confidence_interval), [float(end[0]) for end in bounds]
 
 
 @pytest.mark.parametrize("kind", ["percentile", "bca"])
 def test_ends_of_the_same_replicates_are_scipys(kind):
-    expected, found = of_scipys_replicates(kind)
-    assert found == pytest.approx(expected, rel=1e-9)
+    expected, bounds = of_scipys_replicates(kind)
+    assert bounds == pytest.approx(expected, rel=1e-9)
 
 
 def test_bca_of_skewed_rows_lies_to_the_right_of_percentile():
@@ -125,7 +125,7 @@ def test_bca_of_skewed_rows_lies_to_the_right_of_percentile():
     assert bca[1] > percentile[1]
 
 
-def test_acceleration_counts_equal_rows_as_often_as_they_are():
+def test_acceleration_counts_equal_rows_by_their_number():
     rng = np.random.default_rng(0)
     u, times = rng.normal(size=(6, 3)) ** 3, rng.integers(1, 5, 6)
     together = acceleration(u, times[:, None])
@@ -135,7 +135,7 @@ def test_acceleration_counts_equal_rows_as_often_as_they_are():
 
 
 @pytest.mark.parametrize("kind", ["percentile", "bca"])
-def test_ends_hold_the_point_and_equal_replicates_have_one_end(kind):
+def test_ends_include_the_point_and_coincide_for_equal_replicates(kind):
     plan = Plan(kind, False, 100, 0.95, 0)
     points = np.array([0.5, 0.0, 2.0])
     replicates = np.stack([np.full(100, 0.5), *np.random.default_rng(0).random((2, 100))], axis=1)
@@ -154,26 +154,29 @@ def test_delta_of_a_mean_is_the_normal_interval():
     assert (low[0], high[0]) == pytest.approx((rows.mean() - half, rows.mean() + half))
 
 
-def test_terms_that_go_together_add_and_those_that_do_not_add_in_squares():
+def test_correlated_terms_add_and_independent_ones_add_in_squares():
     points, bounds = np.array([0.5, 0.5]), (np.array([0.2, 0.1]), np.array([0.8, 0.9]))
-    alike, apart = np.array([[1.0, 2.0], [-1, -2]]), np.array([[1.0, 0], [0, 1], [-1, 0], [0, -1]])
-    assert recovered(points, bounds, alike, np.ones(2)) == pytest.approx((0.3, 1.7))
-    assert recovered(points, bounds, apart, np.ones(4)) == pytest.approx((0.5, 1.5))
+    same, independent = (
+        np.array([[1.0, 2.0], [-1, -2]]),
+        np.array([[1.0, 0], [0, 1], [-1, 0], [0, -1]]),
+    )
+    assert recovered(points, bounds, same, np.ones(2)) == pytest.approx((0.3, 1.7))
+    assert recovered(points, bounds, independent, np.ones(4)) == pytest.approx((0.5, 1.5))
 
 
-# How often they hold the true value. Of 2,000 trials, the standard error is half a point.
+# Coverage of the true value. With 2,000 trials, the standard error is half a point.
 
 
 @pytest.mark.parametrize("positives", [12, 50, 500])
-def test_wilson_holds_the_recall_as_often_as_it_says(positives, simulation):
-    """Exactly, by the binomial, on average over recalls.
+def test_the_coverage_of_wilson_is_the_level(positives, simulation):
+    """Exactly, by the binomial distribution, on average over recalls.
 
-    A single recall can do no better than its steps: 12 positives know only 13 recalls.
+    Coverage of a single recall depends on the steps: with 12 positives there are only 13 recalls.
     """
     recalls = np.arange(0.5, 0.9901, 0.01)
-    found = [simulation.recall_coverage(recall, positives) for recall in recalls]
-    assert np.mean(found) == pytest.approx(0.95, abs=0.015)
-    assert min(found) > 0.88
+    coverage = [simulation.recall_coverage(recall, positives) for recall in recalls]
+    assert np.mean(coverage) == pytest.approx(0.95, abs=0.015)
+    assert min(coverage) > 0.88
 
 
 @pytest.mark.parametrize(
@@ -186,27 +189,27 @@ def test_wilson_holds_the_recall_as_often_as_it_says(positives, simulation):
         ("4 classes", 500),
     ],
 )
-def test_macro_f1_from_wilson_is_held_as_often_as_it_says(name, positives, simulation):
-    found = simulation.coverage_of_counts(
+def test_the_coverage_of_macro_f1_from_wilson_is_the_level(name, positives, simulation):
+    coverage = simulation.coverage_of_counts(
         simulation.PROBLEMS[name], positives, False, 2000, {"wilson": ("wilson", False)}, 0
     )
-    assert found["f1_macro", "wilson"] == pytest.approx(0.95, abs=0.015)
-    # No less for the others; a bit more with a dozen positives.
-    assert 0.935 < found["f1 of the rarest", "wilson"] < 0.98
-    assert 0.935 < found["balanced_accuracy", "wilson"] < 0.99
+    assert coverage["f1_macro", "wilson"] == pytest.approx(0.95, abs=0.015)
+    # Not less for the others; slightly more with a dozen positives.
+    assert 0.935 < coverage["f1 of the rarest", "wilson"] < 0.98
+    assert 0.935 < coverage["balanced_accuracy", "wilson"] < 0.99
 
 
-def test_roc_auc_and_calibration_error_are_held_where_a_bootstrap_fails(simulation):
+def test_roc_auc_and_calibration_error_are_covered_where_a_bootstrap_fails(simulation):
     methods = {kind: (kind, False) for kind in ("wilson", "bca")}
     name = "2 classes, ROC AUC .90, too sure"
-    found = simulation.coverage_of_probabilities(name, 12, 300, methods, 300)
-    # 2.5 standard errors of 300 trials; the calibration error is held more often than asked for.
+    coverage = simulation.coverage_of_probabilities(name, 12, 300, methods, 300)
+    # 2.5 standard errors of 300 trials; coverage of the calibration error is above the level.
     for name in ("roc_auc", "calibration_error"):
-        assert found[name, "wilson"] > 0.95 - 0.032, name
-        assert found[name, "bca"] < 0.95 - 0.032, name
+        assert coverage[name, "wilson"] > 0.95 - 0.032, name
+        assert coverage[name, "bca"] < 0.95 - 0.032, name
 
 
-def test_bca_holds_macro_f1_more_often_than_percentile_unless_positives_are_few(simulation):
+def test_bca_covers_macro_f1_more_often_than_percentile_unless_positives_are_few(simulation):
     methods = {kind: (kind, False) for kind in ("bca", "percentile")}
     many, few = (
         simulation.coverage_of_counts(
@@ -216,6 +219,5 @@ def test_bca_holds_macro_f1_more_often_than_percentile_unless_positives_are_few(
     )
     assert many["f1_macro", "bca"] == pytest.approx(0.95, abs=0.03)
     assert many["f1_macro", "bca"] >= many["f1_macro", "percentile"]
-    # Where a dozen rows show no mistake, replicates have none either: that is why `wilson` is the
-    # default.
+    # If a dozen rows show no mistake, neither do replicates: that is why `wilson` is the default.
     assert max(few["f1_macro", kind] for kind in methods) < 0.935

@@ -10,17 +10,17 @@ from ballast.probabilities.rules import Rule
 
 
 @pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
-def test_wrong_rows_come_by_falling_loss(multilabel):
+def test_mistakes_are_sorted_by_decreasing_loss(multilabel):
     rng = np.random.default_rng(0)
     targets = some_targets(rng, 200, 4, multilabel)
     p = some_probabilities(rng, targets, multilabel)
     predicted = Rule(np.zeros(4), multilabel).predict(p)
-    found = hardest(targets, predicted, p, classes_of(targets, multilabel), 1000)
+    mistakes = hardest(targets, predicted, p, classes_of(targets, multilabel), 1000)
     wrong = np.flatnonzero((targets != predicted).any(axis=1))
-    assert sorted(mistake.row for mistake in found) == wrong.tolist()
-    losses = scores.row_losses(targets, p, multilabel)[[mistake.row for mistake in found]]
+    assert sorted(mistake.row for mistake in mistakes) == wrong.tolist()
+    losses = scores.row_losses(targets, p, multilabel)[[mistake.row for mistake in mistakes]]
     assert (np.diff(losses) <= 0).all()
-    first = found[:7]
+    first = mistakes[:7]
     assert hardest(targets, predicted, p, classes_of(targets, multilabel), 7) == first
     for mistake in first:
         assert mistake.actual == [
@@ -30,7 +30,7 @@ def test_wrong_rows_come_by_falling_loss(multilabel):
         assert set(mistake.probabilities) == {*mistake.actual, *mistake.predicted}
 
 
-def test_without_mistakes_or_room_there_is_nothing():
+def test_no_mistakes_or_a_limit_of_0_give_an_empty_list():
     targets = one_hot([0, 1, 1], 2)
     classes = classes_of(targets)
     assert hardest(targets, targets, targets * 0.8 + 0.1, classes, 20) == []

@@ -20,14 +20,14 @@ def some_ranking(digits: int, rows: int = 80):
 def test_scores_are_scikit_learns(digits):
     present, scores, rng = some_ranking(digits)
     weights = rng.poisson(1, (7, len(present)))
-    for given in (weights, weights.astype(np.int32), weights + rng.random(weights.shape)):
-        precision, area = Ranking(present, scores).scores(given)
-        for row, *found in zip(given, precision, area, strict=True):
+    for some in (weights, weights.astype(np.int32), weights + rng.random(weights.shape)):
+        precision, area = Ranking(present, scores).scores(some)
+        for row, *pair in zip(some, precision, area, strict=True):
             expected = [
                 metrics.average_precision_score(present, scores, sample_weight=row),
                 metrics.roc_auc_score(present, scores, sample_weight=row),
             ]
-            assert found == pytest.approx(expected, rel=1e-9)
+            assert pair == pytest.approx(expected, rel=1e-9)
 
 
 @TIES
@@ -49,14 +49,14 @@ def test_influence_is_the_derivative_by_each_rows_weight(digits):
         (above - below) / 2e-5
         for above, below in zip(ranking.scores(1 + step), ranking.scores(1 - step), strict=True)
     ]
-    found = ranking.influence()
-    np.testing.assert_allclose(found, expected, atol=1e-8)
-    # To weigh all rows alike changes nothing.
-    np.testing.assert_allclose(np.sum(found, axis=1), 0, atol=1e-12)
+    influence = ranking.influence()
+    np.testing.assert_allclose(influence, expected, atol=1e-8)
+    # Equal changes of all weights have no effect.
+    np.testing.assert_allclose(np.sum(influence, axis=1), 0, atol=1e-12)
 
 
-def test_no_ranking_without_both_sides():
+def test_scores_are_undefined_without_rows_of_both_classes():
     ranking = Ranking(np.array([True, False]), np.array([0.2, 0.1]))
-    found = ranking.scores(np.array([[1, 0], [0, 1], [0, 0], [1, 1]]))
-    assert np.isnan(np.array(found)[:, :3]).all()
-    assert np.array(found)[:, 3].tolist() == [1, 1]
+    values = ranking.scores(np.array([[1, 0], [0, 1], [0, 0], [1, 1]]))
+    assert np.isnan(np.array(values)[:, :3]).all()
+    assert np.array(values)[:, 3].tolist() == [1, 1]

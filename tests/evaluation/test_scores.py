@@ -1,4 +1,4 @@
-"""Scores: scikit-learn's own numbers, and calibration errors worked out by hand."""
+"""Scores: against scikit-learn's, and calibration errors computed by hand."""
 
 from typing import get_args
 
@@ -30,10 +30,10 @@ def some_problem(count: int, multilabel: bool, positive: int | None, seed: int =
 @pytest.mark.parametrize("seed", range(3))
 def test_headline_is_scikit_learns(count, multilabel, positive, seed):
     targets, predicted, p, classes = some_problem(count, multilabel, positive, seed)
-    found = scores.headline(targets, predicted, p, classes)
+    headline = scores.headline(targets, predicted, p, classes)
     extra = scores.OF_LABELS if multilabel else ()
-    assert tuple(found) == (*get_args(scores.Headline), *extra)
-    assert all(type(value) is float for value in found.values())
+    assert tuple(headline) == (*get_args(scores.Headline), *extra)
+    assert all(type(value) is float for value in headline.values())
 
     columns = range(count) if positive is None else [positive]
     expected = {
@@ -64,20 +64,22 @@ def test_headline_is_scikit_learns(count, multilabel, positive, seed):
         expected["balanced_accuracy"] = metrics.balanced_accuracy_score(truth, guess)
         expected["log_loss"] = metrics.log_loss(truth, p)
     for name, value in expected.items():
-        assert found[name] == pytest.approx(value, **EXACT), name
+        assert headline[name] == pytest.approx(value, **EXACT), name
 
 
 @TASKS
 def test_scores_of_each_class_are_scikit_learns(count, multilabel, positive):
     targets, predicted, _, classes = some_problem(count, multilabel, positive)
-    found = scores.per_class(targets, predicted, classes)
+    per_class = scores.per_class(targets, predicted, classes)
     for c, name in enumerate(classes.names):
         pair = targets[:, c], predicted[:, c]
-        assert found["f1"][name] == pytest.approx(metrics.f1_score(*pair), **EXACT)
-        assert found["recall"][name] == pytest.approx(metrics.recall_score(*pair), **EXACT)
-        assert found["precision"][name] == pytest.approx(metrics.precision_score(*pair), **EXACT)
-        assert found["support"][name] == targets[:, c].sum()
-        assert found["predicted"][name] == predicted[:, c].sum()
+        assert per_class["f1"][name] == pytest.approx(metrics.f1_score(*pair), **EXACT)
+        assert per_class["recall"][name] == pytest.approx(metrics.recall_score(*pair), **EXACT)
+        assert per_class["precision"][name] == pytest.approx(
+            metrics.precision_score(*pair), **EXACT
+        )
+        assert per_class["support"][name] == targets[:, c].sum()
+        assert per_class["predicted"][name] == predicted[:, c].sum()
 
 
 @TASKS
@@ -86,23 +88,23 @@ def test_classes_in_another_order_score_the_same(count, multilabel, positive):
     order = np.arange(count)[::-1]
     flipped = None if positive is None else int(np.flatnonzero(order == positive)[0])
     others = classes_of(targets[:, order], multilabel, flipped)
-    found = scores.headline(targets, predicted, p, classes)
+    headline = scores.headline(targets, predicted, p, classes)
     again = scores.headline(targets[:, order], predicted[:, order], p[:, order], others)
-    assert again == pytest.approx(found, **EXACT)
+    assert again == pytest.approx(headline, **EXACT)
 
 
 @TASKS
 def test_perfect_rows_score_perfectly(count, multilabel, positive):
     targets, _, _, classes = some_problem(count, multilabel, positive)
-    found = scores.headline(targets, targets, targets.astype(float), classes)
-    for name, value in found.items():
+    headline = scores.headline(targets, targets, targets.astype(float), classes)
+    for name, value in headline.items():
         best = 0 if name in scores.LOWER_IS_BETTER else 1
         assert value == pytest.approx(best, abs=1e-12), name
 
 
 @TASKS
 @pytest.mark.parametrize("guessed", [False, True], ids=["never_guessed", "guessed"])
-def test_a_class_without_test_rows_counts_with_f1_0(count, multilabel, positive, guessed):
+def test_a_class_without_test_rows_has_an_f1_of_0(count, multilabel, positive, guessed):
     _, _, p, classes = some_problem(count, multilabel, positive)
     targets = np.zeros((len(p), count), dtype=np.uint8)
     targets[:, 0] = 1
@@ -113,15 +115,15 @@ def test_a_class_without_test_rows_counts_with_f1_0(count, multilabel, positive,
     predicted = targets.copy()
     if guessed:
         predicted[0] = one_hot([last], count)[0]
-    found = scores.headline(targets, predicted, p, classes)
-    assert all(np.isfinite(value) for value in found.values())
-    assert found["f1_macro"] == pytest.approx(
+    headline = scores.headline(targets, predicted, p, classes)
+    assert all(np.isfinite(value) for value in headline.values())
+    assert headline["f1_macro"] == pytest.approx(
         metrics.f1_score(targets, predicted, average="macro", zero_division=0), **EXACT
     )
     assert scores.per_class(targets, predicted, classes)["f1"][classes.names[last]] == 0
     if not multilabel:
         # The mean over the classes that the rows have, as scikit-learn's.
-        assert found["balanced_accuracy"] == pytest.approx(
+        assert headline["balanced_accuracy"] == pytest.approx(
             np.mean(
                 [
                     metrics.recall_score(targets[:, c], predicted[:, c])
@@ -134,20 +136,20 @@ def test_a_class_without_test_rows_counts_with_f1_0(count, multilabel, positive,
 
 
 @pytest.mark.parametrize("multilabel", [False, True])
-def test_one_label_everywhere_is_a_correlation_of_0_without_a_warning(multilabel):
+def test_a_single_label_everywhere_is_a_correlation_of_0_without_a_warning(multilabel):
     targets = one_hot([0, 0, 0], 2)
     p = np.full((3, 2), 0.5)
-    found = scores.headline(targets, targets, p, classes_of(targets, multilabel))
-    assert found["mcc"] == 0
-    assert found["roc_auc"] == found["average_precision"] == 0
+    headline = scores.headline(targets, targets, p, classes_of(targets, multilabel))
+    assert headline["mcc"] == 0
+    assert headline["roc_auc"] == headline["average_precision"] == 0
 
 
 def test_the_rarest_class_is_that_of_the_training_rows():
     targets = one_hot([0, 0, 0, 1, 1, 1, 2], 3)
     predicted = one_hot([0, 0, 0, 1, 2, 0, 2], 3)
     classes = classes_of(one_hot([0, 0, 0, 0, 1, 2, 2, 2], 3))
-    found = scores.headline(targets, predicted, predicted.astype(float), classes)
-    assert found["recall_rarest"] == pytest.approx(1 / 3)
+    headline = scores.headline(targets, predicted, predicted.astype(float), classes)
+    assert headline["recall_rarest"] == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize("multilabel", [False, True])
@@ -160,7 +162,7 @@ def test_log_loss_of_a_certain_mistake_is_large_but_finite(multilabel):
 
 
 @pytest.mark.parametrize("multilabel", [False, True])
-def test_probabilities_that_are_the_shares_have_no_calibration_error(multilabel):
+def test_probabilities_equal_to_the_shares_have_no_calibration_error(multilabel):
     # In each block of 10 rows, 10 * p of them have class 0; one bin takes one block.
     targets, p = [], []
     for tenths in (6, 7, 8, 9, 10):
@@ -174,7 +176,7 @@ def test_probabilities_that_are_the_shares_have_no_calibration_error(multilabel)
     assert value == pytest.approx(0, abs=1e-12)
 
 
-def test_calibration_error_worked_out_by_hand():
+def test_calibration_error_computed_by_hand():
     # Sorted by confidence: .6 right, .7 wrong | .8 right, .9 right, the bins of two rows each:
     # (|1 - 1.3| + |2 - 1.7|) / 4 = .15
     p = np.array([[0.8, 0.2], [0.6, 0.4], [0.3, 0.7], [0.1, 0.9]])
@@ -214,7 +216,7 @@ def test_overconfidence_is_an_error_and_grows():
 
 
 def test_calibration_error_does_not_depend_on_the_order_of_equal_confidences():
-    """All rows at .7 and 70 % right is calibrated, in whatever order the rows stand."""
+    """All rows at .7 with 70 % correct is calibrated, in any order of the rows."""
     right = np.arange(100) < 70
     p = np.tile([0.3, 0.7], (100, 1))
     assert scores.calibration_error(one_hot(right.astype(int), 2), p, False) < 1e-12
@@ -223,5 +225,5 @@ def test_calibration_error_does_not_depend_on_the_order_of_equal_confidences():
 def test_the_rarest_class_has_test_rows():
     classes = classes_of(one_hot([0] * 50 + [1] * 5 + [2] * 20, 3))
     rows = one_hot([0, 2, 2], 3)
-    found = scores.headline(rows, rows, rows.astype(float), classes)
-    assert found["recall_rarest"] == 1
+    headline = scores.headline(rows, rows, rows.astype(float), classes)
+    assert headline["recall_rarest"] == 1

@@ -344,7 +344,7 @@ def test_a_header_line_alone_gives_one(here):
         (["-"], b"Body,a,b\nx,1,2\n", "Did you mean 'Body'"),
         (["-"], b"body,a,b,error\nx,1,2,3\n", "already has a column 'error'.*--prefix"),
         (["-"], b"body,a,b,c,c\nx,1,2,3,4\n", "more than one column 'c'"),
-        (["-", "--format", "parquet"], b"nonsense", "not a whole Parquet file"),
+        (["-", "--format", "parquet"], b"nonsense", "not a complete Parquet file"),
         (["params.yaml"], None, "--format"),
         (["-", "-o", "out.txt"], b"body,a,b\nx,1,2\n", "out.txt: the format"),
         (["-", "-o", "no/out.csv"], b"body,a,b\nx,1,2\n", "no folder no"),
@@ -365,7 +365,7 @@ def test_a_prefix_makes_names_differ(here):
 def test_a_broken_input_leaves_no_output(here):
     (here / "in.csv.gz").write_bytes(gzip.compress(CONTENT["csv"])[:-9])
     done = predict(here / "in.csv.gz", "-o", here / "out.csv", code=1)
-    assert "not a whole gzip file" in done.stderr
+    assert "not a complete gzip file" in done.stderr
     assert [path.name for path in here.iterdir()] == ["in.csv.gz"]
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ballast.rows.cleaning import Row
-from ballast.rows.duplicates import _near_pairs, _triples, conflicts, exact_groups, near_groups
+from ballast.rows.duplicates import _near_pairs, _trigrams, conflicts, exact_groups, near_groups
 from ballast.rows.grouping import components
 
 
@@ -59,8 +59,9 @@ def test_short_texts_that_differ_are_no_duplicates(one, other):
     assert near(one, other) == [0, 1]
 
 
-def test_the_threshold_parts_pairs_by_their_share_of_common_word_triples():
-    # 12 words have 10 triples. Another last word spoils one: 9 / 11; another but last two: 8 / 12.
+def test_the_threshold_separates_pairs_by_their_share_of_common_word_trigrams():
+    # 12 words have 10 trigrams. Another last word changes one of them, so the similarity is 9 / 11;
+    # another last but one changes two: 8 / 12.
     words = [one + other for one in "abc" for other in "abcd"]
     last = " ".join([*words[:-1], "zz"])
     but_last = " ".join([*words[:-2], "zz", words[-1]])
@@ -73,7 +74,7 @@ def test_the_threshold_parts_pairs_by_their_share_of_common_word_triples():
 
 @pytest.mark.parametrize("common", [7, 11, 12, 14, 16, 19])
 def test_a_pair_exactly_at_the_threshold_counts(common):
-    # 22 words have 20 triples, the first n + 2 of them n: the similarity is n / 20.
+    # 22 words have 20 trigrams, the first n + 2 of them n: the similarity is n / 20.
     words = [one + other for one in "abcde" for other in "abcde"][:22]
     texts = " ".join(words), " ".join(words[: common + 2])
     assert near(*texts, threshold=float(f"{common / 20:.2f}")) == [0, 0]
@@ -104,26 +105,26 @@ def texts_alike(seed, count):
     """Return random texts, some of which are others with a few words changed."""
     chance = random.Random(seed)
     words = ["".join(pair) for pair in itertools.product("abcdefghij", repeat=2)]
-    found = []
+    texts = []
     for _ in range(count):
         base = chance.choices(words, k=chance.randint(3, 40))
         for changes in range(chance.randint(1, 5)):
-            text = list(base)
+            tokens = list(base)
             for _ in range(changes):
-                text[chance.randrange(len(text))] = chance.choice(words)
-            found.append(" ".join(text))
-    return found
+                tokens[chance.randrange(len(tokens))] = chance.choice(words)
+            texts.append(" ".join(tokens))
+    return texts
 
 
-def triples(text):
+def trigrams(text):
     words = text.split()
     return {tuple(words[i : i + 3]) for i in range(len(words) - 2)}
 
 
 @pytest.mark.parametrize("threshold", [0.2, 0.5, 0.65, 0.8, 0.9])
-def test_every_near_duplicate_that_all_pairs_show_is_found_and_no_other(threshold):
+def test_near_duplicates_are_exactly_those_of_a_comparison_of_all_pairs(threshold):
     texts = texts_alike(0, 100)
-    sets = [triples(text) for text in texts]
+    sets = [trigrams(text) for text in texts]
     pairs = [
         (i, j)
         for (i, a), (j, b) in itertools.combinations(enumerate(sets), 2)
@@ -175,7 +176,7 @@ def test_equal_content_under_different_labels_conflicts():
 
 
 def test_one_large_group_needs_one_pair_a_row():
-    """All pairs of 600 alike texts would be 179,700."""
+    """Comparing all pairs of 600 similar texts would be 179,700 comparisons."""
     words = [f"w{number}" for number in range(40)]
-    shingles = [_triples((*words, f"x{number}")) for number in range(600)]
+    shingles = [_trigrams((*words, f"x{number}")) for number in range(600)]
     assert len(list(_near_pairs(shingles, 0.8))) == 599

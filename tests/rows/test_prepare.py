@@ -1,4 +1,4 @@
-"""The stages prepare and split on files: what is kept, rejected, counted, and how they refuse."""
+"""The stages prepare and split on files: rows kept, rejected and counted, and error messages."""
 
 import csv
 import gzip
@@ -20,7 +20,7 @@ RIGHT = ("runs", "said “no”", "jump's", "l'art", "null", "falls", "returns",
 
 
 def message(number):
-    """Return one of many texts that are no near-duplicates of each other."""
+    """Return one of many texts that are not near-duplicates of each other."""
     chance = random.Random(number)
     words = ["".join(chance.choices("abcdefghij", k=5)) for _ in range(4)]
     return f"{chance.choice(LEFT)} {' '.join(words)} {chance.choice(RIGHT)}"
@@ -54,7 +54,7 @@ def succeed(project, *stages):
 
 
 def refuse(project, stage, *needles):
-    """Run a stage that has to end with a message in one line and no traceback."""
+    """Run a stage that must fail with a one-line message and no traceback."""
     done = project.run(stage)
     assert done.returncode == 1
     lines = done.stderr.strip().splitlines()
@@ -64,8 +64,10 @@ def refuse(project, stage, *needles):
         assert needle in lines[0], lines[0]
 
 
-def table(project, name):
-    return pq.read_table(project.folder / name).to_pylist()
+def tables(project):
+    """Return the rows as prepare and as split wrote them."""
+    paths = (project.folder / f"data/{stage}/rows.parquet" for stage in ("prepared", "split"))
+    return [pq.read_table(path).to_pylist() for path in paths]
 
 
 def numbers(project, name="data"):
@@ -89,7 +91,7 @@ def test_texts_with_duplicates_and_bad_rows_are_counted_kept_together_and_reprod
     path = project.raw / "rows.csv.gz"
     write_csv(path, body, opener=gzip.open)
     with gzip.open(path, "ab") as stream:
-        stream.write(b'caf\xe9,rare\n"spoilt" x,rare\n')
+        stream.write(b'caf\xe9,rare\n"malformed" x,rare\n')
     project.describe(files="rows.csv.gz", text="text", label="label")
     first = succeed(project, "prepare", "split")
 
@@ -104,28 +106,28 @@ def test_texts_with_duplicates_and_bad_rows_are_counted_kept_together_and_reprod
     assert Counter(item["reason"] for item in rejected(project)) == Counter(
         ["empty text", "no label", "3 fields instead of 2", "broken encoding", "malformed quoting"]
     )
-    spoilt = {item["reason"]: int(item["row"]) for item in rejected(project)}
-    assert spoilt["broken encoding"] == len(body) + 2
-    assert spoilt["malformed quoting"] == len(body) + 3
+    places = {item["reason"]: int(item["row"]) for item in rejected(project)}
+    assert places["broken encoding"] == len(body) + 2
+    assert places["malformed quoting"] == len(body) + 3
     assert json.loads(first["data/prepared/classes.json"]) == {
         "task": "binary",
         "labels": ["common", "rare"],
         "positive": "rare",
     }
 
-    kept, parted = (table(project, f"data/{name}/rows.parquet") for name in ("prepared", "split"))
-    assert [row["id"] for row in kept] == sorted({row["id"] for row in kept})
-    assert [row["id"] for row in kept] == [row["id"] for row in parted]
-    assert Counter((row["text"], *row["labels"]) for row in kept) == Counter(rows)
+    prepared, split = tables(project)
+    assert [row["id"] for row in prepared] == sorted({row["id"] for row in prepared})
+    assert [row["id"] for row in prepared] == [row["id"] for row in split]
+    assert Counter((row["text"], *row["labels"]) for row in prepared) == Counter(rows)
     sides = {}
-    for row, part in zip(kept, parted, strict=True):
+    for row, part in zip(prepared, split, strict=True):
         folded = "".join(letter for letter in row["text"].casefold() if letter.isalnum())
         sides.setdefault(folded, set()).add(part["part"])
-    assert all(len(found) == 1 for found in sides.values())
+    assert all(len(parts) == 1 for parts in sides.values())
     sizes = numbers(project, "split")
     assert sum(sizes.values()) == len(rows)
     assert sizes["excluded"] == 0
-    assert Counter(row["part"] for row in parted) == Counter(
+    assert Counter(row["part"] for row in split) == Counter(
         {part: size for part, size in sizes.items() if size}
     )
 
@@ -135,12 +137,12 @@ def test_texts_with_duplicates_and_bad_rows_are_counted_kept_together_and_reprod
     path.write_bytes(gzip.compress(header + b"".join(lines)))
     second = succeed(project, "prepare", "split")
     assert second["data/split/rows.parquet"] == first["data/split/rows.parquet"]
-    assert [{**row, "row": 0, "duplicates": 0} for row in kept] == [
-        {**row, "row": 0, "duplicates": 0} for row in table(project, "data/prepared/rows.parquet")
+    assert [{**row, "row": 0, "duplicates": 0} for row in prepared] == [
+        {**row, "row": 0, "duplicates": 0} for row in tables(project)[0]
     ]
 
 
-def test_a_multi_label_set_with_given_parts_groups_and_own_ids_keeps_them(project):
+def test_a_multi_label_set_with_predefined_parts_groups_and_ids_keeps_them(project):
     chance = random.Random(1)
     rows = []
     for i in range(120):
@@ -162,23 +164,22 @@ def test_a_multi_label_set_with_given_parts_groups_and_own_ids_keeps_them(projec
         group="who", id="key", split="part",
     )  # fmt: skip
     succeed(project, "prepare", "split")
-    kept = table(project, "data/prepared/rows.parquet")
-    assert [row["id"] for row in kept] == [row["key"] for row in rows]
-    assert [row["features"] for row in kept] == [[row["size"]] for row in rows]
-    assert [row["labels"] for row in kept] == [row["label"] for row in rows]
+    prepared, split = tables(project)
+    assert [row["id"] for row in prepared] == [row["key"] for row in rows]
+    assert [row["features"] for row in prepared] == [[row["size"]] for row in rows]
+    assert [row["labels"] for row in prepared] == [row["label"] for row in rows]
     classes = json.loads((project.folder / "data/prepared/classes.json").read_text())
     assert classes == {"task": "multilabel", "labels": ["a", "b", "c"]}
-    parted = table(project, "data/split/rows.parquet")
     expected = [row["part"] for row in rows]
     expected[4] = "excluded"
-    assert [row["part"] for row in parted] == expected
-    assert [[classes["labels"][n] for n in row["labels"]] for row in parted] == [
+    assert [row["part"] for row in split] == expected
+    assert [[classes["labels"][n] for n in row["labels"]] for row in split] == [
         row["label"] for row in rows
     ]
     assert numbers(project, "split") == dict(Counter(expected))
 
 
-def test_numeric_rows_in_given_files_go_to_three_parts_and_repeats_are_dropped(project):
+def test_numeric_rows_in_two_files_go_to_three_parts_and_duplicates_are_dropped(project):
     names = [f"f{i}" for i in range(3)]
     chance = random.Random(2)
     rows = [[*(f"{chance.random():.6f}" for _ in names), str(i % 3)] for i in range(90)]
@@ -192,18 +193,18 @@ def test_numeric_rows_in_given_files_go_to_three_parts_and_repeats_are_dropped(p
         label="label", label_names="names.txt", duplicates="drop",
     )  # fmt: skip
     succeed(project, "prepare", "split")
-    # Row 1 of train gives way to its twin in test; "other" has no name, so no conflict arises.
+    # Row 1 of train yields to its duplicate in test; "other" has no name, so no conflict arises.
     assert [(item["file"], item["row"], item["reason"]) for item in rejected(project)] == [
         ("test.tsv", "32", "label 'other' is not in label_names"),
         ("train.tsv", "1", "duplicate of test.tsv, row 31"),
         ("train.tsv", "61", "feature f2 is not a finite number: 'x'"),
     ]
-    found = numbers(project)
-    assert (found["rows"], found["kept"], found["rejected"]) == (93, 90, 3)
-    kept, parted = (table(project, f"data/{name}/rows.parquet") for name in ("prepared", "split"))
-    assert all(row["text"] is None for row in kept)
-    assert {row["labels"][0] for row in kept} == {"zéro", "one", "two"}
-    for row, part in zip(kept, parted, strict=True):
+    counts = numbers(project)
+    assert (counts["rows"], counts["kept"], counts["rejected"]) == (93, 90, 3)
+    prepared, split = tables(project)
+    assert all(row["text"] is None for row in prepared)
+    assert {row["labels"][0] for row in prepared} == {"zéro", "one", "two"}
+    for row, part in zip(prepared, split, strict=True):
         assert (part["part"] == "test") == (row["part"] == "test")
     assert numbers(project, "split") == {"train": 53, "validation": 6, "test": 31, "excluded": 0}
 
@@ -255,12 +256,12 @@ def test_dropping_duplicates_keeps_the_row_of_the_last_part_and_rejects_conflict
 
 
 def labelled(*labels, **block):
-    """Return the classes of rows with these labels, several told apart by a space."""
+    """Return the classes of rows with these labels, several separated by a space."""
     rows = [Row("", 1, "t", (), tuple(label.split()), None, None) for label in labels]
-    return prepare.classes(rows, Dataset(files="-", text="t", label="l", **block))
+    return prepare.describe_classes(rows, Dataset(files="-", text="t", label="l", **block))
 
 
-def test_the_task_is_told_from_the_labels_and_can_be_set():
+def test_the_task_is_inferred_from_the_labels_and_can_be_set():
     assert labelled("a", "b", "a") == {"task": "binary", "labels": ["a", "b"], "positive": "b"}
     assert labelled("b", "a")["positive"] == "a"
     assert labelled("a", "b", positive="a")["positive"] == "a"

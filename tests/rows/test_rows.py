@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ballast.rows.cleaning import Rejected, Row, Rows, clean, number
+from ballast.rows.cleaning import Rejected, Row, Rows, assign_ids, clean
 from ballast.rows.dataset import Dataset
 from ballast.rows.reading import Record
 
@@ -60,16 +60,16 @@ def test_short_and_odd_texts_stay_texts(text):
     ],
 )
 def test_a_bad_record_is_rejected_with_its_place_and_reason(fields, block, reason):
-    found = cleaned(fields, raw="as it\nstood", **block)
-    assert isinstance(found, Rejected)
-    assert found.reason.startswith(reason)
-    assert (found.file, found.row, found.content) == ("a.csv", 7, "as it stood")
+    rejected = cleaned(fields, raw="as it\nstood", **block)
+    assert isinstance(rejected, Rejected)
+    assert rejected.reason.startswith(reason)
+    assert (rejected.file, rejected.row, rejected.content) == ("a.csv", 7, "as it stood")
 
 
 def test_a_record_with_a_fault_keeps_that_fault():
     dataset = Dataset(files="-", text="text", label="label")
-    found = clean(Record(3, {}, "2 fields instead of 3", "a,b"), "a.csv", None, dataset, None)
-    assert found == Rejected("a.csv", 3, "2 fields instead of 3", "a,b")
+    rejected = clean(Record(3, {}, "2 fields instead of 3", "a,b"), "a.csv", None, dataset, None)
+    assert rejected == Rejected("a.csv", 3, "2 fields instead of 3", "a,b")
 
 
 @given(st.text())
@@ -97,7 +97,7 @@ def test_features_are_read_as_numbers_in_the_order_of_the_block():
     assert cleaned(fields, text=None, features=["a", "b", "c"]).features == (-2.0, 1000.0, 0.1)
 
 
-def test_several_labels_are_told_apart_sorted_and_each_named_once():
+def test_several_labels_are_separated_sorted_and_each_named_once():
     assert cleaned({"text": "x", "label": "b; a;;b "}, label_separator=";").labels == ("a", "b")
     assert cleaned({"text": "x", "label": ["b", "a", None, "b"]}).labels == ("a", "b")
     assert cleaned({"text": "x", "label": "b; a"}).labels == ("b; a",)
@@ -132,29 +132,29 @@ VARIED = st.builds(
 @given(st.lists(VARIED, max_size=30), st.randoms(use_true_random=False))
 def test_ids_are_unique_and_stay_with_their_rows_when_the_file_is_shuffled_or_grows(rows, chance):
     def ids(some):
-        numbered = number(Rows(kept=list(some)), own=False).kept
-        assert [r.id for r in numbered] == sorted({r.id for r in numbered})
-        return {(r.id, r.text, r.labels, r.features, r.group, r.part) for r in numbered}
+        identified = assign_ids(Rows(kept=list(some)), has_ids=False).kept
+        assert [r.id for r in identified] == sorted({r.id for r in identified})
+        return {(r.id, r.text, r.labels, r.features, r.group, r.part) for r in identified}
 
-    found = ids(rows)
-    assert len(found) == len(rows)
+    before = ids(rows)
+    assert len(before) == len(rows)
     shuffled = chance.sample(rows, len(rows))
-    assert ids(shuffled) == found
-    assert found <= ids([row("new"), *shuffled, row("newer"), row("a")])
+    assert ids(shuffled) == before
+    assert before <= ids([row("new"), *shuffled, row("newer"), row("a")])
 
 
 def test_ids_do_not_depend_on_the_process():
-    assert number(Rows(kept=[row("été", ("a",), (0.1,))]), own=False).kept[0].id == (
-        number(Rows(kept=[row("été", ("a",), (0.1,), place=9)]), own=False).kept[0].id
+    assert assign_ids(Rows(kept=[row("été", ("a",), (0.1,))]), has_ids=False).kept[0].id == (
+        assign_ids(Rows(kept=[row("été", ("a",), (0.1,), place=9)]), has_ids=False).kept[0].id
     )
 
 
-def test_own_ids_are_kept_and_a_second_row_of_the_same_id_is_rejected():
+def test_ids_of_the_data_set_stay_and_a_second_row_with_the_same_id_is_rejected():
     rows = [row("one", id="b"), row("two", id="a"), row("three", id="b", place=3)]
     before = Rejected("a.csv", 9, "no label", "")
-    found = number(Rows(kept=rows, rejected=[before]), own=True)
-    assert [(r.id, r.text) for r in found.kept] == [("a", "two"), ("b", "one")]
-    assert found.rejected == [before, Rejected("a.csv", 3, "id 'b' was seen before", "three")]
+    identified = assign_ids(Rows(kept=rows, rejected=[before]), has_ids=True)
+    assert [(r.id, r.text) for r in identified.kept] == [("a", "two"), ("b", "one")]
+    assert identified.rejected == [before, Rejected("a.csv", 3, "id 'b' was seen before", "three")]
 
 
 def test_what_is_shown_of_a_rejected_row_is_one_short_line():
@@ -172,8 +172,8 @@ def test_kept_and_rejected_make_up_all_records():
     ]
     rows = Rows()
     for record in fields:
-        found = cleaned(record, id="i")
-        (rows.kept if isinstance(found, Row) else rows.rejected).append(found)
-    done = number(rows, own=True)
+        row = cleaned(record, id="i")
+        (rows.kept if isinstance(row, Row) else rows.rejected).append(row)
+    done = assign_ids(rows, has_ids=True)
     assert len(done.kept) + len(done.rejected) == 200
     assert len(done.kept) == len({f["i"] for f in fields if f["text"] and f["label"]})

@@ -1,4 +1,4 @@
-"""The split: whole units, every label's share, given parts kept, and few moves when rows come."""
+"""The split: whole units, every label's share, predefined parts, stability under new rows."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from split import units as join_units
 
 
 def names(count, start=0):
-    """Return ids as stable hashes look: in no order."""
+    """Return ids that look like hashes, in no order."""
     return [f"{(i * 2654435761) % 2**32:08x}" for i in range(start, start + count)]
 
 
@@ -20,19 +20,19 @@ def one_hot(labels):
     return np.eye(max(labels) + 1, dtype=np.uint8)[np.asarray(labels)]
 
 
-def parted(targets, units=None, given_parts=None, seed=0, ids=None, **shares):
-    """Return parts, split with what is not said left free."""
-    return split_in_folds(targets, units, given_parts, seed, ids, **shares)[0]
+def parted(targets, units=None, predefined=None, seed=0, ids=None, **shares):
+    """Return the parts of a split without folds unless said otherwise."""
+    return split_in_folds(targets, units, predefined, seed, ids, **shares)[0]
 
 
-def split_in_folds(targets, units=None, given_parts=None, seed=0, ids=None, **shares):
+def split_in_folds(targets, units=None, predefined=None, seed=0, ids=None, **shares):
     """Return parts and folds."""
     count = len(targets)
     return split(
         targets,
         np.arange(count) if units is None else np.asarray(units),
         names(count) if ids is None else ids,
-        np.full(count, -1) if given_parts is None else np.asarray(given_parts),
+        np.full(count, -1) if predefined is None else np.asarray(predefined),
         [f"class{label}" for label in range(targets.shape[1])],
         seed,
         **{"validation": 0.1, "folds": 1, **shares},
@@ -59,11 +59,11 @@ def test_each_class_is_within_one_row_of_its_share_and_in_every_part(
     counts, validation, test, seed
 ):
     targets = one_hot(np.repeat(np.arange(len(counts)), counts))
-    found = sizes(targets, parted(targets, seed=seed, validation=validation, test=test))
-    assert (found > 0).all()
-    assert (np.abs(found[TEST] - test * np.array(counts)) <= 1).all()
-    assert (np.abs(found[VALIDATION] - validation * np.array(counts)) <= 1).all()
-    assert (found.sum(axis=0) == counts).all()
+    counts_by_part = sizes(targets, parted(targets, seed=seed, validation=validation, test=test))
+    assert (counts_by_part > 0).all()
+    assert (np.abs(counts_by_part[TEST] - test * np.array(counts)) <= 1).all()
+    assert (np.abs(counts_by_part[VALIDATION] - validation * np.array(counts)) <= 1).all()
+    assert (counts_by_part.sum(axis=0) == counts).all()
 
 
 @given(
@@ -92,8 +92,8 @@ def test_a_class_of_few_uneven_units_is_in_every_part(members):
 def test_groups_are_stratified_too(seed):
     chance = np.random.default_rng(seed)
     targets = random_labels(chance, 2000, [0.9, 0.1])
-    found = sizes(targets, parted(targets, chance.integers(0, 400, 2000)))
-    share = found / targets.sum(axis=0)
+    counts = sizes(targets, parted(targets, chance.integers(0, 400, 2000)))
+    share = counts / targets.sum(axis=0)
     np.testing.assert_allclose(share, [[0.7] * 2, [0.1] * 2, [0.2] * 2], atol=0.02)
 
 
@@ -102,11 +102,11 @@ def test_multi_label_shares_are_close(seed):
     chance = np.random.default_rng(seed)
     targets = (chance.random((1500, 6)) < [0.02, 0.05, 0.1, 0.2, 0.3, 0.5]).astype(np.uint8)
     targets = targets[targets.any(axis=1)]
-    found = sizes(targets, parted(targets))
-    assert (found > 0).all()
+    counts = sizes(targets, parted(targets))
+    assert (counts > 0).all()
     totals = targets.sum(axis=0)
-    off = np.abs(found - np.array([[0.7], [0.1], [0.2]]) * totals)
-    assert (off <= np.maximum(2, 0.03 * totals)).all()
+    errors = np.abs(counts - np.array([[0.7], [0.1], [0.2]]) * totals)
+    assert (errors <= np.maximum(2, 0.03 * totals)).all()
 
 
 def test_a_huge_unit_stays_in_train():
@@ -159,25 +159,25 @@ def test_a_tenth_more_rows_move_less_than_a_tenth_of_the_old(seed, grouped):
         max_size=60,
     )
 )
-def test_given_parts_are_kept_and_only_twins_in_another_part_are_excluded(rows):
-    # Six rows of their own see to it that every part has both classes.
+def test_predefined_parts_stay_and_only_duplicates_in_another_part_are_excluded(rows):
+    # Six more rows make sure that every part has both classes.
     rows = [*rows, *((part, 100 + 3 * i + part) for i in (0, 1) for part in range(3))]
-    given_parts = np.array([part for part, _ in rows])
+    predefined = np.array([part for part, _ in rows])
     units = np.array([unit for _, unit in rows])
     targets = one_hot([0, 1] * ((len(rows) - 6) // 2) + [0] * (len(rows) % 2) + [0] * 3 + [1] * 3)
-    parts = parted(targets, units, given_parts)
+    parts = parted(targets, units, predefined)
     for unit in set(units.tolist()):
-        inside = given_parts[units == unit]
+        inside = predefined[units == unit]
         last = inside.max()
         assert parts[units == unit].tolist() == [
             part if part == last else EXCLUDED for part in inside
         ]
 
 
-def test_parts_that_are_not_given_are_cut_out_of_train():
+def test_parts_that_are_not_predefined_are_filled_from_train():
     targets = one_hot([0, 1] * 100)
-    given_parts = np.array([TRAIN] * 150 + [TEST] * 50)
-    parts = parted(targets, None, given_parts)
+    predefined = np.array([TRAIN] * 150 + [TEST] * 50)
+    parts = parted(targets, None, predefined)
     assert (parts[150:] == TEST).all()
     assert sorted(set(parts[:150])) == [TRAIN, VALIDATION]
     assert set(sizes(targets, parts)[VALIDATION]) <= {7, 8}
@@ -185,18 +185,18 @@ def test_parts_that_are_not_given_are_cut_out_of_train():
     assert (np.bincount(only_train) == [140, 20, 40]).all()
 
 
-def test_a_row_of_train_that_has_a_twin_in_test_is_excluded_when_validation_is_cut_out():
+def test_a_training_row_with_a_duplicate_in_test_is_excluded_when_validation_is_filled():
     targets = one_hot([0, 1] * 20)
-    given_parts = np.array([TRAIN] * 30 + [TEST] * 10)
+    predefined = np.array([TRAIN] * 30 + [TEST] * 10)
     units = np.arange(40)
     units[0] = units[30]
-    parts = parted(targets, units, given_parts)
+    parts = parted(targets, units, predefined)
     assert parts[0] == EXCLUDED
     assert (parts == EXCLUDED).sum() == 1
 
 
 @pytest.mark.parametrize("rows", [1, 2])
-def test_a_class_with_too_few_rows_is_named_with_the_ways_out(rows):
+def test_a_class_with_too_few_rows_is_named_with_the_remedies(rows):
     with pytest.raises(UserError) as error:
         parted(one_hot([0] * 20 + [1] * rows))
     for needle in ("'class1'", f"{rows} independent", "3 are needed", "label_names", "group"):
@@ -208,11 +208,11 @@ def test_a_class_in_fewer_groups_than_parts_is_named():
         parted(one_hot([0] * 20 + [1] * 10), [*range(20), *[20] * 5, *[21] * 5])
 
 
-def test_given_parts_without_a_class_in_train_or_without_rows_are_refused():
+def test_predefined_parts_without_a_class_in_train_or_without_rows_are_refused():
     with pytest.raises(UserError, match="train has no row of: class1"):
         parted(one_hot([0, 0, 0, 1]), None, [TRAIN, VALIDATION, TEST, TEST])
     with pytest.raises(UserError, match="validation has no row of: class0, class1"):
-        # The one validation row has a twin in test.
+        # The only validation row has a duplicate in test.
         parted(one_hot([0, 1, 0, 0, 1]), [0, 1, 2, 2, 3], [TRAIN, TRAIN, VALIDATION, TEST, TEST])
 
 
@@ -228,26 +228,26 @@ def test_shares_that_leave_nothing_to_train_on_are_refused():
     validation=st.sampled_from([0.0, 0.1]),
 )
 @settings(max_examples=60)
-def test_folds_hold_all_training_rows_and_a_like_share_of_each_class(counts, folds, validation):
+def test_folds_hold_all_training_rows_and_an_equal_share_of_each_class(counts, folds, validation):
     targets = one_hot(np.repeat(np.arange(len(counts)), counts))
-    parts, found = split_in_folds(targets, folds=folds, validation=validation)
-    assert ((found >= 0) == (parts == TRAIN)).all()
-    dealt = np.array([targets[found == fold].sum(axis=0) for fold in range(folds)])
+    parts, fold_of = split_in_folds(targets, folds=folds, validation=validation)
+    assert ((fold_of >= 0) == (parts == TRAIN)).all()
+    dealt = np.array([targets[fold_of == fold].sum(axis=0) for fold in range(folds)])
     assert (np.ptp(dealt, axis=0) <= 1).all()
     assert np.ptp(dealt.sum(axis=1)) <= len(counts)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_folds_keep_groups_whole_and_alike_with_several_labels_or_none(seed):
+def test_folds_keep_groups_whole_and_balanced_with_several_labels_or_none(seed):
     chance = np.random.default_rng(seed)
     targets = (chance.random((1500, 4)) < [0.02, 0.1, 0.3, 0.5]).astype(np.uint8)
     units = chance.integers(0, 700, 1500)
-    parts, found = split_in_folds(targets, units, folds=5, validation=0.0)
-    assert all(len(set(found[units == unit])) == 1 for unit in set(units.tolist()))
-    dealt = np.array([targets[found == fold].sum(axis=0) for fold in range(5)])
+    parts, fold_of = split_in_folds(targets, units, folds=5, validation=0.0)
+    assert all(len(set(fold_of[units == unit])) == 1 for unit in set(units.tolist()))
+    dealt = np.array([targets[fold_of == fold].sum(axis=0) for fold in range(5)])
     share = targets[parts == TRAIN].sum(axis=0) / 5
     assert (np.abs(dealt - share) <= np.maximum(3, 0.05 * share)).all()
-    assert np.ptp(np.bincount(found[found >= 0])) <= 0.05 * len(targets)
+    assert np.ptp(np.bincount(fold_of[fold_of >= 0])) <= 0.05 * len(targets)
 
 
 @given(
@@ -256,7 +256,7 @@ def test_folds_keep_groups_whole_and_alike_with_several_labels_or_none(seed):
     seed=st.integers(0, 3),
 )
 @settings(max_examples=60)
-def test_the_test_rows_are_the_same_whatever_chooses(counts, validation, seed):
+def test_the_test_rows_are_the_same_whatever_is_held_out(counts, validation, seed):
     counts = [max(3, count) for count in counts]
     targets = one_hot(np.repeat(np.arange(len(counts)), counts))
     without = parted(targets, seed=seed, validation=0.0, folds=3)
@@ -264,15 +264,15 @@ def test_the_test_rows_are_the_same_whatever_chooses(counts, validation, seed):
     assert ((without == TEST) == (beside == TEST)).all()
 
 
-def test_without_a_validation_part_rows_given_for_it_are_trained_on():
+def test_without_a_validation_part_predefined_validation_rows_join_train():
     targets = one_hot([0, 1] * 20)
-    given_parts = np.array([TRAIN] * 20 + [VALIDATION] * 10 + [TEST] * 10)
-    parts, found = split_in_folds(targets, None, given_parts, validation=0.0, folds=2)
-    assert (parts == np.where(given_parts == TEST, TEST, TRAIN)).all()
-    assert np.bincount(found[:30]).tolist() == [15, 15]
+    predefined = np.array([TRAIN] * 20 + [VALIDATION] * 10 + [TEST] * 10)
+    parts, fold_of = split_in_folds(targets, None, predefined, validation=0.0, folds=2)
+    assert (parts == np.where(predefined == TEST, TEST, TRAIN)).all()
+    assert np.bincount(fold_of[:30]).tolist() == [15, 15]
 
 
-def test_no_rows_to_choose_by_are_refused():
+def test_a_split_without_held_out_rows_is_refused():
     with pytest.raises(UserError, match=r"split\.validation is 0 and split\.folds is 1"):
         parted(one_hot([0, 1] * 10), validation=0.0, folds=1)
 

@@ -101,11 +101,11 @@ def test_trees_add_up_to_scikit_learns(features, targets):
     assert found.dtype == np.float32
 
 
-def test_a_number_on_the_cut_goes_left():
+def test_a_number_at_the_threshold_goes_left():
     features = np.array([[0.0], [1.0]], np.float32)
     tree = DecisionTreeRegressor(max_leaf_nodes=2).fit(features, np.eye(2))
-    cut = arrays(tree) | {"cut": np.where(tree.tree_.children_left < 0, 0, 1.0)}
-    np.testing.assert_array_equal(summed(features, **cut), [[1, 0], [1, 0]])
+    at_one = arrays(tree) | {"threshold": np.where(tree.tree_.children_left < 0, 0, 1.0)}
+    np.testing.assert_array_equal(summed(features, **at_one), [[1, 0], [1, 0]])
 
 
 # Growing them.
@@ -128,7 +128,7 @@ def test_a_leaf_is_a_newton_step(features, targets):
     assert trees["roots"].tolist() == [0, 1]
     start = trees["values"][0]
     (root,) = np.flatnonzero(trees["column"] != LEAF)
-    left = features[:, trees["column"][root]] <= trees["cut"][root]
+    left = features[:, trees["column"][root]] <= trees["threshold"][root]
     signs = 2 * targets - 1
     slack = np.maximum(0, 1 - signs * start)
     slopes, curvatures = -2 * signs * slack, 2.0 * (slack > 0)

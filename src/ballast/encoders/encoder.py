@@ -1,4 +1,4 @@
-"""Sentence vectors: from texts to what a model of the BERT family makes of each."""
+"""Sentence vectors of texts by a model of the BERT family."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -15,8 +15,8 @@ from ballast.encoders.pieces import Pieces
 from ballast.encoders.transformer import ROWS, Transformer, read_config, read_transformer
 from ballast.project.errors import UserError
 
-# Windows are worked on together until they have so many tokens.
-TOGETHER = 4 * ROWS
+# Windows are batched up to this number of tokens.
+BATCH_TOKENS = 4 * ROWS
 FILES = (
     "config.json",
     "model.safetensors",
@@ -25,19 +25,19 @@ FILES = (
     "tokenizer.json",
 )
 POOLINGS = {"cls_token": "cls", "mean_tokens": "mean", "max_tokens": "max"}
-# One at a time: each takes all processors, and the limit of BLAS's threads is the process's.
+# One call at a time: each uses all processors, and the limit on BLAS threads holds process-wide.
 ENCODING = Lock()
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What becomes of the vectors of a text's tokens.
+    """How a text is read, and how its tokens' vectors become one vector.
 
     Attributes:
         pooling: mean, cls or max.
-        normalize: whether the result gets length 1.
-        longest: tokens of a window, special ones included; None: as many as the model takes.
-        lower: whether texts are read in lower case.
+        normalize: whether the result is scaled to length 1.
+        longest: most tokens of a window, special ones included; None: as many as the model takes.
+        lower: whether texts are lower-cased.
     """
 
     pooling: str = "mean"
@@ -47,22 +47,22 @@ class Recipe:
 
 
 class SentenceEncoder:
-    """A folder of a sentence-transformers or Hugging Face model: from texts to vectors.
+    """A sentence-transformers or Hugging Face model in a folder: from texts to vectors.
 
-    A text longer than the model reads is cut into windows of about the same length; its vector is
-    the mean of theirs, weighted by their tokens. A text's vector is the same to the bit whatever
-    the texts beside it and whatever the number of processors.
+    A text longer than the model's limit is split into windows of about equal length; its vector is
+    the mean of theirs, weighted by their numbers of tokens. A text's vector is the same to the bit,
+    whatever the other texts and the number of processors.
 
     Attributes:
-        dimensions: of a vector.
-        pieces: from texts to token numbers.
+        dimensions: length of a vector.
+        pieces: the tokenizer.
     """
 
     def __init__(self, folder: Path) -> None:
         """Read a model.
 
         Raises:
-            UserError: packages or files are missing, or it is another kind of model.
+            UserError: packages or files are missing, or the kind of model is not supported.
         """
         require_packages()
         self.recipe = read_recipe(folder)
@@ -71,25 +71,29 @@ class SentenceEncoder:
         self.pieces = Pieces(folder / "tokenizer.json", longest, self.recipe.lower)
         self.dimensions = self.transformer.dimensions
         if self.pieces.count > len(self.transformer.words):
-            raise UserError(f"{folder}: tokenizer.json is not of the model in model.safetensors.")
+            raise UserError(
+                f"{folder}: tokenizer.json does not belong to the model in model.safetensors. "
+                "Fetch the model again with `ballast fetch-encoder`."
+            )
 
     def __call__(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Return a vector for each text, float32, shape (texts, dimensions), and its windows."""
-        cut = self.pieces.windows(texts)
-        windows = [window for windows in cut for window in windows]
-        found = map(self._ended, pooled(self.transformer, windows, self.recipe.pooling))
-        vectors = np.empty((len(cut), self.dimensions), dtype=np.float32)
-        for row, windows in enumerate(cut):
-            own = [next(found) for _ in windows]
-            if len(own) == 1:
-                vectors[row] = own[0]
+        """Return each text's vector, float32, shape (texts, dimensions), and number of windows."""
+        windows_by_text = self.pieces.windows(texts)
+        windows = [window for windows in windows_by_text for window in windows]
+        pooled_vectors = pooled(self.transformer, windows, self.recipe.pooling)
+        remaining = map(self._normalized, pooled_vectors)
+        vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
+        for row, windows in enumerate(windows_by_text):
+            parts = [next(remaining) for _ in windows]
+            if len(parts) == 1:
+                vectors[row] = parts[0]
                 continue
             sizes = [len(window) - self.pieces.special for window in windows]
-            vectors[row] = self._ended(np.average(own, axis=0, weights=sizes))
-        return vectors, np.array([len(windows) for windows in cut])
+            vectors[row] = self._normalized(np.average(parts, axis=0, weights=sizes))
+        return vectors, np.array([len(windows) for windows in windows_by_text])
 
-    def _ended(self, vector: np.ndarray) -> np.ndarray:
-        """Return a pooled vector, with length 1 if that is asked for; a zero vector stays."""
+    def _normalized(self, vector: np.ndarray) -> np.ndarray:
+        """Return a pooled vector, scaled to length 1 if the model does so; zero vectors stay."""
         if not self.recipe.normalize:
             return vector
         return vector / max(np.sqrt(np.sum(np.square(vector, dtype=np.float64))), 1e-12)
@@ -108,24 +112,24 @@ def pooled(
     """Return one vector for each window, shape (dimensions,).
 
     Args:
-        transformer: reads them.
-        windows: token numbers.
+        transformer: the model.
+        windows: token numbers of each window.
         pooling: mean, cls or max of the tokens' vectors.
     """
 
-    def together(group: list[np.ndarray]) -> list[np.ndarray]:
-        return [POOLED[pooling](vectors) for vectors in transformer(group)]
+    def encode(batch: list[np.ndarray]) -> list[np.ndarray]:
+        return [POOLED[pooling](vectors) for vectors in transformer(batch)]
 
-    # BLAS's own threads would only stand in the way of these.
+    # BLAS's own threads would compete with these.
     with ENCODING, threadpool_limits(1), ThreadPoolExecutor(_processors()) as pool:
-        return [vector for group in pool.map(together, _groups(windows)) for vector in group]
+        return [vector for batch in pool.map(encode, _batches(windows)) for vector in batch]
 
 
 def require_packages() -> None:
-    """Tell what is missing where the extra `encoder` is not installed.
+    """Check that the extra `encoder` is installed.
 
     Raises:
-        UserError: it is not.
+        UserError: packages are missing.
     """
     missing = [name for name in ("safetensors", "tokenizers") if find_spec(name) is None]
     if missing:
@@ -136,58 +140,66 @@ def require_packages() -> None:
 
 
 def model_files(folder: Path) -> list[Path]:
-    """Return which files of a model's folder are read, by their names in it."""
-    found = [folder / name for name in FILES]
+    """Return the files of a model's folder that are read, relative to it."""
+    files = [folder / name for name in FILES]
     if (folder / "modules.json").exists():
         modules = read_config(folder / "modules.json")
-        found += [folder / module["path"] / "config.json" for module in modules if module["path"]]
-    return [file.relative_to(folder) for file in found if file.is_file()]
+        files += [folder / module["path"] / "config.json" for module in modules if module["path"]]
+    return [file.relative_to(folder) for file in files if file.is_file()]
 
 
 def read_recipe(folder: Path) -> Recipe:
-    """Return what a folder says of pooling, length and case; without a word, mean and length 1.
+    """Return a model's pooling, normalization, length and case; by default mean and length 1.
 
     Raises:
-        UserError: a model with parts that are none of these.
+        UserError: a model with other modules.
     """
     if not folder.is_dir():
         raise UserError(f"{folder} does not exist: `ballast fetch-encoder` puts a model there.")
-    reading = folder / "sentence_bert_config.json"
-    told = read_config(reading) if reading.exists() else {}
-    own = {"longest": told.get("max_seq_length"), "lower": bool(told.get("do_lower_case"))}
+    file = folder / "sentence_bert_config.json"
+    config = read_config(file) if file.exists() else {}
+    reading = {"longest": config.get("max_seq_length"), "lower": bool(config.get("do_lower_case"))}
     if not (folder / "modules.json").exists():
-        return Recipe(**own)
+        return Recipe(**reading)
     parts = {}
     for module in read_config(folder / "modules.json"):
         kind = module["type"].rpartition(".")[2]
         if kind not in ("Transformer", "Pooling", "Normalize"):
-            raise UserError(f"{folder}/modules.json: a part {kind} is not supported.")
+            raise UserError(
+                f"{folder}/modules.json: the module {kind} is not supported. Fetch a model of "
+                "Transformer, Pooling and Normalize alone."
+            )
         parts[kind] = folder / module["path"]
     pooling = _pooling(parts["Pooling"] / "config.json") if "Pooling" in parts else "mean"
-    return Recipe(pooling, "Normalize" in parts, **own)
+    return Recipe(pooling, "Normalize" in parts, **reading)
 
 
 def _pooling(file: Path) -> str:
-    told, start = read_config(file), "pooling_mode_"
-    chosen = [name.removeprefix(start) for name in told if name.startswith(start) and told[name]]
-    names = [POOLINGS.get(name, name) for name in chosen] or [told.get("pooling_mode", "mean")]
+    config, prefix = read_config(file), "pooling_mode_"
+    modes = [
+        name.removeprefix(prefix) for name in config if name.startswith(prefix) and config[name]
+    ]
+    names = [POOLINGS.get(mode, mode) for mode in modes] or [config.get("pooling_mode", "mean")]
     if len(names) > 1 or names[0] not in POOLED:
-        raise UserError(f"{file}: pooling by {names} is none of {list(POOLED)}.")
+        raise UserError(
+            f"{file}: pooling by {names} is not supported: exactly one of {list(POOLED)} is. Fetch "
+            "another model."
+        )
     return names[0]
 
 
-def _groups(windows: list[np.ndarray]) -> Iterator[list[np.ndarray]]:
-    group, tokens = [], 0
+def _batches(windows: list[np.ndarray]) -> Iterator[list[np.ndarray]]:
+    batch, tokens = [], 0
     for window in windows:
-        if group and tokens + len(window) > TOGETHER:
-            yield group
-            group, tokens = [], 0
-        group.append(window)
+        if batch and tokens + len(window) > BATCH_TOKENS:
+            yield batch
+            batch, tokens = [], 0
+        batch.append(window)
         tokens += len(window)
-    if group:
-        yield group
+    if batch:
+        yield batch
 
 
 def _processors() -> int:
-    # Those that this process may use; not every system tells.
+    # Those that this process may use, where the system says so.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,11 +1,11 @@
-"""A transformer of the BERT family, from the files that Hugging Face keeps it in, in NumPy.
+"""A transformer of the BERT family in NumPy, read from Hugging Face's files.
 
 BERT, RoBERTa, XLM-RoBERTa, CamemBERT, ELECTRA, DistilBERT and ALBERT are one network under several
-names. Texts stand one behind the other and are never padded, so no time goes into padding.
+names. Texts are concatenated instead of padded, so no time is spent on padding.
 
-A text's result is the same to the bit, whatever stands before and after it: products with weights
-are made of ROWS tokens at a time, always by the same code, and all else is made of each token or
-each text by itself.
+A text's result is the same to the bit, whatever texts surround it: products with weights are
+computed for ROWS tokens at a time, always by the same code, and everything else for each token or
+each text separately.
 """
 
 import json
@@ -20,15 +20,15 @@ from ballast.networks.compiling import compiled
 from ballast.project.errors import UserError
 
 ROWS = 128
-# What stands for whom in `config.json`.
+# BERT's name -> DistilBERT's name in `config.json`.
 DISTILBERT = {
     "hidden_size": "dim",
     "num_hidden_layers": "n_layers",
     "num_attention_heads": "n_heads",
     "hidden_act": "activation",
 }
-# The parts of a layer under their names in the weights: query, key, value, output, its norm, up,
-# down, its norm.
+# The names of a layer's weights: a prefix, then query, key, value, output, its norm, up, down, its
+# norm.
 BERT_LAYER = (
     "encoder.layer.{layer}.",
     "attention.self.query",
@@ -57,7 +57,7 @@ LAYERS = {
         "ffn.lin2",
         "output_layer_norm",
     ),
-    # All layers are the same one.
+    # All layers share their weights.
     "albert": (
         "encoder.albert_layer_groups.0.albert_layers.0.",
         "attention.query",
@@ -70,7 +70,7 @@ LAYERS = {
         "full_layer_layer_norm",
     ),
 }
-# Their places are counted from the number after that of padding.
+# Positions are counted from the number after the padding token's.
 COUNTED_FROM_PADDING = ("camembert", "roberta", "xlm-roberta")
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -81,12 +81,12 @@ class Layer:
     """The weights of a layer: kernels (inputs, units) with biases, norms' scales with shifts.
 
     Attributes:
-        attended: query, key and value side by side.
-        joined: the heads' answers to one.
-        joined_norm: after it.
-        up: to the wider layer.
+        attended: query, key and value, concatenated.
+        joined: the output projection of the attention.
+        joined_norm: the norm after it.
+        up: to the feed-forward layer.
         down: back from it.
-        down_norm: after it.
+        down_norm: the norm after it.
     """
 
     attended: Pair
@@ -102,13 +102,13 @@ class Transformer:
     """A model of the BERT family: from token numbers to a vector for each token.
 
     Attributes:
-        words: a vector for each token number, shape (tokens, units).
-        places: one for each place in a text, shape (places, units).
-        norm: after their sum.
-        widened: from there to the layers, where those have more units.
-        layers: one after the other.
-        heads: of a layer.
-        eps: what norms add to variances.
+        words: token embeddings, shape (tokens, units).
+        places: position embeddings, shape (positions, units).
+        norm: the norm after their sum.
+        widened: the projection to the layers' width, where that is larger.
+        layers: the layers, in order.
+        heads: attention heads per layer.
+        eps: added to variances in the norms.
         activation: a key of `ACTIVATIONS`.
     """
 
@@ -123,23 +123,23 @@ class Transformer:
 
     @property
     def dimensions(self) -> int:
-        """Of a token's vector."""
+        """Length of a token's vector."""
         return len(self.layers[-1].down[1])
 
     def shortened(self, longest: int) -> "Transformer":
-        """Return the model for texts of at most so many tokens."""
+        """Return the model for texts of at most `longest` tokens."""
         return replace(self, places=self.places[:longest])
 
     def __call__(self, texts: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return the vectors of each text's tokens, float32, shape (tokens, dimensions).
 
         Args:
-            texts: token numbers, special ones included; from 1 to as many of each text as
-                there are places.
+            texts: token numbers of each text, special ones included; at least one, and at most as
+                many as there are positions.
         """
         ends = np.cumsum([len(text) for text in texts])
         parts = [slice(end - len(text), end) for end, text in zip(ends, texts, strict=True)]
-        # Filled up to whole blocks with what nobody looks at.
+        # Zero rows at the end complete the last block.
         x = np.zeros((-(-ends[-1] // ROWS) * ROWS, self.words.shape[1]), dtype=np.float32)
         for part, text in zip(parts, texts, strict=True):
             x[part] = self.words[text] + self.places[: len(text)]
@@ -148,16 +148,16 @@ class Transformer:
             x = dense(x, self.widened)
         for layer in self.layers:
             attended = dense(x, layer.attended)
-            answers = np.zeros_like(x)
+            contexts = np.zeros_like(x)
             for part in parts:
-                answers[part] = self._attend(attended[part])
-            x = normed(x + dense(answers, layer.joined), layer.joined_norm, self.eps)
+                contexts[part] = self._attend(attended[part])
+            x = normed(x + dense(contexts, layer.joined), layer.joined_norm, self.eps)
             wide = ACTIVATIONS[self.activation](dense(x, layer.up))
             x = normed(x + dense(wide, layer.down), layer.down_norm, self.eps)
         return [x[part] for part in parts]
 
     def _attend(self, attended: np.ndarray) -> np.ndarray:
-        """Return the heads' answers for one text, shape (tokens, dimensions).
+        """Return one text's attention, the heads concatenated, shape (tokens, dimensions).
 
         Args:
             attended: queries, keys and values, shape (tokens, 3 * dimensions).
@@ -166,23 +166,23 @@ class Transformer:
         # Each of shape (heads, tokens, width).
         split = attended.reshape(tokens, 3, self.heads, width).transpose(1, 2, 0, 3)
         query, key, value = split
-        shares = query @ key.transpose(0, 2, 1)
-        shares *= np.float32(width**-0.5)
-        shares -= shares.max(axis=-1, keepdims=True)
-        np.exp(shares, out=shares)
-        shares /= shares.sum(axis=-1, keepdims=True)
-        return (shares @ value).transpose(1, 0, 2).reshape(tokens, -1)
+        weights = query @ key.transpose(0, 2, 1)
+        weights *= np.float32(width**-0.5)
+        weights -= weights.max(axis=-1, keepdims=True)
+        np.exp(weights, out=weights)
+        weights /= weights.sum(axis=-1, keepdims=True)
+        return (weights @ value).transpose(1, 0, 2).reshape(tokens, -1)
 
 
 def dense(x: np.ndarray, weights: Pair) -> np.ndarray:
-    """Return x @ kernel + bias, each block of ROWS rows by itself; x has whole blocks."""
+    """Return x @ kernel + bias, one block of ROWS rows at a time; len(x) is a multiple of ROWS."""
     kernel, bias = weights
-    found = x.reshape(-1, ROWS, x.shape[1]) @ kernel
-    return found.reshape(len(x), -1) + bias
+    blocks = x.reshape(-1, ROWS, x.shape[1]) @ kernel
+    return blocks.reshape(len(x), -1) + bias
 
 
 def normed(x: np.ndarray, weights: Pair, eps: float) -> np.ndarray:
-    """Return the rows with mean 0 and variance 1, scaled and shifted."""
+    """Return the rows normalized to mean 0 and variance 1, then scaled and shifted."""
     scale, shift = weights
     x = x - x.mean(axis=-1, keepdims=True)
     variance = np.mean(x * x, axis=-1, keepdims=True)
@@ -191,9 +191,9 @@ def normed(x: np.ndarray, weights: Pair, eps: float) -> np.ndarray:
 
 @compiled
 def _gelu(x):
-    """Replace x (rows, units) by x * Phi(x), Phi the normal distribution's."""
-    # The error function as a quotient of polynomials, as Eigen and with it TensorFlow has it: to
-    # float32's precision, and thirty times as fast as SciPy's.
+    """Replace x (rows, units) by x * Phi(x), Phi being the normal distribution function."""
+    # The error function as a quotient of polynomials, as in Eigen and TensorFlow: precise to
+    # float32, and thirty times as fast as SciPy's.
     one, half, limit = np.float32(1), np.float32(0.5), np.float32(4)
     for row in x:
         for i in range(len(row)):
@@ -213,19 +213,19 @@ def _gelu(x):
 
 
 def gelu(x: np.ndarray) -> np.ndarray:
-    """Return x * Phi(x) (Hendrycks and Gimpel 2016), in place of x."""
+    """Return x * Phi(x) (Hendrycks and Gimpel 2016), computed in place."""
     _gelu(x)
     return x
 
 
 def tanh_gelu(x: np.ndarray) -> np.ndarray:
-    """Return the approximation of `gelu` by a tanh that ALBERT has."""
+    """Return the tanh approximation of `gelu`, as ALBERT uses it."""
     inner = np.float32((2 / np.pi) ** 0.5) * (x + np.float32(0.044715) * x * x * x)
     return np.float32(0.5) * x * (1 + np.tanh(inner))
 
 
 def relu(x: np.ndarray) -> np.ndarray:
-    """Return what of x is above 0."""
+    """Return max(x, 0)."""
     return np.maximum(x, 0)
 
 
@@ -233,7 +233,7 @@ ACTIVATIONS = {"gelu": gelu, "gelu_new": tanh_gelu, "gelu_pytorch_tanh": tanh_ge
 
 
 class _Tensors:
-    """Weights by name, float32, without what stands before their names in some files."""
+    """Weights by name, float32, without the prefix that names have in some files."""
 
     def __init__(self, file: Path) -> None:
         from safetensors import SafetensorError
@@ -241,26 +241,29 @@ class _Tensors:
 
         if not file.is_file():
             raise UserError(
-                f"{file} does not exist. A model is read from its file in the safetensors format; "
-                "one that has pytorch_model.bin alone must be saved in it first."
+                f"{file} does not exist. Models are read in the safetensors format; one that only "
+                "has pytorch_model.bin must be converted first."
             )
         try:
-            found = load_file(file)
+            tensors = load_file(file)
         except (SafetensorError, OSError, TypeError, KeyError) as error:
             raise UserError(f"{file} cannot be read: {error}") from error
         first = "embeddings.word_embeddings.weight"
-        name = next((name for name in found if name.endswith(first)), first)
-        start = name.removesuffix(first)
+        name = next((name for name in tensors if name.endswith(first)), first)
+        prefix = name.removesuffix(first)
         self.file = file
-        self.found = {name.removeprefix(start): values for name, values in found.items()}
+        self.tensors = {name.removeprefix(prefix): values for name, values in tensors.items()}
 
     def __contains__(self, name: str) -> bool:
-        return name in self.found
+        return name in self.tensors
 
     def __getitem__(self, name: str) -> np.ndarray:
-        if name not in self.found:
-            raise UserError(f"{self.file} has no weights {name!r}: it is not what its config says.")
-        return self.found[name].astype(np.float32)
+        if name not in self.tensors:
+            raise UserError(
+                f"{self.file} has no weights {name!r}, which config.json calls for. Fetch the "
+                "model again with `ballast fetch-encoder`."
+            )
+        return self.tensors[name].astype(np.float32)
 
     def norm(self, name: str) -> Pair:
         old = f"{name}.gamma" in self
@@ -268,7 +271,7 @@ class _Tensors:
         return tuple(self[f"{name}.{part}"] for part in names)
 
     def dense(self, *names: str) -> Pair:
-        """Return the kernels of some layers side by side, and their biases."""
+        """Return the kernels of some layers, concatenated, and their biases."""
         kernels = np.concatenate([self[f"{name}.weight"] for name in names])
         biases = np.concatenate([self[f"{name}.bias"] for name in names])
         return np.ascontiguousarray(kernels.T), biases
@@ -278,7 +281,7 @@ def read_transformer(folder: Path) -> Transformer:
     """Return the model in `config.json` and `model.safetensors`.
 
     Raises:
-        UserError: a file is missing or broken, or it is another kind of model.
+        UserError: a file is missing or broken, or the kind of model is not supported.
     """
     config = _config(folder)
     tensors = _Tensors(folder / "model.safetensors")
@@ -288,8 +291,8 @@ def read_transformer(folder: Path) -> Transformer:
         places = places[config["pad_token_id"] + 1 :]
     if "embeddings.token_type_embeddings.weight" in tensors:
         places = places + tensors["embeddings.token_type_embeddings.weight"][0]
-    wider = {"albert": "encoder.embedding_hidden_mapping_in", "electra": "embeddings_project"}
-    name = wider.get(kind)
+    projections = {"albert": "encoder.embedding_hidden_mapping_in", "electra": "embeddings_project"}
+    name = projections.get(kind)
     return Transformer(
         tensors["embeddings.word_embeddings.weight"],
         places,
@@ -303,9 +306,9 @@ def read_transformer(folder: Path) -> Transformer:
 
 
 def _layer(tensors: _Tensors, names: tuple[str, ...], number: int) -> Layer:
-    start, *parts = names
-    start = start.format(layer=number)
-    query, key, value, joined, joined_norm, up, down, down_norm = (start + part for part in parts)
+    prefix, *parts = names
+    prefix = prefix.format(layer=number)
+    query, key, value, joined, joined_norm, up, down, down_norm = (prefix + part for part in parts)
     return Layer(
         tensors.dense(query, key, value),
         tensors.dense(joined),
@@ -317,44 +320,52 @@ def _layer(tensors: _Tensors, names: tuple[str, ...], number: int) -> Layer:
 
 
 def _config(folder: Path) -> dict[str, Any]:
-    """Return `config.json` under BERT's names.
+    """Return `config.json` with BERT's names and the defaults filled in.
 
     Raises:
-        UserError: no such file, or a model that is not of the family.
+        UserError: no such file, or a model that is not supported.
     """
     path = folder / "config.json"
-    found = read_config(path)
-    kind = found.get("model_type")
+    config = {
+        "layer_norm_eps": 1e-12,
+        "position_embedding_type": "absolute",
+        "num_hidden_groups": 1,
+        "inner_group_num": 1,
+    } | read_config(path)
+    kind = config.get("model_type")
     if kind not in LAYERS:
         raise UserError(f"{path}: model_type {kind!r} is none of {', '.join(LAYERS)}.")
     for name, other in DISTILBERT.items() if kind == "distilbert" else ():
-        found[name] = found.get(other)
-    found = {"layer_norm_eps": 1e-12, "position_embedding_type": "absolute"} | found
-    found = {"num_hidden_groups": 1, "inner_group_num": 1} | found
+        config[name] = config.get(other)
     for name in ("num_hidden_layers", "num_attention_heads"):
-        if type(found.get(name)) is not int or found[name] < 1:
-            raise UserError(f"{path}: {name} must be a whole number; found {found.get(name)!r}.")
-    known = {
+        if type(config.get(name)) is not int or config[name] < 1:
+            raise UserError(
+                f"{path}: {name} must be a whole number above 0; found {config.get(name)!r}."
+            )
+    supported = {
         "hidden_act": list(ACTIVATIONS),
         "position_embedding_type": ["absolute"],
         "num_hidden_groups": [1],
         "inner_group_num": [1],
     }
-    for name, values in known.items():
-        if found.get(name) not in values:
-            raise UserError(f"{path}: {name} {found.get(name)!r} is none of {values}.")
-    return found
+    for name, values in supported.items():
+        if config.get(name) not in values:
+            raise UserError(f"{path}: {name} {config.get(name)!r} is none of {values}.")
+    return config
 
 
 def read_config(path: Path) -> Any:
-    """Return what one of a model's JSON files holds.
+    """Return the content of one of a model's JSON files.
 
     Raises:
-        UserError: it does not exist, or holds no JSON.
+        UserError: it does not exist, or is not JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise UserError(f"{path} does not exist: {path.parent} holds no such model.") from error
+        raise UserError(
+            f"{path} does not exist: {path.parent} holds no model. Fetch one with `ballast "
+            "fetch-encoder`."
+        ) from error
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read: {error}") from error

@@ -1,8 +1,8 @@
-"""Intervals of the headline scores from one set of test rows: which other rows might have come.
+"""Intervals of the headline scores from one set of test rows, by the bootstrap.
 
-Scores that need only counts are drawn as counts: rows drawn anew are a multinomial draw over the
-kinds of row (true and predicted labels), in milliseconds whatever the number of rows. Scores that
-need probabilities are drawn row by row.
+Scores of counts are resampled as counts: a bootstrap sample is a multinomial draw over the kinds of
+row (true and predicted labels), in milliseconds whatever the number of rows. Scores of
+probabilities are resampled row by row.
 """
 
 from collections.abc import Iterator
@@ -24,13 +24,13 @@ from ballast.evaluation.intervals import (
 from ballast.evaluation.ranking import Ranking
 from ballast.labels.classes import Classes
 
-# Drawn numbers that an evaluation may take: kinds of row, and rows times columns, times replicates;
-# a second or two each. Where these leave fewer than `FEWEST` replicates, the rows are so many
-# that the normal interval of the delta method is as good.
+# The most random numbers of an evaluation: kinds of row, and rows times columns, times replicates;
+# a second or two each. If that leaves fewer than `FEWEST` replicates, there are so many rows that
+# the normal interval of the delta method is as good.
 CELLS, ROWS = 10_000_000, 300_000_000
 FEWEST = 500
-# Drawn numbers at a time: some megabytes of what is only summed up; what is sorted by each class
-# in turn should stay in the processor's cache.
+# Random numbers per chunk: a few megabytes where they are only summed; where they are reordered for
+# each class, they should stay in the processor's cache.
 CHUNK_OF_KINDS, CHUNK_OF_ROWS = 2**19, 2**17
 RANGES = {"mcc": (-1.0, 1.0), "log_loss": (0.0, np.inf)}
 
@@ -50,41 +50,41 @@ def headline(
         targets: multi-hot labels, shape (rows, classes).
         predicted: likewise.
         probabilities: shape (rows, classes).
-        classes: the classes as they stand in the training rows.
-        plan: how; `stratified` only where each row has one label.
+        classes: the classes of the training rows.
+        plan: kind of intervals; `stratified` only if each row has one label.
     """
     hits, support, _ = scores.tally(targets, predicted)
     c = scores.rarest(targets, classes)
     low, high = wilson(hits[c], support[c], plan.level)
-    found = {"recall_rarest": (float(low), float(high))}
-    found |= of_counts(targets, predicted, classes, plan)
+    bounds = {"recall_rarest": (float(low), float(high))}
+    bounds |= of_counts(targets, predicted, classes, plan)
     if plan.kind == "wilson":
-        found |= of_shares(targets, predicted, classes, plan.level)
-    found |= of_probabilities(targets, probabilities, classes, plan)
-    return found
+        bounds |= of_shares(targets, predicted, classes, plan.level)
+    return bounds | of_probabilities(targets, probabilities, classes, plan)
 
 
 def of_counts(targets: np.ndarray, predicted: np.ndarray, classes: Classes, plan: Plan) -> Ends:
-    """Return (low, high) of the scores that need only counts, by name."""
-    true, given, times = _kinds(targets, predicted)
+    """Return (low, high) of the scores of counts, by name."""
+    true, predicted, times = _kinds(targets, predicted)
     strata = true.argmax(axis=1) if plan.stratified else np.zeros(len(times), dtype=int)
-    values = np.hstack([true & given, true, given, scores.f1_of_rows(true, given)[:, None]])
+    f1_of_rows = scores.f1_of_rows(true, predicted)[:, None]
+    values = np.hstack([true & predicted, true, predicted, f1_of_rows])
     names: list[str] = []
 
     def of_sums(sums: np.ndarray, rows: int) -> np.ndarray:
-        hits, support, given, f1 = np.split(sums, np.arange(1, 4) * true.shape[1], axis=-1)
-        found = scores.of_counts(hits, support, given, rows, classes)
+        hits, support, positives, f1 = np.split(sums, np.arange(1, 4) * true.shape[1], axis=-1)
+        by_name = scores.of_counts(hits, support, positives, rows, classes)
         if classes.multilabel:
-            found["f1_samples"] = f1[..., 0] / rows
-        names[:] = found
-        return np.stack(list(found.values()), axis=-1)
+            by_name["f1_samples"] = f1[..., 0] / rows
+        names[:] = by_name
+        return np.stack(list(by_name.values()), axis=-1)
 
     rows, total = len(targets), times @ values
     point = of_sums(total, rows)
     without = of_sums(total - values, max(rows - 1, 1))
     influence = _within(-without, strata, times)
     size = np.bincount(strata, weights=times)[strata, None]
-    # A row that is alone has no other to stand in for it.
+    # A row that is alone in its stratum is always drawn.
     influence *= (size - 1) / size
     replicates = min(plan.replicates, CELLS // len(times))
     if replicates < min(FEWEST, plan.replicates):
@@ -100,43 +100,43 @@ def of_counts(targets: np.ndarray, predicted: np.ndarray, classes: Classes, plan
 
 
 def of_shares(targets: np.ndarray, predicted: np.ndarray, classes: Classes, level: float) -> Ends:
-    """Return (low, high) of the means of shares, from Wilson's intervals of the shares.
+    """Return (low, high) of macro-F1 and balanced accuracy, from the classes' Wilson intervals.
 
-    Those of macro-F1 and balanced accuracy. A class that counts with 0 for want of rows does so
-    for certain.
+    A class whose score is 0 for lack of rows contributes exactly 0.
     """
-    true, given, times = _kinds(targets, predicted)
-    hit, present = (true & given).astype(float), targets.any(axis=0)
+    true, predicted, times = _kinds(targets, predicted)
+    hit, present = (true & predicted).astype(float), targets.any(axis=0)
     # Shares as sums over rows, part / whole, and how many there are to take the mean of.
-    shares = {"f1_macro": (2 * hit, true.astype(float) + given, len(present))}
+    shares = {"f1_macro": (2 * hit, true.astype(float) + predicted, len(present))}
     if classes.multilabel:
         absent = (1.0 - true) * present
-        part, whole = np.hstack([hit, absent * (1 - given)]), np.hstack([true, absent])
+        part, whole = np.hstack([hit, absent * (1 - predicted)]), np.hstack([true, absent])
         shares["balanced_accuracy"] = part, whole, 2 * present.sum()
     else:
         shares["balanced_accuracy"] = hit, true.astype(float), present.sum()
-    found = {}
+    bounds = {}
     for name, (part, whole, terms) in shares.items():
         all_part, all_whole = times @ part, times @ whole
-        told = all_whole > 0
         points = scores.share(all_part, all_whole)
         influence = scores.share(part - points * whole, np.tile(all_whole, (len(times), 1)))
         if name == "f1_macro":
-            bounds = wilson_f1(all_part / 2, times @ true, times @ given, level)
+            ends_by_class = wilson_f1(all_part / 2, times @ true, times @ predicted, level)
         else:
-            bounds = wilson(all_part, all_whole, level)
-        kept = (array[..., told] for array in (points, *bounds, influence))
-        point, low, high, slopes = (array / max(terms, 1) for array in kept)
-        found[name] = recovered(point, (low, high), slopes, times)
-    return found
+            ends_by_class = wilson(all_part, all_whole, level)
+        point, low, high, influence = (
+            array[..., all_whole > 0] / max(terms, 1)
+            for array in (points, *ends_by_class, influence)
+        )
+        bounds[name] = recovered(point, (low, high), influence, times)
+    return bounds
 
 
 def of_probabilities(
     targets: np.ndarray, probabilities: np.ndarray, classes: Classes, plan: Plan
 ) -> Ends:
-    """Return (low, high) of the scores that need probabilities, by name.
+    """Return (low, high) of the scores of probabilities, by name.
 
-    The bins of the calibration error are those of the rows themselves.
+    The bins of the calibration error are those of the original rows.
     """
     names = ["average_precision", "roc_auc", "log_loss", "calibration_error"]
     rows = len(targets)
@@ -148,42 +148,46 @@ def of_probabilities(
     columns = scores.ranked_classes(targets, classes)
     rankings = (Ranking(targets[:, c], probabilities[:, c]) for c in columns)
     replicates = min(plan.replicates, ROWS // (rows * (len(columns) + 1)))
-    drawing = replicates >= min(FEWEST, plan.replicates)
+    resampling = replicates >= min(FEWEST, plan.replicates)
     once = np.ones((1, rows), dtype=np.int32)
-    if drawing:
+    if resampling:
         rankings = list(rankings)
 
-    ranked, slopes = np.zeros(2), np.zeros((rows, 2))
-    areas, of_areas = np.zeros(len(columns)), np.zeros((rows, len(columns)))
-    for place, ranking in enumerate(rankings):
-        found, of_rows = np.concatenate(ranking.scores(once)), np.stack(ranking.influence(), axis=1)
-        ranked += found / len(columns)
-        slopes += of_rows / len(columns)
-        areas[place], of_areas[:, place] = found[1], of_rows[:, 1]
+    ranked, influence_of_ranked = np.zeros(2), np.zeros((rows, 2))
+    areas, influence_of_areas = np.zeros(len(columns)), np.zeros((rows, len(columns)))
+    for number, ranking in enumerate(rankings):
+        values, of_rows = (
+            np.concatenate(ranking.scores(once)),
+            np.stack(ranking.influence(), axis=1),
+        )
+        ranked += values / len(columns)
+        influence_of_ranked += of_rows / len(columns)
+        areas[number], influence_of_areas[:, number] = values[1], of_rows[:, 1]
     gap = gaps.mean(axis=0)
     point = np.array([*ranked, losses.mean(), np.abs(gap).sum()])
-    of_means = np.stack([losses, gaps @ np.sign(gap)], axis=1)
-    influence = np.hstack([slopes, (of_means - of_means.mean(axis=0)) / rows])
+    terms = np.stack([losses, gaps @ np.sign(gap)], axis=1)
+    influence = np.hstack([influence_of_ranked, (terms - terms.mean(axis=0)) / rows])
     influence = _within(influence, strata, np.ones(rows))
     low, high = normal = delta(point, influence, plan)
-    if drawing:
+    if resampling:
         rng = np.random.default_rng([plan.seed, 1])
-        curves, means = _redrawn(rng, rankings, np.column_stack([losses, gaps]), strata, replicates)
+        values = np.column_stack([losses, gaps])
+        curves, means = _resampled(rng, rankings, values, strata, replicates)
         errors = np.abs(means[:, 1:]).sum(axis=1)
         drawn = np.column_stack([curves, means[:, 0], errors])
         low, high = ends(point, drawn, acceleration(influence), plan)
         if plan.kind == "wilson":
-            # Replicates add their own error to that of the rows: they say nothing of a small one.
+            # Resampling adds its own calibration error, so replicates are biased upwards.
             low[3], high[3] = low_of_gaps(gap, means[:, 1:], plan.level), normal[1][3]
     if plan.kind == "wilson" and columns:
-        low[1], high[1] = _mean_area(areas, of_areas, targets[:, columns], plan.level)
+        low[1], high[1] = _mean_area(areas, influence_of_areas, targets[:, columns], plan.level)
     return _named(names, low, high)
 
 
 def _mean_area(
     areas: np.ndarray, influence: np.ndarray, targets: np.ndarray, level: float
 ) -> tuple[float, float]:
-    """Return both ends of the mean of the classes' areas, from the interval of each."""
+    """Return both ends of the interval of the mean ROC AUC, from each class's interval."""
     support = targets.sum(axis=0, dtype=np.int64)
     fewer = np.minimum(support, len(targets) - support)
     bounds = wilson_area(areas, (influence**2).sum(axis=0), fewer, level)
@@ -191,21 +195,21 @@ def _mean_area(
     return recovered(point, (low, high), influence, np.ones(len(targets)))
 
 
-def _redrawn(
+def _resampled(
     rng: np.random.Generator,
     rankings: list[Ranking],
     values: np.ndarray,
     strata: np.ndarray,
     replicates: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean average precision and ROC AUC, and the means of the values, of rows drawn anew.
+    """Return mean average precision and ROC AUC, and the values' means, of bootstrap samples.
 
     Args:
         rng: draws the rows.
-        rankings: of each class.
+        rankings: one for each class.
         values: shape (rows, values).
-        strata: to draw within, in order, shape (rows,).
-        replicates: number of draws.
+        strata: sorted strata to draw within, shape (rows,).
+        replicates: number of samples.
 
     Returns:
         Arrays of shape (replicates, 2) and (replicates, values).
@@ -222,8 +226,8 @@ def _redrawn(
 
 
 def _kinds(targets: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return true and predicted labels of each kind of row, and how often it stands there."""
-    # As strings of bytes, which are sorted much faster than rows of numbers.
+    """Return true and predicted labels of each kind of row, and the number of such rows."""
+    # As byte strings, which are sorted much faster than rows of numbers.
     bits = np.packbits(np.hstack([targets, predicted]), axis=1)
     _, first, times = np.unique(
         bits.view(f"V{bits.shape[1]}").ravel(), return_index=True, return_counts=True
@@ -248,7 +252,7 @@ def _drawn_rows(
 ) -> np.ndarray:
     """Return how often each row is drawn, int32, shape (count, rows).
 
-    In the place of each row comes one of the `size` rows from `first` on, those of its stratum.
+    Each row is replaced by one of the `size` rows of its stratum, which begin at `first`.
     """
     rows = len(first)
     picked = first + (rng.random((count, rows)) * size).astype(np.int64)
@@ -264,21 +268,21 @@ def _chunks(replicates: int, width: int, numbers: int) -> Iterator[int]:
 
 
 def _within(influence: np.ndarray, strata: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Return influences less the mean of their stratum: what its rows share, no draw changes."""
+    """Return influences minus their stratum's mean, which no draw within the stratum changes."""
     rows = np.maximum(np.bincount(strata, weights=times), 1)
     means = [np.bincount(strata, weights=times * column) / rows for column in influence.T]
     return influence - np.stack(means, axis=1)[strata]
 
 
 def _mean(parts: list[np.ndarray], count: int) -> np.ndarray:
-    """Return the mean over the classes that a replicate defines, 0 where none; (count, 2)."""
+    """Return the mean over the classes that a replicate defines, 0 for none, shape (count, 2)."""
     values = np.array(parts).reshape(len(parts), 2, count)
-    told = ~np.isnan(values)
-    return scores.share(np.where(told, values, 0).sum(axis=0), told.sum(axis=0)).T
+    defined = ~np.isnan(values)
+    return scores.share(np.where(defined, values, 0).sum(axis=0), defined.sum(axis=0)).T
 
 
 def _named(names: list[str], low: np.ndarray, high: np.ndarray) -> Ends:
-    found = {}
-    for name, *pair in zip(names, low.tolist(), high.tolist(), strict=True):
-        found[name] = tuple(float(end) for end in np.clip(pair, *RANGES.get(name, (0.0, 1.0))))
-    return found
+    return {
+        name: tuple(float(end) for end in np.clip(pair, *RANGES.get(name, (0.0, 1.0))))
+        for name, *pair in zip(names, low.tolist(), high.tolist(), strict=True)
+    }

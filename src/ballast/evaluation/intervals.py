@@ -1,4 +1,4 @@
-"""Intervals: Wilson's of a share; those that bootstrap replicates or the delta method give."""
+"""Intervals: Wilson's of a share, the bootstrap's, and those of the delta method."""
 
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -12,16 +12,16 @@ Kind = Literal["wilson", "bca", "percentile"]
 
 @dataclass(frozen=True)
 class Plan:
-    """How intervals are found.
+    """How intervals are computed.
 
     Attributes:
-        kind: `percentile` and `bca` are two ways to find the ends of bootstrap replicates, see
-            `ends`; `wilson` is `recovered` for means of shares and of ROC AUC, `low_of_gaps`
-            for the calibration error, `bca` for all else.
-        stratified: draw as many rows of each true class as there are, and not just as many rows.
-        replicates: bootstrap draws.
-        level: share of the replicates inside, .95 say.
-        seed: of the draws.
+        kind: `percentile` and `bca` are bootstrap intervals, see `ends`; `wilson` is `recovered`
+            for means of shares and of ROC AUC, `low_of_gaps` for the calibration error, and `bca`
+            for everything else.
+        stratified: draw as many rows of each true class as there are, not only as many in total.
+        replicates: number of bootstrap samples.
+        level: confidence level, .95 say.
+        seed: seed of the draws.
     """
 
     kind: Kind
@@ -41,7 +41,7 @@ def wilson(
     Args:
         successes: any shape.
         trials: likewise.
-        level: share of the cases in which such an interval holds the true share, .95 say.
+        level: confidence level, .95 say.
     """
     z = NormalDist().inv_cdf((1 + level) / 2)
     successes, trials = np.asarray(successes), np.asarray(trials)
@@ -53,21 +53,21 @@ def wilson(
 
 
 def wilson_f1(
-    hits: np.ndarray, support: np.ndarray, given: np.ndarray, level: float
+    hits: np.ndarray, support: np.ndarray, positives: np.ndarray, level: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return both ends of an interval of F1 = 2 hits / (support + given), from Wilson's.
+    """Return both ends of an interval of F1 = 2 hits / (support + positives), from Wilson's.
 
-    Of the rows that have the class or were given it, `hits` are both: a share J of binomial count,
-    and F1 = 2J / (1 + J) grows with it. So the interval of J is one of F1 as well, and it does not
-    shrink to a point where all rows are right, as that of a bootstrap does.
+    Of the rows that have the class or are predicted to, the share J that are hits is binomial, and
+    F1 = 2J / (1 + J) grows with J. So an interval of J gives one of F1, which does not shrink to a
+    point when all rows are correct, unlike the bootstrap's.
 
     Args:
-        hits: rows with the class that were given it, any shape.
+        hits: true positives, any shape.
         support: rows with the class, likewise.
-        given: rows given it, likewise.
+        positives: rows predicted to have it, likewise.
         level: as in `wilson`.
     """
-    low, high = wilson(hits, support + given - hits, level)
+    low, high = wilson(hits, support + positives - hits, level)
     return 2 * low / (1 + low), 2 * high / (1 + high)
 
 
@@ -76,20 +76,20 @@ def wilson_area(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return both ends of an interval of ROC AUC, from Wilson's.
 
-    That of a share of as many rows as the variance is worth, area (1 - area) / variance (an
-    effective sample size, as in Korn and Graubard 1998). Half a row that stands anywhere in the
-    ranking is imagined beside the others: a ranking without a mistake proves no perfect one.
+    The interval of a share with the effective sample size area (1 - area) / variance (as in Korn
+    and Graubard 1998). Half a row at a random rank is added to area and variance, since a ranking
+    without a mistake does not prove that all others would be perfect.
 
     Args:
         area: any shape.
-        variance: of it, from the rows' influences, likewise.
-        rows: positive or negative ones, whichever are fewer, likewise.
+        variance: its variance, from the rows' influences, likewise.
+        rows: number of positive or of negative rows, whichever are fewer, likewise.
         level: as in `wilson`.
     """
-    share = (area * rows + 0.25) / (rows + 0.5)
-    spread = variance + 0.5 * (area - 0.5) ** 2 / rows**2
-    worth = np.maximum(share * (1 - share) / np.maximum(spread, 1e-12), 1)
-    return wilson(area * worth, worth, level)
+    smoothed = (area * rows + 0.25) / (rows + 0.5)
+    variance = variance + 0.5 * (area - 0.5) ** 2 / rows**2
+    effective = np.maximum(smoothed * (1 - smoothed) / np.maximum(variance, 1e-12), 1)
+    return wilson(area * effective, effective, level)
 
 
 def recovered(
@@ -100,20 +100,20 @@ def recovered(
 ) -> tuple[float, float]:
     """Return both ends of the interval of a sum, from the intervals of its terms.
 
-    Each end lies sqrt(d' R d) from the point, d the terms' own distances and R their correlations
-    (Zou and Donner, Construction of confidence limits about effect measures, 2008). It keeps what
-    the terms' intervals know and a bootstrap does not: 12 of 12 right may come from less than 1.
+    Each end is sqrt(d' R d) from the point, d being the terms' distances to their ends and R their
+    correlations (Zou and Donner, Construction of confidence limits about effect measures, 2008).
+    Unlike a bootstrap, it respects that 12 of 12 correct may come from a share below 1.
 
     Args:
         points: the terms, shape (terms,).
         bounds: both ends of the terms' intervals.
         influence: of each kind of row on each term, for the correlations, shape (kinds, terms).
-        times: how often each kind stands there, shape (kinds,).
+        times: number of rows of each kind, shape (kinds,).
     """
-    spread = influence.T @ (times[:, None] * influence)
-    size = np.sqrt(np.diag(spread))
-    outer = np.outer(size, size)
-    correlation = np.divide(spread, outer, out=np.zeros_like(spread), where=outer > 0)
+    covariance = influence.T @ (times[:, None] * influence)
+    deviation = np.sqrt(np.diag(covariance))
+    outer = np.outer(deviation, deviation)
+    correlation = np.divide(covariance, outer, out=np.zeros_like(covariance), where=outer > 0)
     np.fill_diagonal(correlation, 1)
     below, above = (
         np.sqrt(max(gap @ correlation @ gap, 0.0))
@@ -123,17 +123,16 @@ def recovered(
 
 
 def acceleration(influence: np.ndarray, times: np.ndarray | None = None) -> np.ndarray:
-    """Return the acceleration of BCa: sum u^3 / 6 (sum u^2)^(3/2), 0 where there is no u.
+    """Return the acceleration of BCa: sum u^3 / 6 (sum u^2)^(3/2), 0 if all u are 0.
 
     Args:
         influence: of each row, or kind of row, on each statistic, shape (rows, statistics).
-        times: how often each stands there, shape (rows, statistics) or (rows, 1); once, unless
-            given.
+        times: number of rows of each kind, shape (rows, statistics) or (rows, 1); 1 by default.
     """
     times = np.ones((len(influence), 1)) if times is None else times
-    # One scale for all, so that cubes of small numbers do not vanish.
+    # Scaled to a maximum of 1, so that cubes of small numbers do not underflow.
     u = influence / np.maximum(np.abs(influence).max(axis=0), np.finfo(float).tiny)
-    # Of the largest u, 1, the square alone is 1; no u at all would divide 0 by 0.
+    # The sum is at least 1, or 0 if all u are: the bound avoids 0 / 0.
     squares = np.maximum((times * u**2).sum(axis=0), 0.5)
     return (times * u**3).sum(axis=0) / (6 * squares**1.5)
 
@@ -143,14 +142,13 @@ def ends(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return both ends of the bootstrap intervals of some statistics.
 
-    `percentile` (Efron 1979) takes the replicates' quantiles as they are; `bca` (Efron 1987) moves
-    them by the bias that replicates show and by how fast the spread changes. Either is made to
-    hold the point.
+    `percentile` (Efron 1979) takes the replicates' quantiles; `bca` (Efron 1987) corrects them for
+    bias and for a spread that depends on the statistic. Both are extended to include the point.
 
     Args:
-        points: the statistics of the rows themselves, shape (statistics,).
-        replicates: those of rows drawn anew, shape (replicates, statistics).
-        acceleration: what `acceleration` returns, shape (statistics,).
+        points: the statistics of the original rows, shape (statistics,).
+        replicates: those of bootstrap samples, shape (replicates, statistics).
+        acceleration: as `acceleration` returns it, shape (statistics,).
         plan: for kind and level.
     """
     tails = np.array([(1 - plan.level) / 2, (1 + plan.level) / 2])[:, None]
@@ -158,39 +156,39 @@ def ends(
     if plan.kind != "percentile":
         below = (replicates < points).mean(axis=0) + (replicates == points).mean(axis=0) / 2
         bias = ndtri(np.clip(below, 1 / (count + 1), count / (count + 1)))
-        moved = bias + ndtri(tails)
-        tails = ndtr(bias + moved / np.maximum(1 - acceleration * moved, 1e-9))
+        shifted = bias + ndtri(tails)
+        tails = ndtr(bias + shifted / np.maximum(1 - acceleration * shifted, 1e-9))
     ordered = np.sort(replicates, axis=0)
-    places = tails * (count - 1) * np.ones_like(points)
-    floor = np.minimum(places.astype(int), count - 2)
+    ranks = tails * (count - 1) * np.ones_like(points)
+    floor = np.minimum(ranks.astype(int), count - 2)
     lower, upper = (np.take_along_axis(ordered, floor + k, axis=0) for k in (0, 1))
-    low, high = lower + (places - floor) * (upper - lower)
+    low, high = lower + (ranks - floor) * (upper - lower)
     return np.minimum(low, points), np.maximum(high, points)
 
 
 def low_of_gaps(gaps: np.ndarray, drawn: np.ndarray, level: float) -> float:
-    """Return the low end of an interval of sum |gap|, which chance alone makes larger than 0.
+    """Return the low end of an interval of sum |gap|, which is above 0 by chance alone.
 
-    The true sum differs from the one seen by no more than sum |gap seen - true gap|, whatever the
-    true gaps are. Rows drawn anew tell how large that can be by chance; so much below the point
-    lies the low end, at 0 where the gaps may all be chance.
+    The true sum differs from the observed one by at most sum |observed gap - true gap|. Its
+    quantile, estimated by the bootstrap, is subtracted from the observed sum; the low end is 0 if
+    the gaps may all be due to chance.
 
     Args:
-        gaps: those seen, shape (gaps,).
-        drawn: those of rows drawn anew, shape (replicates, gaps).
+        gaps: the observed gaps, shape (gaps,).
+        drawn: those of bootstrap samples, shape (replicates, gaps).
         level: as in `wilson`.
     """
-    chance = np.quantile(np.abs(drawn - gaps).sum(axis=1), (1 + level) / 2)
-    return max(float(np.abs(gaps).sum() - chance), 0.0)
+    margin = np.quantile(np.abs(drawn - gaps).sum(axis=1), (1 + level) / 2)
+    return max(float(np.abs(gaps).sum() - margin), 0.0)
 
 
 def delta(points: np.ndarray, influence: np.ndarray, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
-    """Return both ends of the normal intervals that the rows' influences give.
+    """Return both ends of the normal intervals with the variance of the rows' influences.
 
     The infinitesimal jackknife (Jaeckel 1972): the variance is the sum of the squared influences.
 
     Args:
-        points: shape (statistics,).
+        points: the statistics, shape (statistics,).
         influence: derivatives by each row's weight, shape (rows, statistics).
         plan: for the level.
     """

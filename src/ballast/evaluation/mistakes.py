@@ -1,4 +1,4 @@
-"""The hardest errors: rows that the network was surest not to be what they are."""
+"""The hardest errors: rows whose true labels had the lowest probabilities."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ from ballast.labels.classes import Classes
 
 @dataclass(frozen=True)
 class Mistake:
-    """A test row that was given other labels than it has.
+    """A wrongly predicted test row.
 
     Attributes:
-        row: its place among the test rows.
-        actual: its labels.
-        predicted: those it was given.
+        row: its number among the test rows.
+        actual: names of its labels.
+        predicted: names of the predicted labels.
         probabilities: of the labels in either, by name.
     """
 
@@ -32,21 +32,21 @@ def hardest(
     classes: Classes,
     most: int,
 ) -> list[Mistake]:
-    """Return the mistakes whose true labels had the least probability (the largest log-loss).
+    """Return the mistakes with the largest log-loss, largest first.
 
     Args:
         targets: multi-hot labels of the test rows, shape (rows, classes).
         predicted: likewise.
         probabilities: shape (rows, classes).
         classes: for the names and the task.
-        most: how many at most.
+        most: largest number of mistakes.
     """
     wrong = np.flatnonzero((targets != predicted).any(axis=1))
     losses = row_losses(targets[wrong], probabilities[wrong], classes.multilabel)
-    names, found = classes.names, []
+    names, mistakes = classes.names, []
     for row in wrong[np.argsort(-losses, kind="stable")[:most]].tolist():
-        sides = [np.flatnonzero(labels[row]).tolist() for labels in (targets, predicted)]
-        actual, given = ([names[c] for c in side] for side in sides)
-        told = {names[c]: float(probabilities[row, c]) for side in sides for c in side}
-        found.append(Mistake(row, actual, given, told))
-    return found
+        codes = [np.flatnonzero(labels[row]).tolist() for labels in (targets, predicted)]
+        actual_names, predicted_names = ([names[c] for c in side] for side in codes)
+        by_name = {names[c]: float(probabilities[row, c]) for side in codes for c in side}
+        mistakes.append(Mistake(row, actual_names, predicted_names, by_name))
+    return mistakes

@@ -1,6 +1,6 @@
 """Average precision and ROC AUC of one column of scores, for many weightings of the rows at once.
 
-The rows are sorted once; every weighting then costs one running sum.
+The rows are sorted once; every weighting then costs one cumulative sum.
 """
 
 import numpy as np
@@ -10,8 +10,8 @@ class Ranking:
     """Rows in the order of one column of scores, the best first.
 
     Args:
-        present: which rows have the label, shape (rows,); some have it, some have not.
-        scores: shape (rows,). Rows of equal score stand together: their order must not matter.
+        present: which rows have the label, shape (rows,); some have it and some do not.
+        scores: shape (rows,). Rows with equal scores are ties, whose order does not matter.
     """
 
     def __init__(self, present: np.ndarray, scores: np.ndarray):
@@ -22,63 +22,63 @@ class Ranking:
         first, after = np.repeat(new, sizes), np.repeat(new + sizes, sizes)
         self.present = np.asarray(present, dtype=bool)[self.order]
         positives = np.flatnonzero(self.present)
-        # For each positive row: how many rows, and positive ones, stand before its ties or end
-        # with them.
+        # For each positive row: the numbers of rows, and of positive rows, before its ties and up
+        # to the end of them.
         self.first, self.after = first[positives], after[positives]
-        self.found_first = np.searchsorted(positives, self.first)
-        self.found_after = np.searchsorted(positives, self.after)
+        self.positives_first = np.searchsorted(positives, self.first)
+        self.positives_after = np.searchsorted(positives, self.after)
         self._first, self._after = first, after
         self._positives = self.order[positives]
 
     def scores(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return average precision and ROC AUC, NaN where all weight is on one side.
+        """Return average precision and ROC AUC, NaN where only one class has weight.
 
-        Average precision is the mean over positive rows of the precision down to there; ROC AUC is
-        the share of pairs of a positive and another row that stand right, ties count half.
+        Average precision is the mean over positive rows of the precision at their rank; ROC AUC is
+        the share of pairs of a positive and a negative row in the right order, ties counting half.
 
         Args:
-            weights: of the rows, shape (weightings, rows); whole numbers are summed fastest.
+            weights: of the rows, shape (weightings, rows); integers are summed fastest.
 
         Returns:
             Two arrays of shape (weightings,).
         """
-        own = np.take(weights, self._positives, axis=1)
-        given, found = _sums(np.take(weights, self.order, axis=1)), _sums(own)
-        positives, negatives = found[:, -1], given[:, -1] - found[:, -1]
-        found_after, given_after = found[:, self.found_after], given[:, self.after]
-        precision = found_after / np.maximum(given_after, np.finfo(float).tiny)
-        # Negative rows above a positive one, ties half.
-        above = given_after - found_after + given[:, self.first] - found[:, self.found_first]
+        positive_weights = np.take(weights, self._positives, axis=1)
+        total, hits = _sums(np.take(weights, self.order, axis=1)), _sums(positive_weights)
+        positives, negatives = hits[:, -1], total[:, -1] - hits[:, -1]
+        hits_after, total_after = hits[:, self.positives_after], total[:, self.after]
+        precision = hits_after / np.maximum(total_after, np.finfo(float).tiny)
+        # Twice the weight of the negative rows above a positive one, ties counting half.
+        above = total_after - hits_after + total[:, self.first] - hits[:, self.positives_first]
         with np.errstate(divide="ignore", invalid="ignore"):
-            average_precision = (own * precision).sum(axis=1) / positives
-            roc_auc = 1 - (own * above.astype(float)).sum(axis=1) / (2.0 * positives * negatives)
-        told = (positives > 0) & (negatives > 0)
-        return np.where(told, average_precision, np.nan), np.where(told, roc_auc, np.nan)
+            average_precision = (positive_weights * precision).sum(axis=1) / positives
+            inversions = (positive_weights * above.astype(float)).sum(axis=1)
+            roc_auc = 1 - inversions / (2.0 * positives * negatives)
+        defined = (positives > 0) & (negatives > 0)
+        return np.where(defined, average_precision, np.nan), np.where(defined, roc_auc, np.nan)
 
     def influence(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the derivatives of both by each row's weight, where all weigh 1.
+        """Return the derivatives of both scores by each row's weight, at weights of 1.
 
         That of ROC AUC gives the variance of DeLong, DeLong and Clarke-Pearson (1988).
 
         Returns:
-            Two arrays of shape (rows,), in the order in which the rows were given.
+            Two arrays of shape (rows,), in the rows' original order.
         """
-        found, given = self.found_after.astype(float), self.after.astype(float)
-        positives, rows = len(found), len(self.order)
-        precision = found / given
-        point = precision.mean()
-        # A row weighs on the precision of every positive row that stands with it or below: by
-        # 1 / given as a positive row, by -found / given^2 as any row.
+        hits, total = self.positives_after.astype(float), self.after.astype(float)
+        positives, rows = len(hits), len(self.order)
+        precision = hits / total
+        # A row affects the precision of every positive row at its rank or below: by 1 / total as a
+        # positive row, by -hits / total^2 as any row.
         below = np.searchsorted(self.after, self._first, side="right")
-        hit, any_row = (
-            sums[-1] - sums[below] for sums in (_sums(1 / given), _sums(-found / given**2))
+        as_hit, as_any = (
+            sums[-1] - sums[below] for sums in (_sums(1 / total), _sums(-hits / total**2))
         )
-        own = np.zeros(rows)
-        own[self.present] = precision - point
-        by_precision = (any_row + np.where(self.present, hit, 0) + own) / positives
+        as_term = np.zeros(rows)
+        as_term[self.present] = precision - precision.mean()
+        by_precision = (as_any + np.where(self.present, as_hit, 0) + as_term) / positives
 
-        reached = _sums(self.present.astype(float))
-        first, after = reached[self._first], reached[self._after]
+        ranked_positives = _sums(self.present.astype(float))
+        first, after = ranked_positives[self._first], ranked_positives[self._after]
         negatives = rows - positives
         lost = np.where(
             self.present,
@@ -88,13 +88,13 @@ class Ranking:
         area = 1 - lost[self.present].mean()
         side = np.where(self.present, positives, negatives)
         by_area = (1 - lost - area) / side
-        back = np.empty(rows, dtype=int)
-        back[self.order] = np.arange(rows)
-        return by_precision[back], by_area[back]
+        rank = np.empty(rows, dtype=int)
+        rank[self.order] = np.arange(rows)
+        return by_precision[rank], by_area[rank]
 
 
 def _sums(values: np.ndarray) -> np.ndarray:
-    """Return running sums along the last axis, from 0 on, of the values' own type."""
+    """Return cumulative sums along the last axis, starting with 0, in the values' dtype."""
     sums = np.zeros((*values.shape[:-1], values.shape[-1] + 1), dtype=values.dtype)
     np.cumsum(values, axis=-1, dtype=values.dtype, out=sums[..., 1:])
     return sums

@@ -1,4 +1,4 @@
-"""Functions compiled by Numba, kept compiled where there is a place to keep them."""
+"""Functions compiled by Numba, cached on disk where possible."""
 
 from collections.abc import Callable
 
@@ -6,10 +6,10 @@ import numba
 
 
 def compiled(function: Callable) -> Callable:
-    """Return the function compiled; it runs without Python's lock, so in threads side by side.
+    """Return the compiled function; it runs without the GIL, so threads run it in parallel.
 
-    The machine code is kept next to the source, or where NUMBA_CACHE_DIR says. Where neither may be
-    written, each process compiles anew.
+    The machine code is cached next to the source or in NUMBA_CACHE_DIR. If neither is writable,
+    each process compiles again.
     """
     try:
         return numba.njit(nogil=True, error_model="numpy", cache=True)(function)

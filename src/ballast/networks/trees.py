@@ -1,4 +1,4 @@
-"""Regression trees as arrays, one behind the other, and what they add up to for a row."""
+"""Regression trees as concatenated arrays, and the sum of their values for a row."""
 
 from collections.abc import Sequence
 
@@ -6,20 +6,20 @@ import numpy as np
 
 from ballast.networks.compiling import compiled
 
-# Where a node asks nothing: a leaf.
+# The column of a leaf.
 LEAF = -1
 
 
 def arrays_of(tree, values: np.ndarray) -> dict[str, np.ndarray]:
-    """Return a tree of scikit-learn's by the names that `summed` has for its arrays.
+    """Return a scikit-learn tree as the arrays that `summed` takes, by name.
 
     Args:
         tree: the `tree_` of an estimator.
-        values: of its nodes, shape (nodes, classes); only those of leaves are used.
+        values: values of its nodes, shape (nodes, classes); only those of leaves are used.
     """
     return {
         "column": np.where(tree.children_left < 0, LEAF, tree.feature).astype(np.int32),
-        "cut": tree.threshold.copy(),
+        "threshold": tree.threshold.copy(),
         "left": tree.children_left.astype(np.int32),
         "right": tree.children_right.astype(np.int32),
         "values": values.astype(np.float32),
@@ -28,38 +28,36 @@ def arrays_of(tree, values: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def joined(trees: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Return trees as one, their nodes' numbers moved behind those of the trees before.
+    """Return trees concatenated, with their nodes renumbered.
 
     Args:
-        trees: each by the names that `summed` has for its arrays.
+        trees: each as the arrays that `summed` takes, by name.
     """
     sizes = [len(tree["column"]) for tree in trees]
     starts = np.cumsum([0, *sizes[:-1]])
-    moved = {
+    renumbered = {
         name: np.concatenate(
             [tree[name] + start for tree, start in zip(trees, starts, strict=True)]
         )
         for name in ("left", "right", "roots")
     }
-    kept = {
-        name: np.concatenate([tree[name] for tree in trees]) for name in ("column", "cut", "values")
-    }
-    return moved | kept
+    unchanged = ("column", "threshold", "values")
+    return renumbered | {name: np.concatenate([tree[name] for tree in trees]) for name in unchanged}
 
 
 @compiled
-def summed(features, column, cut, left, right, values, roots):
+def summed(features, column, threshold, left, right, values, roots):
     """Return the sum of the trees' values, float32, shape (rows, classes).
 
-    A row goes left where its number in a node's column is at most the cut. Trees are added in their
+    A row goes left if its value in the node's column is at most the threshold. Trees are added in
     order.
 
     Args:
         features: float32, shape (rows, columns).
-        column: of each node, the column that it asks for; LEAF in a leaf.
-        cut: float64, of each node.
-        left: of each node, the next one for rows at most at the cut.
-        right: of each node, the next one for all others.
+        column: the column that each node tests; LEAF in a leaf.
+        threshold: each node's, float64.
+        left: each node's child for rows up to the threshold.
+        right: each node's child for all other rows.
         values: float32, shape (nodes, classes).
         roots: each tree's first node.
     """
@@ -68,6 +66,7 @@ def summed(features, column, cut, left, right, values, roots):
         for root in roots:
             node = root
             while column[node] >= 0:
-                node = left[node] if features[row, column[node]] <= cut[node] else right[node]
+                is_left = features[row, column[node]] <= threshold[node]
+                node = left[node] if is_left else right[node]
             sums[row] += values[node]
     return sums

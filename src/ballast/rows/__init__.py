@@ -1,1 +1,1 @@
-"""From the files of a data set to clean rows."""
+"""From a data set's files to clean rows."""

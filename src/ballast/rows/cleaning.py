@@ -1,21 +1,20 @@
-"""From records to clean rows with stable ids; what cannot be used is rejected with its reason."""
+"""From records to clean rows with stable ids; unusable records are rejected with a reason."""
 
 import math
 import unicodedata
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
 
+from ballast.labels.parts import EXCLUDED, PARTS
 from ballast.rows.dataset import Dataset, Layout
 from ballast.rows.reading import Record
-
-PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
 class Row:
-    """A usable row. `labels` are sorted names; `part` is the given part, if any."""
+    """A usable row. `labels` are sorted names; `part` is the predefined part, if any."""
 
     file: str
     row: int
@@ -45,17 +44,17 @@ class Rows:
     rejected: list[Rejected] = field(default_factory=list)
 
     def reject(self, file: str, row: int, reason: str, content: str) -> None:
-        """Set a row aside with its reason and the beginning of its content."""
+        """Record a rejected row with the reason and the beginning of its content."""
         self.rejected.append(Rejected(file, row, reason, beginning(content)))
 
 
 def beginning(content: str) -> str:
-    """Return how a row's content begins, in one line."""
+    """Return the beginning of a row's content, as one line."""
     return " ".join(content[:200].split())
 
 
 class FaultError(Exception):
-    """Why a record is not usable."""
+    """The reason why a record cannot be used."""
 
 
 def clean(
@@ -65,7 +64,7 @@ def clean(
 
     Args:
         file: the file's name, for reports.
-        part: the given part that the file is, if any.
+        part: the predefined part that the file holds, if any.
         names: label as written -> its name; None leaves labels as they are.
     """
     try:
@@ -85,10 +84,10 @@ def clean(
 
 
 def content(record: Record, layout: Layout) -> tuple[str | None, tuple[float, ...]]:
-    """Return the text and the numeric columns of a record: all that a network sees of it.
+    """Return the text and the numeric columns of a record: everything that a network sees of it.
 
     Raises:
-        FaultError: the record can't be used.
+        FaultError: the record cannot be used.
     """
     if record.fault:
         raise FaultError(record.fault)
@@ -97,7 +96,7 @@ def content(record: Record, layout: Layout) -> tuple[str | None, tuple[float, ..
 
 
 def _string(value: Any) -> str:
-    """Return a field as NFC text; numbers and truth values as in JSON, null and NaN as nothing."""
+    """Return a field as NFC text; numbers and Booleans as in JSON, null and NaN as ""."""
     if type(value) is str and value.isascii():
         return value.strip()
     if value is None or value != value:
@@ -116,11 +115,11 @@ def _text(fields: dict[str, Any], column: str | None) -> str | None:
     if column is None:
         return None
     text = _string(fields.get(column))
-    # A letter or a digit in front is the usual case.
+    # The fast path: nearly all texts begin with a letter or a digit.
     if text[:1].isalnum():
         return text
-    # Control and format characters alone (a byte-order mark, a zero-width space) show nothing.
-    if not any(unicodedata.category(letter)[0] not in "CZ" for letter in text):
+    # Control and format characters alone (a byte-order mark, a zero-width space) are invisible.
+    if all(unicodedata.category(character)[0] in "CZ" for character in text):
         raise FaultError("empty text")
     return text
 
@@ -141,20 +140,20 @@ def _labels(
 ) -> tuple[str, ...]:
     value = fields.get(dataset.label)
     if isinstance(value, list):
-        found = [_string(item) for item in value]
+        labels = [_string(item) for item in value]
     elif dataset.label_separator:
-        found = [item.strip() for item in _string(value).split(dataset.label_separator)]
+        labels = [item.strip() for item in _string(value).split(dataset.label_separator)]
     else:
-        found = [_string(value)]
-    found = [item for item in found if item]
-    if not found:
+        labels = [_string(value)]
+    labels = [label for label in labels if label]
+    if not labels:
         raise FaultError("no label")
     if names is not None:
-        unknown = [item for item in found if item not in names]
+        unknown = [label for label in labels if label not in names]
         if unknown:
             raise FaultError(f"label {unknown[0]!r} is not in label_names")
-        found = [names[item] for item in found]
-    return tuple(sorted(set(found)))
+        labels = [names[label] for label in labels]
+    return tuple(sorted(set(labels)))
 
 
 def _name(fields: dict[str, Any], column: str | None, role: str) -> str | None:
@@ -168,36 +167,33 @@ def _name(fields: dict[str, Any], column: str | None, role: str) -> str | None:
 
 def _part(fields: dict[str, Any], column: str) -> str:
     text = _string(fields.get(column)).lower()
-    if text not in PARTS:
+    if text not in PARTS[:EXCLUDED]:
         raise FaultError(f"split {text!r} is not train, validation or test")
     return text
 
 
-def number(rows: Rows, own: bool) -> Rows:
+def assign_ids(rows: Rows, has_ids: bool) -> Rows:
     """Give every row a stable id and sort the rows by it.
 
-    Without ids of its own, a row's id is a hash of all that it holds, so it does not change when
-    the file is reordered or grows; rows that agree in everything are told apart by a counter.
-    With ids of its own, a second row with the same id is rejected.
+    If the data set has an id column, a second row with the same id is rejected. Otherwise a row's
+    id is a hash of its content, so it does not change when the file is reordered or grows;
+    identical rows get a counter appended.
 
     Args:
-        rows: its rows carry their own id, or an empty one.
-        own: whether the data set names an id column.
+        rows: all rows; their ids are empty unless the data set has an id column.
+        has_ids: whether the data set has an id column.
     """
-    numbered = Rows(rejected=list(rows.rejected))
+    result = Rows(rejected=list(rows.rejected))
     seen: Counter[str] = Counter()
     for row in rows.kept:
-        key = row.id if own else _hash(row)
+        key = row.id if has_ids else _hash(row)
         seen[key] += 1
-        if own and seen[key] > 1:
-            numbered.reject(row.file, row.row, f"id {key!r} was seen before", row.text or "")
+        if has_ids and seen[key] > 1:
+            result.reject(row.file, row.row, f"id {key!r} was seen before", row.text or "")
             continue
-        name = key if seen[key] == 1 else f"{key}-{seen[key]}"
-        numbered.kept.append(
-            Row(row.file, row.row, row.text, row.features, row.labels, row.group, row.part, name)
-        )
-    numbered.kept.sort(key=lambda row: row.id)
-    return numbered
+        result.kept.append(replace(row, id=key if seen[key] == 1 else f"{key}-{seen[key]}"))
+    result.kept.sort(key=lambda row: row.id)
+    return result
 
 
 def _hash(row: Row) -> str:

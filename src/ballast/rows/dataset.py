@@ -14,7 +14,7 @@ LAYOUT = "input.json"
 
 
 class Layout(BaseModel):
-    """How files are read, and which of their columns a network sees: what prediction needs too."""
+    """How files are read, and which of their columns a network sees; prediction needs it too."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -47,23 +47,23 @@ class Layout(BaseModel):
 class Dataset(Layout):
     """Which files in `data/raw/<dataset>/` hold the rows, and what their columns mean.
 
-    Files and format: `files` to be split by Ballast, or given parts `train`, `validation`, `test`.
-    `format` follows from the file's name (.csv, .tsv, .jsonl, .parquet, each also with .gz) unless
-    set. `columns` names the columns of a CSV or TSV without a header line; `quote: null` means that
-    a quotation mark is a letter like any other.
+    Files and format: `files` to be split by Ballast, or predefined parts `train`, `validation`,
+    `test`. `format` is inferred from the file name (.csv, .tsv, .jsonl, .parquet, each also with
+    .gz) unless set. `columns` names the columns of a CSV or TSV without a header line;
+    `quote: null` means that quotation marks are plain text.
 
-    Columns: `text` or `features` (numeric) or both; `label`; several labels in one field are told
-    apart by `label_separator`; a row without a label is rejected. `label_names` renames labels: a
-    mapping, or a text file in the folder whose n-th line (from 0) names the label n. `split` is a
-    column that says train, validation or test; rows with the same `group` stay on one side of the
+    Columns: `text` or `features` (numeric) or both; `label`; `label_separator` separates several
+    labels in one field; a row without a label is rejected. `label_names` renames labels: a mapping,
+    or a text file in the folder whose n-th line (from 0) names the label n. `split` is a column
+    with the values train, validation or test; rows with the same `group` stay on one side of the
     split.
 
-    Task: told from the labels unless set; `positive` names the class that a binary task is about
+    Task: inferred from the labels unless set; `positive` names the positive class of a binary task
     (the rarer one unless set).
 
-    Duplicates: `keep` holds them on one side of the split; `drop` keeps one of each and rejects
-    texts that occur under different labels. `near_duplicates` is the Jaccard similarity of word
-    triples from which two texts count as near-duplicates; null looks for exact ones only.
+    Duplicates: `keep` keeps them on one side of the split; `drop` keeps one of each and rejects
+    texts that occur with different labels. `near_duplicates` is the Jaccard similarity of word
+    trigrams at which two texts count as near-duplicates; null looks for exact duplicates only.
     """
 
     files: Files = None
@@ -83,13 +83,15 @@ class Dataset(Layout):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Dataset":
-        given = [self.train, self.validation, self.test]
+        predefined = any((self.train, self.validation, self.test))
         if not self.files and not self.train:
-            raise ValueError("name the file under `files`, or the given parts under train and test")
-        if self.files and any(given):
-            raise ValueError("`files` and given parts (train, validation, test) exclude each other")
-        if self.split is not None and any(given):
-            raise ValueError("a `split` column and given part files exclude each other")
+            raise ValueError("name the file under `files`, or each part's file under train, test")
+        if self.files and predefined:
+            raise ValueError(
+                "`files` and files per part (train, validation, test) exclude each other"
+            )
+        if self.split is not None and predefined:
+            raise ValueError("a `split` column and files per part exclude each other")
         if self.text is None and not self.features:
             raise ValueError("name the `text` column, or numeric `features`, or both")
         for _, name in self.parts():
@@ -102,7 +104,7 @@ class Dataset(Layout):
         return Layout(**self.model_dump(include=set(Layout.model_fields)) | {"format": form})
 
     def parts(self) -> list[tuple[str | None, str]]:
-        """Return (given part or None, file name) pairs in the order in which they are read."""
+        """Return (predefined part or None, file name) pairs, in reading order."""
         sources = [(None, self.files), ("train", self.train)]
         sources += [("validation", self.validation), ("test", self.test)]
         return [
@@ -113,15 +115,15 @@ class Dataset(Layout):
 
     def used_columns(self) -> list[str]:
         """Return the columns that the files must have."""
-        named = [self.label, self.id, self.group, self.split]
-        return super().used_columns() + [name for name in named if name is not None]
+        names = [self.label, self.id, self.group, self.split]
+        return super().used_columns() + [name for name in names if name is not None]
 
 
 def selected(params: dict[str, Any]) -> Dataset:
-    """Return the chosen dataset's checked description.
+    """Return the validated description of the selected data set.
 
     Raises:
-        UserError: no such block, or a block that the schema refuses.
+        UserError: there is no such block, or it does not fit the schema.
     """
     name, blocks = params["dataset"], params["datasets"]
     if name not in blocks:

@@ -1,4 +1,4 @@
-"""Number what belongs together."""
+"""Group numbers: equal keys, and connected components."""
 
 from collections.abc import Hashable, Sequence
 
@@ -8,13 +8,13 @@ from scipy.sparse.csgraph import connected_components
 
 
 def numbered(keys: Sequence[Hashable]) -> np.ndarray:
-    """Return a number for each key, equal for equal keys, counted by first appearance."""
+    """Return a number for each key, equal for equal keys, in order of first appearance."""
     seen: dict[Hashable, int] = {}
     return np.array([seen.setdefault(key, len(seen)) for key in keys], dtype=np.int64)
 
 
 def components(pairs: Sequence[tuple[int, int]], count: int) -> np.ndarray:
-    """Return the connected component of each of `count` nodes, numbered by first appearance."""
+    """Return the connected component of each of `count` nodes, in order of first appearance."""
     left, right = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
     graph = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), shape=(count, count))
     return numbered(connected_components(graph, directed=False)[1].tolist())

@@ -1,4 +1,4 @@
-"""Read CSV, TSV, JSON Lines and Parquet, plain or gzipped, record by record; lose none silently."""
+"""Read CSV, TSV, JSON Lines and Parquet, plain or gzipped; no record is lost silently."""
 
 import csv
 import gzip
@@ -23,12 +23,12 @@ SUFFIXES = {
     ".ndjson": "jsonl",
     ".parquet": "parquet",
 }
-# A field may be as long as a document; the csv module's own limit is 128 KiB.
+# A field may be a whole document; the csv module's default limit is 128 KiB.
 csv.field_size_limit(2**31 - 1)
 
 
 class Record(NamedTuple):
-    """One record of a file: its fields by column name, or why it could not be read.
+    """One record of a file: its fields by column name, or the reason why it cannot be read.
 
     `row` is the line on which the record starts (CSV, TSV, JSON Lines) or its number (Parquet),
     counted from 1.
@@ -45,13 +45,13 @@ def read(path: Path, dataset: Layout) -> Iterator[Record]:
 
     Raises:
         UserError: the file or a column is missing, the file is damaged, the format or the encoding
-            is unknown, a quote never closes.
+            is unknown, a quotation mark is never closed.
     """
     if not path.is_file():
-        found = sorted(p.name for p in path.parent.glob("*")) if path.parent.is_dir() else []
+        siblings = sorted(p.name for p in path.parent.glob("*"))
         raise UserError(
-            f"{path} does not exist. {path.parent}/ holds: {', '.join(found) or 'nothing'}. "
-            "Put the file there (for a public data set: `ballast fetch NAME`), or mend the file "
+            f"{path} does not exist. {path.parent}/ contains: {', '.join(siblings) or 'nothing'}. "
+            "Put the file there (for a public data set: `ballast fetch NAME`), or correct the file "
             "name in the dataset's block in params.yaml."
         )
     form = dataset.format or format_of(path)
@@ -60,22 +60,21 @@ def read(path: Path, dataset: Layout) -> Iterator[Record]:
         if form == "parquet":
             yield from _read_parquet(path, dataset)
             return
-        # newline="": a field may hold line breaks of any kind.
+        # newline="": a field may contain line breaks of any kind.
         with opener(path, "rt", newline="", **decoding(dataset)) as stream:
-            _, found = records(stream, form, dataset, path)
-            yield from found
+            yield from records(stream, form, dataset, path)[1]
 
 
 def decoding(layout: Layout) -> dict[str, str]:
-    """Return how a file's bytes become text, as arguments of `open`."""
-    plain = layout.encoding.lower() in ("utf-8", "utf8")
-    # surrogateescape keeps undecodable bytes visible, so that the row can be named.
-    return {"encoding": "utf-8-sig" if plain else layout.encoding, "errors": "surrogateescape"}
+    """Return how a file's bytes are decoded, as arguments of `open`."""
+    is_utf8 = layout.encoding.lower() in ("utf-8", "utf8")
+    # surrogateescape keeps undecodable bytes, so that a message can name the row.
+    return {"encoding": "utf-8-sig" if is_utf8 else layout.encoding, "errors": "surrogateescape"}
 
 
 @contextmanager
 def explained(path: Path, layout: Layout) -> Iterator[None]:
-    """Raise what goes wrong while a file is read as a `UserError`."""
+    """Turn errors while a file is read into a `UserError`."""
     try:
         yield
     except LookupError as error:
@@ -87,10 +86,12 @@ def explained(path: Path, layout: Layout) -> Iterator[None]:
         ) from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise UserError(
-            f"{path} is not a whole gzip file: {error}. Fetch or pack it anew."
+            f"{path} is not a complete gzip file: {error}. Download or compress it again."
         ) from error
     except pa.ArrowException as error:
-        raise UserError(f"{path} is not a whole Parquet file: {error}.") from error
+        raise UserError(
+            f"{path} is not a complete Parquet file: {error}. Download or write it again."
+        ) from error
 
 
 def records(
@@ -99,13 +100,13 @@ def records(
     """Return the columns in their order (None where each record has its own), and every record.
 
     Args:
-        stream: its lines, with their line breaks.
+        stream: the file's lines, with their line breaks.
         form: csv, tsv or jsonl.
-        layout: what the lines mean.
+        layout: separator, quotation mark and columns.
         path: for messages.
 
     Raises:
-        UserError: a column is missing, a quote never closes.
+        UserError: a column is missing, a quotation mark is never closed.
     """
     if form == "jsonl":
         return None, _read_jsonl(stream, layout, path)
@@ -113,26 +114,26 @@ def records(
 
 
 def format_of(path: Path) -> str:
-    """Return the format that a file's name tells.
+    """Return the format that a file's suffix stands for.
 
     Raises:
-        UserError: it tells none.
+        UserError: the suffix is unknown.
     """
     suffix = Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix
     if suffix.lower() not in SUFFIXES:
         raise UserError(
-            f"{path}: the format does not follow from the name. Set `format` in the dataset's "
+            f"{path}: the file's suffix does not tell its format. Set `format` in the dataset's "
             "block in params.yaml to csv, tsv, jsonl or parquet."
         )
     return SUFFIXES[suffix.lower()]
 
 
 class _Lines:
-    """A stream's lines, counted; those of a spoilt record can be read again."""
+    """A stream's lines, counted; those of a malformed record can be read again."""
 
     def __init__(self, stream: Iterable[str]) -> None:
         self.stream = iter(stream)
-        self.again: deque[str] = deque()
+        self.pushed_back: deque[str] = deque()
         self.record: list[str] = []
         self.number = 0
 
@@ -140,15 +141,15 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self.again.popleft() if self.again else next(self.stream)
+        line = self.pushed_back.popleft() if self.pushed_back else next(self.stream)
         self.number += 1
         self.record.append(line)
         return line
 
     def give_up(self) -> str:
-        """Return the first line of the record; the lines after it stand as records again."""
+        """Return the first line of the record; the lines after it will be read again."""
         first, *others = self.record
-        self.again.extendleft(reversed(others))
+        self.pushed_back.extendleft(reversed(others))
         self.number -= len(others)
         return first
 
@@ -189,7 +190,7 @@ def _csv_records(
             if "unexpected end of data" in str(error):
                 raise UserError(
                     f"{path}, row {row}: a quotation mark opens here and never closes, so the rest "
-                    "of the file would be one field. Mend the row, or set `quote: null` in the "
+                    "of the file would be one field. Correct the row, or set `quote: null` in the "
                     "dataset's block in params.yaml if quotation marks are plain text."
                 ) from error
             yield Record(row, {}, "malformed quoting", lines.give_up())
@@ -216,7 +217,7 @@ def _read_jsonl(stream: Iterable[str], dataset: Layout, path: Path) -> Iterator[
             continue
         seen |= fields.keys()
         yield Record(row, fields, None, line)
-    # A key may be left out of single objects; one that no object has is a mistaken name.
+    # Single objects may lack a key; a key that no object has is a wrong name.
     require(sorted(seen), dataset, path)
 
 
@@ -233,14 +234,13 @@ def _read_parquet(path: Path, dataset: Layout) -> Iterator[Record]:
 
 
 def require(columns: list[str], dataset: Layout, path: Path) -> None:
-    """Raise a `UserError` unless a file has each column that is used, once."""
+    """Raise a `UserError` unless a file has each used column exactly once."""
     for name in dataset.used_columns():
         if name not in columns:
-            found = ", ".join(columns) or "none"
             raise UserError(
                 f"{path} has no column {name!r}, which the dataset's block in params.yaml names; "
-                f"found: {found}.{did_you_mean(name, columns)} A file without a header line needs "
-                "`columns`."
+                f"found: {', '.join(columns) or 'none'}.{did_you_mean(name, columns)} A file "
+                "without a header line needs `columns`."
             )
         if columns.count(name) > 1:
             raise UserError(f"{path} has more than one column {name!r}: rename all but one.")

@@ -1,1 +1,1 @@
-"""The split itself: which row is trained on, and which one judges."""
+"""The split itself: which rows are for training, for validation and for testing."""

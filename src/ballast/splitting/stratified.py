@@ -1,4 +1,4 @@
-"""Split rows into train, validation and test: stratified, whole units, given parts honoured."""
+"""Split rows into train, validation and test: stratified, by unit, predefined parts respected."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -11,16 +11,16 @@ from ballast.labels.parts import EXCLUDED, PARTS, TEST, TRAIN, VALIDATION
 from ballast.project.errors import UserError
 
 Share = Annotated[float, Field(gt=0, lt=1)]
-# Units of each label left in train when a part is cut out: after the test part, whose rows are not
-# to depend on it, a validation part may follow.
-KEPT_BACK = {TEST: 2, VALIDATION: 1}
+# Units of each label that stay in train when a part is filled. The test part leaves one more, since
+# a validation part may follow and the test rows must not depend on whether it does.
+RESERVED = {TEST: 2, VALIDATION: 1}
 
 
 def split(
     targets: np.ndarray,
     units: np.ndarray,
     ids: Sequence[str],
-    given: np.ndarray,
+    predefined: np.ndarray,
     labels: Sequence[str],
     seed: int,
     *,
@@ -31,83 +31,83 @@ def split(
     """Return part and fold of each row, both of shape (rows,).
 
     Parts are 0 train, 1 validation, 2 test, 3 excluded. A unit (rows of one group, or duplicates of
-    each other) goes to one part as a whole. Labels are served from the rarest on, units in an order
-    that depends on the seed and the unit's ids alone, so that new rows move few of the old ones
+    each other) goes to one part as a whole. Labels are handled from the rarest on, units in an
+    order that depends only on the seed and the unit's ids, so that new rows move few existing ones
     (iterative stratification, Sechidis, Tsoumakas and Vlahavas 2011, for whole units). The test
     rows are the same whatever `validation` and `folds` are.
 
-    Rows with a given part keep it; with `validation: 0` those given for validation join train.
-    Where a unit has rows in several given parts, its rows outside the last of train, validation,
-    test are excluded: no test row has a twin in training.
+    Rows with a predefined part keep it; with `validation: 0` predefined validation rows join train.
+    Where a unit has rows in several predefined parts, only those in the last of train, validation,
+    test are used and the others excluded: no test row has a duplicate in training.
 
-    Folds are numbers from 0 on for training rows, stratified likewise; -1 for all other rows, and
-    for all if there is one fold.
+    Folds are numbered from 0 and stratified in the same way; the fold is -1 for rows outside train,
+    and for all rows if there is only one fold.
 
     Args:
         targets: multi-hot labels, shape (rows, labels).
         units: unit number of each row, shape (rows,).
         ids: the rows' ids.
-        given: given part of each row, -1 where there is none, shape (rows,).
+        predefined: predefined part of each row, -1 for none, shape (rows,).
         labels: label names, for messages.
-        validation: share of the rows that choose epoch, calibration and decision rule, and that
-            nothing is trained on.
-        test: share of the rows for judging.
-        folds: above 1, as many networks are trained, each without the training rows of a fold,
-            which choose as validation rows do; what predicts is the mean of the networks.
+        validation: share of the rows that are held out from training to choose epoch, calibration
+            and decision rule.
+        test: share of the rows for testing.
+        folds: above 1, the number of networks; each is trained without one fold of the training
+            rows, which is held out like validation rows. Predictions are the networks' mean.
 
     Raises:
-        UserError: the shares leave nothing to train on, or to choose by; a label cannot be in every
+        UserError: the shares leave no training rows or no held-out rows; a label cannot be in every
             part; there are more folds than units.
     """
     if validation + test >= 1:
         raise UserError(
             "params.yaml: split.validation + split.test must be below 1; found "
-            f"{validation} + {test}."
+            f"{validation} + {test}. Lower one of them."
         )
     if not validation:
         if folds == 1:
             raise UserError(
-                "params.yaml: split.validation is 0 and split.folds is 1, so no rows are left to "
-                "choose epoch and decision rule by. Set validation to 0.1, say, or folds to 5."
+                "params.yaml: split.validation is 0 and split.folds is 1, so no rows are held out "
+                "to choose epoch and decision rule. Set validation to 0.1, say, or folds to 5."
             )
-        given = np.where(given == VALIDATION, TRAIN, given)
+        predefined = np.where(predefined == VALIDATION, TRAIN, predefined)
     _, units = np.unique(units, return_inverse=True)
     counts = np.zeros((units.max() + 1, targets.shape[1]), dtype=np.int64)
     np.add.at(counts, units, targets)
     latest = np.full(len(counts), -1)
-    np.maximum.at(latest, units, given)
+    np.maximum.at(latest, units, predefined)
 
     shares = {TEST: test, VALIDATION: validation} if validation else {TEST: test}
-    open_parts = [part for part in shares if part not in given]
+    open_parts = [part for part in shares if part not in predefined]
     fixed = {part: counts[latest == part].sum(axis=0) for part in (TRAIN, VALIDATION, TEST)}
     parts = latest.copy()
     free = latest == -1
-    if open_parts and TRAIN in given:
-        # Only some parts are given (train and test, say): the others are cut out of train.
+    if open_parts and TRAIN in predefined:
+        # Only some parts are predefined (train and test, say): the others are filled from train.
         free |= latest == TRAIN
         fixed[TRAIN][:] = 0
     _check_units(counts[free], fixed, open_parts, labels)
     order = _order(units, ids, seed)
-    ours = order[free[order]]
+    free_units = order[free[order]]
     parts[free] = TRAIN
     for part in open_parts:
-        wanted = shares[part] * counts[ours].sum(axis=0)
-        _fill(parts, counts, ours[parts[ours] == TRAIN], part, wanted)
+        wanted = shares[part] * counts[free_units].sum(axis=0)
+        _fill(parts, counts, free_units[parts[free_units] == TRAIN], part, wanted)
     _check_parts(parts, counts, labels, (TRAIN, *shares))
 
-    found = np.full(len(parts), -1)
+    unit_folds = np.full(len(parts), -1)
     if folds > 1:
-        learnt = order[parts[order] == TRAIN]
-        if len(learnt) < folds:
+        training = order[parts[order] == TRAIN]
+        if len(training) < folds:
             raise UserError(
-                f"params.yaml: split.folds is {folds}, and there are {len(learnt)} independent "
+                f"params.yaml: split.folds is {folds}, and there are {len(training)} independent "
                 "training rows or groups. Lower it."
             )
-        found[learnt] = _deal(counts[learnt], np.bincount(units)[learnt], folds)
-    result = parts[units]
-    excluded = (given >= 0) & (given != latest[units])
-    result[excluded] = EXCLUDED
-    return result, np.where(excluded, -1, found[units])
+        unit_folds[training] = _deal(counts[training], np.bincount(units)[training], folds)
+    row_parts = parts[units]
+    excluded = (predefined >= 0) & (predefined != latest[units])
+    row_parts[excluded] = EXCLUDED
+    return row_parts, np.where(excluded, -1, unit_folds[units])
 
 
 def _order(units: np.ndarray, ids: Sequence[str], seed: int) -> np.ndarray:
@@ -126,11 +126,11 @@ def _order(units: np.ndarray, ids: Sequence[str], seed: int) -> np.ndarray:
 def _fill(
     parts: np.ndarray, counts: np.ndarray, order: np.ndarray, part: int, wanted: np.ndarray
 ) -> None:
-    """Move units from train to a part until it has what is wanted of every label.
+    """Move units from train to a part until it has the wanted number of rows of every label.
 
-    Where a unit goes hardly changes when rows are added. Units too large for half of what is wanted
-    come first and go where most is wanting, so a huge one stays in train. A label's last units go
-    to whichever has none of it yet, `KEPT_BACK` of them to train.
+    Adding rows hardly changes where a unit goes. Units larger than half the wanted number come
+    first and go where most rows are missing, so a huge one stays in train. A label's last units go
+    to whichever part has none of it yet, `RESERVED` of them to train.
     """
     totals = counts[order].sum(axis=0)
     wanted = np.maximum(wanted, 1.0)
@@ -139,71 +139,71 @@ def _fill(
     limits = np.maximum(wanted / 2, 1)
     waiting = np.ones(len(counts), dtype=bool)
     for label in np.argsort(totals, kind="stable"):
-        having = order[counts[order, label] > 0]
-        placed = parts[having[~waiting[having]]]
-        kept = min(KEPT_BACK[part], max(1, len(having) - 1))
-        missing = {part: 1 - (placed == part).sum(), TRAIN: kept - (placed == TRAIN).sum()}
-        queue = having[waiting[having]]
+        units = order[counts[order, label] > 0]
+        placed = parts[units[~waiting[units]]]
+        reserved = min(RESERVED[part], max(1, len(units) - 1))
+        missing = {part: 1 - (placed == part).sum(), TRAIN: reserved - (placed == TRAIN).sum()}
+        queue = units[waiting[units]]
         sizes = counts[queue, label]
         queue = queue[np.argsort(-np.where(sizes > limits[label], sizes, 0), kind="stable")]
         for left, unit in zip(range(len(queue), 0, -1), queue, strict=True):
             size = counts[unit]
-            # Large by this label, or else by the one that it has most too much of.
+            # Large in this label, or else in the one that exceeds its limit most.
             large = label if size[label] > limits[label] else np.argmax(size / limits)
             is_large = size[large] > limits[large]
-            lacking = {p: few for p, few in missing.items() if few > 0}
-            last = left <= sum(lacking.values())
-            for place in sorted(needs, key=lambda p: -needs[p][large]) if is_large else needs:
-                need = needs[place]
+            lacking = {p: count for p, count in missing.items() if count > 0}
+            is_last = left <= sum(lacking.values())
+            for target in sorted(needs, key=lambda p: -needs[p][large]) if is_large else needs:
+                need = needs[target]
                 helps = (np.abs(need - size) - np.abs(need)) @ weights < 0
-                fits = place == TRAIN or (helps and need[label] >= size[label] / 2)
-                if place in lacking if last else fits:
-                    parts[unit] = place
+                fits = target == TRAIN or (helps and need[label] >= size[label] / 2)
+                if target in lacking if is_last else fits:
+                    parts[unit] = target
                     need -= size
-                    missing[place] -= 1
+                    missing[target] -= 1
                     break
             waiting[unit] = False
 
 
 def _deal(counts: np.ndarray, sizes: np.ndarray, folds: int) -> np.ndarray:
-    """Return the fold of each unit: labels from the rarest on, each unit where most is wanting.
+    """Return the fold of each unit: labels from the rarest on, each unit where most is missing.
 
     Args:
-        counts: rows of each label in a unit, shape (units, labels).
-        sizes: rows of each unit.
+        counts: rows of each label in each unit, shape (units, labels).
+        sizes: rows in each unit.
         folds: number of folds.
     """
-    wanted = np.tile(counts.sum(axis=0) / folds, (folds, 1))
+    missing = np.tile(counts.sum(axis=0) / folds, (folds, 1))
     rows = np.full(folds, sizes.sum() / folds)
-    found = np.full(len(counts), -1)
+    unit_folds = np.full(len(counts), -1)
 
     def deal(queue: np.ndarray, need: np.ndarray) -> None:
         for unit in queue:
             fold = np.lexsort((-rows, -need))[0]
-            found[unit] = fold
-            wanted[fold] -= counts[unit]
+            unit_folds[unit] = fold
+            missing[fold] -= counts[unit]
             rows[fold] -= sizes[unit]
 
     for label in np.argsort(counts.sum(axis=0), kind="stable"):
-        deal(np.flatnonzero((counts[:, label] > 0) & (found < 0)), wanted[:, label])
-    # What has no label at all.
-    deal(np.flatnonzero(found < 0), rows)
-    return found
+        deal(np.flatnonzero((counts[:, label] > 0) & (unit_folds < 0)), missing[:, label])
+    # Units without any label.
+    deal(np.flatnonzero(unit_folds < 0), rows)
+    return unit_folds
 
 
 def _check_units(
     free: np.ndarray, fixed: dict[int, np.ndarray], open_parts: list[int], labels: Sequence[str]
 ) -> None:
-    """Refuse labels with fewer units than parts that need one."""
+    """Refuse a label that has fewer units than there are parts to fill."""
     needed = len(open_parts) + (fixed[TRAIN] == 0)
-    found = (free > 0).sum(axis=0)
-    for label in np.flatnonzero(found < needed * (len(free) > 0)):
+    available = (free > 0).sum(axis=0)
+    for label in np.flatnonzero(available < needed * (len(free) > 0)):
         raise UserError(
-            f"class {labels[label]!r} has too few rows to split: {found[label]} independent row(s) "
-            f"or group(s) (duplicates and groups stay together), but {needed[label]} are needed, "
-            "one for each part to fill. Add rows, give the class another name "
-            "under `label_names` to merge it, or drop `group` in the dataset's block in "
-            "params.yaml if rows of one group may stand on both sides."
+            f"class {labels[label]!r} has too few rows to split: {available[label]} independent "
+            f"row(s) or group(s) (duplicates and groups stay together), but {needed[label]} are "
+            "needed, one for each part to fill. Add rows, merge the class with another under "
+            "`label_names`, or drop `group` in the dataset's block in params.yaml if rows of one "
+            "group may be on both sides of the split."
         )
 
 
@@ -212,10 +212,10 @@ def _check_parts(
 ) -> None:
     for part in used:
         missing = np.flatnonzero(counts[parts == part].sum(axis=0) == 0)
-        # A given test may lack a class; training without one, or an empty part, can't be judged.
+        # A predefined test part may lack a class; train may not, and no part may be empty.
         if (part == TRAIN and len(missing)) or len(missing) == len(labels):
             names = ", ".join(labels[i] for i in missing)
             raise UserError(
                 f"after the split, {PARTS[part]} has no row of: {names}. Change split.validation, "
-                "split.test or seed in params.yaml, or the given parts."
+                "split.test or seed in params.yaml, or the predefined parts."
             )

@@ -86,7 +86,7 @@ class BoostingLearner:
         none = np.zeros(1, np.int32)
         return {
             "column": none + LEAF,
-            "cut": np.zeros(1),
+            "threshold": np.zeros(1),
             "left": none,
             "right": none,
             "values": values,
