@@ -1,7 +1,8 @@
 # make repro: environment, pipeline, results.
 # make check: lint, and the tests that run no pipeline. make test: environment, lint, all tests.
 # make encoder: what pretrained models need, and a small one in data/encoders/minilm.
-# make strategies: every strategy on the demo corpus, docs/strategies.md. make bench: docs/speed.md.
+# make strategies: every strategy on the demo corpus, docs/strategy-results.md.
+# make bench: speed of training and prediction, docs/speed.md.
 # make quality: our recipes and other systems on public data, docs/quality.md.
 # make stale: is dvc.lock that of the code? make comment.md: what a pull request's comment says.
 PYTHON ?= python3
