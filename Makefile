@@ -1,25 +1,31 @@
-# make repro: environment, pipeline, results. make test: environment with test packages, all tests.
+# make repro: environment, pipeline, results.
+# make check: lint, and the tests that run no pipeline. make test: environment, lint, all tests.
 # make encoder: what pretrained models need, and a small one in data/encoders/minilm.
-# make strategies: every strategy on the demo corpus, docs/strategies.md. make bench: docs/speed.md.
+# make strategies: every strategy on the demo corpus, docs/strategy-results.md.
+# make bench: speed of training and prediction, docs/speed.md.
 # make quality: our recipes and other systems on public data, docs/quality.md.
 # make stale: is dvc.lock that of the code? make comment.md: what a pull request's comment says.
 PYTHON ?= python3
 ENV := .venv
+PYTEST = $(ENV)/bin/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 # DVC starts the stages with `python`: that of the environment.
 export PATH := $(CURDIR)/$(ENV)/bin:$(PATH)
 # What comment.md compares; from the environment too.
 export BASE ?= origin/main
 export HEAD ?= HEAD
 
-.PHONY: repro test lint encoder strategies bench quality stale comment.md lock clean
+.PHONY: repro check test lint encoder strategies bench quality stale comment.md lock clean
 
 repro: $(ENV)/ready
 	$(ENV)/bin/ballast check
 	$(ENV)/bin/dvc repro
 	$(ENV)/bin/ballast show
 
+check: $(ENV)/ready-for-tests lint
+	$(PYTEST) -m 'not pipeline'
+
 test: $(ENV)/ready-for-tests lint
-	$(ENV)/bin/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(PYTEST)
 
 lint: $(ENV)/ready-for-tests
 	$(ENV)/bin/ruff check

@@ -1,4 +1,4 @@
-"""Run every sampler, loss, weighting and decision through the pipeline; write docs/strategies.md.
+"""Every sampler, loss, weighting and decision through the pipeline: docs/strategy-results.md.
 
 Run by `make strategies`, in about three quarters of an hour on two cores. Works in a clone of the
 last commit, so the workspace stays as it is. Each member is one `dvc exp run` on the demo corpus,
@@ -24,6 +24,7 @@ from ballast.project import params
 from ballast.project.progress import bars
 
 ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs/strategy-results.md"
 CORPORA = ("demo", "demo_multilabel")
 SELECTORS = ("sampler", "loss", "weighting", "decision")
 # What strategies are held against: a network that corrects nothing, so that each may.
@@ -108,7 +109,7 @@ def main(
     families: Annotated[
         list[str] | None, typer.Argument(help="sampler, loss, weighting, decision  [default: all]")
     ] = None,
-    output: Annotated[Path, typer.Option(help="The file to write.")] = ROOT / "docs/strategies.md",
+    output: Annotated[Path, typer.Option(help="The file to write.")] = PAGE,
 ) -> None:
     """Run every strategy; the file is written anew after each."""
     with tempfile.TemporaryDirectory() as folder, bars() as progress:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from defaults import parameters
 from hypothesis import settings
 from ruamel.yaml import YAML
 
@@ -26,13 +27,10 @@ class Project:
         self.folder = folder
         self.raw = folder / "data" / "raw" / "mine"
         self.raw.mkdir(parents=True)
-        self.params = YAML(typ="safe").load(REPO / "params.yaml")
-        # Whatever a fork has chosen, the tests start from here.
-        split = {"validation": 0.1, "test": 0.2, "folds": 2}
-        self.params |= {"dataset": "mine", "seed": 0, "split": split}
+        self.params = parameters(dataset="mine")
 
     def describe(self, shares: dict | None = None, **block) -> None:
-        """Write `params.yaml`: the repository's own, with this data set's block chosen."""
+        """Write `params.yaml`: the defaults, with this data set's block chosen."""
         self.params["datasets"] = {"mine": block}
         self.params["split"] |= shares or {}
         YAML(typ="safe").dump(self.params, self.folder / "params.yaml")

@@ -7,32 +7,31 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from closure import ROOT
-from dvc.utils.serialize import modify_yaml
+from defaults import parameters, written_out
+from dvc.utils.serialize import dump_yaml
 
 from ballast.setup import demo
 
-# Whatever a fork has chosen, the tests start from here.
-CHOSEN = {
-    "dataset": "demo",
-    "sampler": "none",
-    "embedding": "word2vec",
-    "second_embedding": "none",
-    "third_embedding": "none",
-    "model": "cnn",
-    "second_model": "none",
-    "loss": "cross_entropy",
-    "weighting": "none",
-    "decision": "argmax",
-    "vectors": "none",
-    "encoder": "none",
-    "seed": 0,
-    "split": {"validation": 0.1, "test": 0.2, "folds": 2},
-    "evaluation": {"correct": True, "replicates": 100, "level": 0.95},
-}
+# What is copied; data, results and parameters are the tests' own.
+PARTS = [
+    "src",
+    "dvc.yaml",
+    ".dvc/.gitignore",
+    ".dvc/plots",
+    ".dvcignore",
+    ".gitattributes",
+    ".gitignore",
+    "data/.gitignore",
+    "data/*/.gitignore",
+    "data/*/none",
+    "models/.gitignore",
+]
 SMALL = {
-    "training": {"epochs": 2, "monitor": "f1_macro"},
+    "training": {"epochs": 2},
+    "evaluation": {"replicates": 100},
     "embeddings.word2vec": {"dimensions": 16, "epochs": 1},
     "embeddings.random": {"dimensions": 16},
     "embeddings.tfidf": {"characters": None},
@@ -84,31 +83,31 @@ class Workspace:
         return (self.folder / path).read_text(encoding="utf-8")
 
 
-def create(folder: Path, rows: int = 500) -> Workspace:
-    """Copy the project's own files, shrink data and networks, commit."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file() and not name.startswith("metrics/") and name != "dvc.lock":
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, target)
-    demo.write(folder / "data/raw/demo/demo.csv", rows=rows)
-    with modify_yaml(folder / "params.yaml") as params:
-        params.update(CHOSEN)
-        for place, values in SMALL.items():
-            block = params
-            for key in place.split("."):
-                block = block[key]
-            block.update(values)
+def listed(*parts: str) -> list[str]:
+    """Return the files in parts of the repository that Git has, or would have once added."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", *parts]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return [name for name in done.stdout.split("\0") if (ROOT / name).is_file()]
+
+
+def copy(names: list[str], folder: Path) -> Workspace:
+    """Copy files of the repository into a Git repository of their own, nothing committed yet."""
+    for name in names:
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, target)
     workspace = Workspace(folder)
     workspace.run("git", "init", "--quiet", "--initial-branch", "main")
     workspace.run("git", "config", "user.name", "Test")
     workspace.run("git", "config", "user.email", "test@example.org")
+    return workspace
+
+
+def create(folder: Path, rows: int = 500, **chosen: Any) -> Workspace:
+    """Commit the project's own code with small data and small networks of the tests."""
+    workspace = copy(listed(*PARTS), folder)
+    (folder / ".dvc/config").write_text("[core]\n    analytics = false\n", encoding="utf-8")
+    demo.write(folder / "data/raw/demo/demo.csv", rows=rows)
+    dump_yaml(folder / "params.yaml", written_out(parameters(SMALL, **chosen)))
     workspace.commit("start")
     return workspace

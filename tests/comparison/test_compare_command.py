@@ -10,11 +10,11 @@ import sys
 
 import pytest
 from closure import ROOT
+from defaults import parameters
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from ballast.cli import app
-from ballast.project import params
 
 ROWS = 300
 CLASSES = ("common", "rare")
@@ -34,7 +34,7 @@ class Project:
 
     def __init__(self, folder):
         self.folder = folder
-        self.params = params.load(ROOT / "params.yaml") | {"loss": "cross_entropy", "seed": 0}
+        self.params = parameters({"losses.focal": {"gamma": 2.0, "alpha": None}})
         folder.mkdir()
         self.git("init", "--quiet", "--initial-branch", "main")
         self.git("config", "user.name", "Test")

@@ -9,7 +9,8 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from problems import ROOT, classes_of, one_hot
+from defaults import parameters
+from problems import classes_of, one_hot
 
 from ballast.decisions import argmax, logit_adjustment, max_f1
 from ballast.evaluation import intervals, scores
@@ -127,8 +128,7 @@ def test_validation_rows_have_a_headline_of_their_own(decision):
 
 @pytest.mark.parametrize("name", params.members("decisions"))
 def test_the_labels_of_the_test_rows_decide_nothing(name):
-    settings = params.load(ROOT / "params.yaml")
-    decision, options = params.member(settings, "decision", name)
+    decision, options = params.member(parameters(), "decision", name)
     if "label" in options:
         options["label"] = "b"
     test = scored(1)

@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from problems import ROOT
+from defaults import create, parameters
 from ruamel.yaml import YAML
 from staged import STAGES, check_prediction, stage
 
@@ -13,11 +13,19 @@ from ballast.project import params
 from ballast.project.errors import UserError
 from ballast.setup import demo
 
+pytestmark = pytest.mark.pipeline
+
 LABEL_SETS = {"ml_ros", "mlsmote", "weighted_sigmoid", "distribution_balanced"}
 NEEDED = {
     "by_class": {"weights": {"justice": 3.0}},
     "min_recall": {"label": "justice", "target": 0.2},
     "min_precision": {"label": "justice", "target": 0.2},
+}
+SMALL = {
+    "training": {"epochs": 2},
+    "embeddings.random": {"dimensions": 8},
+    "models.cnn": {"filters": 8, "width": 3},
+    "evaluation": {"replicates": 100},
 }
 MEMBERS = [
     (selector, name)
@@ -37,33 +45,9 @@ def projects(tmp_path_factory, stages):
     folders = {}
     for corpus in ("demo", "demo_multilabel"):
         folder = folders[corpus] = tmp_path_factory.mktemp(corpus)
-        settings = YAML(typ="safe").load(ROOT / "params.yaml")
-        settings |= {
-            "dataset": corpus,
-            "sampler": "none",
-            "embedding": "random",
-            "second_embedding": "none",
-            "third_embedding": "none",
-            "model": "cnn",
-            "second_model": "none",
-            "loss": "cross_entropy",
-            "weighting": "none",
-            "decision": "argmax",
-            "vectors": "none",
-            "encoder": "none",
-        }
-        settings["training"] |= {"epochs": 2}
-        settings["embeddings"]["random"] |= {"dimensions": 8}
-        settings["models"]["cnn"] |= {"filters": 8, "width": 3}
-        settings["evaluation"] |= {"replicates": 100}
-        YAML(typ="safe").dump(settings, folder / "params.yaml")
-        demo.write(
-            folder / f"data/raw/{corpus}/{corpus}.csv", rows=400, multilabel=corpus != "demo"
-        )
-        (folder / "data/encoders").mkdir()
-        (folder / "data/encoders/none").write_text("none\n", encoding="utf-8")
-        (folder / "data/vectors").mkdir()
-        (folder / "data/vectors/none").write_text("none\n", encoding="utf-8")
+        create(folder, parameters(SMALL, dataset=corpus, embedding="random"))
+        file = folder / f"data/raw/{corpus}/{corpus}.csv"
+        demo.write(file, rows=400, multilabel=corpus == "demo_multilabel")
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(folder)
             for name in STAGES:

@@ -11,6 +11,8 @@ from ruamel.yaml import YAML
 from ballast.project import params
 from ballast.setup import offline
 
+pytestmark = pytest.mark.pipeline
+
 EMBED = [f"embed@{name}" for name in params.EMBEDDINGS]
 FIRST, SECOND, _ = EMBED
 ALL = ["prepare", "split", "resample", *EMBED, "train", "evaluate"]
@@ -211,11 +213,3 @@ def test_the_same_prior_corrected_twice_is_refused(clean):
 def test_dag_shows_the_order_of_the_stages(project):
     edges = project.run("dvc", "dag", "--mermaid")
     assert all(f'"{name}"' in edges for name in ALL)
-
-
-def test_the_committed_lock_belongs_to_the_committed_code(tmp_path):
-    # Without data: every dependency, parameter and metric is held against dvc.lock.
-    copy = workspace.Workspace(tmp_path / "clone")
-    workspace.Workspace(ROOT).run("git", "clone", "--quiet", ".", str(copy.folder))
-    status = copy.run("dvc", "repro", "--dry", "--allow-missing")
-    assert "Running stage" not in status, "run `dvc repro` and commit dvc.lock and metrics/"

@@ -11,7 +11,7 @@ import pytest
 import tiny_models
 import workspace
 from closure import PIPELINE, ROOT
-from dvc.utils.serialize import modify_yaml
+from defaults import CHOSEN
 
 from ballast.project import params
 from ballast.setup import demo
@@ -43,7 +43,9 @@ def strategy_table() -> str:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A small project with small stand-ins for the data sets, in the form of the real files."""
-    project = workspace.create(tmp_path_factory.mktemp("readme"))
+    blocks = params.load(ROOT / "params.yaml")["datasets"] | CHOSEN["datasets"]
+    folder = tmp_path_factory.mktemp("readme")
+    project = workspace.create(folder, **BEGINNING, datasets=blocks)
     rng = np.random.default_rng(0)
     texts = demo.generate(rows=300)
     messages = "".join(
@@ -62,9 +64,7 @@ def project(tmp_path_factory):
     lines = "\n".join([f"{len(words)} 300", *vectors])
     (project.folder / "data/vectors/cc.fr.300.vec.gz").write_bytes(gzip.compress(lines.encode()))
     tiny_models.write_model(project.folder / "data/encoders/minilm")
-    with modify_yaml(project.folder / "params.yaml") as chosen:
-        chosen.update(BEGINNING)
-    project.commit("what the README begins with")
+    project.commit("stand-ins")
     return project
 
 
@@ -77,6 +77,7 @@ def test_there_are_recipes_for_the_four_systems():
     assert len(RECIPES) >= 4
 
 
+@pytest.mark.pipeline
 @pytest.mark.parametrize("command", RECIPES)
 def test_recipe_runs(project, command):
     project.run("git", "checkout", "--quiet", ".")

@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from defaults import create, parameters
 from problems import ROOT
-from ruamel.yaml import YAML
 from staged import STAGES, check_prediction, evaluated, read_csv, stage
 from typer.testing import CliRunner
 
@@ -24,10 +24,13 @@ from ballast.prediction.predictor import load
 from ballast.project import storage
 from ballast.setup import demo
 
+pytestmark = pytest.mark.pipeline
+
 CLASSES = ("contrats", "justice", "social")
 SMALL = {
-    "embeddings": {"random": {"dimensions": 8, "max_tokens": 12}},
-    "models": {"two_channel_cnn": {"filters": 8, "widths": [2, 3]}, "mlp": {"hidden": [8]}},
+    "embeddings.random": {"dimensions": 8, "max_tokens": 12},
+    "models.two_channel_cnn": {"filters": 8, "widths": [2, 3]},
+    "models.mlp": {"hidden": [8]},
     "training": {"epochs": 2},
     "evaluation": {"replicates": 100},
 }
@@ -40,20 +43,8 @@ TEXTS = [
 
 def run_stages(folder, block: dict, **chosen) -> None:
     """Run the pipeline in a folder whose raw data are there."""
-    settings = YAML(typ="safe").load(ROOT / "params.yaml")
-    settings |= {"dataset": "mine", "datasets": {"mine": block}, "sampler": "none"}
-    settings |= {"weighting": "balanced", "loss": "cross_entropy", "decision": "max_f1", **chosen}
-    for name, blocks in SMALL.items():
-        for key, value in blocks.items():
-            if isinstance(value, dict):
-                settings[name][key] |= value
-            else:
-                settings[name][key] = value
-    YAML(typ="safe").dump(settings, folder / "params.yaml")
-    (folder / "data/encoders").mkdir()
-    (folder / "data/encoders/none").write_text("none\n", encoding="utf-8")
-    (folder / "data/vectors").mkdir()
-    (folder / "data/vectors/none").write_text("none\n", encoding="utf-8")
+    base = {"weighting": "balanced", "decision": "max_f1"}
+    create(folder, parameters(SMALL, dataset="mine", datasets={"mine": block}, **base | chosen))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for name in STAGES:

@@ -1,7 +1,6 @@
 """dvc.yaml, params.yaml and src/ballast say the same."""
 
 import re
-import shutil
 import subprocess
 import sys
 from typing import get_args
@@ -18,12 +17,15 @@ from closure import (
     members,
     selectors,
 )
+from defaults import CHOSEN, create, parameters
 from dvc.utils.hydra import apply_overrides
-from dvc.utils.serialize import load_yaml, modify_yaml
+from dvc.utils.serialize import dump_yaml, load_yaml, modify_yaml
 
 from ballast.evaluation.scores import OF_LABELS, Headline
 from ballast.project import params
+from ballast.setup import demo
 from ballast.setup.checking import check_params
+from ballast.setup.fetch import REGISTRY
 
 ORDER = ["prepare", "split", "resample", "embed", "train", "evaluate"]
 
@@ -74,7 +76,9 @@ def test_a_folder_stands_where_a_stage_uses_all_of_it(name):
     """No longer list than need be: files of one folder are named only where others aren't used."""
     deps = [dep for dep in PIPELINE[name]["deps"] if dep.endswith(".py") and "${" not in dep]
     chosen_from = {SOURCE / "ballast" / folder for folder in selectors(PIPELINE[name]).values()}
-    for folder in {(ROOT / dep).parent for dep in deps} - chosen_from - {SOURCE, SOURCE / "ballast"}:
+    for folder in (
+        {(ROOT / dep).parent for dep in deps} - chosen_from - {SOURCE, SOURCE / "ballast"}
+    ):
         named = {ROOT / dep for dep in deps if (ROOT / dep).parent == folder}
         assert named < set(folder.rglob("*.py")), folder
 
@@ -116,11 +120,25 @@ def test_only_train_imports_tensorflow(name):
     assert done.stdout.strip() == "[]"
 
 
-def test_params_yaml_is_in_order():
-    check_params(ROOT / "params.yaml")
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A project of the tests' own: parameters, and what they name in data/."""
+    monkeypatch.chdir(tmp_path)
+    create(tmp_path, parameters())
+    demo.write(tmp_path / "data/raw/demo/demo.csv", rows=20)
+    return tmp_path
 
 
-def test_check_imports_no_tensorflow():
+def test_every_block_of_params_yaml_is_in_order(here):
+    """Whatever a fork has chosen, and whether or not its data are there."""
+    blocks = params.load(ROOT / "params.yaml")
+    blocks["datasets"] |= CHOSEN["datasets"]
+    selectors = {name: CHOSEN[name] for name in (*params.FILES, *params.FAMILIES)}
+    dump_yaml(here / "params.yaml", blocks | selectors)
+    check_params()
+
+
+def test_check_imports_no_tensorflow(here):
     code = (
         f"import sys; sys.path.insert(0, {str(SOURCE)!r})\n"
         "from ballast.cli import app\n"
@@ -129,7 +147,6 @@ def test_check_imports_no_tensorflow():
     )
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
-        cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
@@ -137,13 +154,23 @@ def test_check_imports_no_tensorflow():
     assert done.stdout.splitlines() == ["params.yaml is in order.", "[]"]
 
 
-def test_params_yaml_stays_as_it_is_written_when_dvc_sets_a_value(tmp_path):
+def shipped() -> str:
+    """Return params.yaml without the blocks of the data sets that a fork has added."""
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    head, blocks, tail = re.fullmatch(r"(?ms)(.*^datasets:\n)(.*?)(^\S.*)", text).groups()
+    block = re.compile(r"(?m)^  ([\w-]+):.*\n(?:(?:   .*)?\n)*")
+    names = {*REGISTRY, *CHOSEN["datasets"]}
+    return head + "".join(each[0] for each in block.finditer(blocks) if each[1] in names) + tail
+
+
+def test_params_yaml_stays_as_it_is_written_when_dvc_sets_a_value(tmp_path):
+    text = shipped()
     (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
+    epochs = params.load(tmp_path / "params.yaml")["training"]["epochs"]
     # As `dvc exp run -S` does.
-    apply_overrides(tmp_path / "params.yaml", ["training.epochs=77"])
+    apply_overrides(tmp_path / "params.yaml", [f"training.epochs={epochs + 1}"])
     found = (tmp_path / "params.yaml").read_text(encoding="utf-8")
-    assert found == re.sub(r"(?m)^(  epochs: )\d+$", r"\g<1>77", text, count=1)
+    assert found == text.replace(f"\n  epochs: {epochs}", f"\n  epochs: {epochs + 1}", 1)
 
 
 def test_params_yaml_reads_alike_in_dvc():
@@ -152,43 +179,37 @@ def test_params_yaml_reads_alike_in_dvc():
 
 def test_values_that_yaml_1_1_reads_otherwise_read_alike_in_dvc(tmp_path):
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    text = text.replace("demo:\n    files: demo.csv", "off:\n    files: yes\n    near: 1e-4")
+    text = text.replace("\ndatasets:\n", "\ndatasets:\n  off: {files: yes, near: 1e-4}\n")
     (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
     read = params.load(tmp_path / "params.yaml")
     assert read == load_yaml(tmp_path / "params.yaml")
-    assert read["datasets"]["off"] == {
-        "files": "yes",
-        "near": 1e-4,
-        "text": "text",
-        "label": "label",
-    }
+    assert read["datasets"]["off"] == {"files": "yes", "near": 1e-4}
 
 
 def test_an_experiment_changes_no_other_line_of_params_yaml(tmp_path):
     copy = tmp_path / "params.yaml"
-    shutil.copy(ROOT / "params.yaml", copy)
+    copy.write_text(shipped(), encoding="utf-8")
+    before = shipped().splitlines()
+    loss = "poly1" if "loss: focal" in before else "focal"
     with modify_yaml(copy) as values:
-        values["loss"] = "focal"
-    before = (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines()
+        values["loss"] = loss
     after = copy.read_text(encoding="utf-8").splitlines()
-    assert [line for line in after if line not in before] == ["loss: focal"]
+    assert [line for line in after if line not in before] == [f"loss: {loss}"]
     assert len(after) == len(before)
 
 
-def test_check_names_every_fault_at_once(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    copy = tmp_path / "params.yaml"
-    shutil.copy(ROOT / "params.yaml", copy)
-    with modify_yaml(copy) as values:
+def test_check_names_every_fault_at_once(here):
+    with modify_yaml(here / "params.yaml") as values:
         values["loss"] = "fokal"
-        values["dataset"] = "french_sources"
+        values["dataset"] = "mine"
+        values["datasets"]["mine"] = values["datasets"]["demo"] | {"files": "mine.csv"}
         values["losses"]["focal"]["gama"] = 2
         values["samplers"]["random_over"]["ratio"] = 7
         values["datasets"]["demo"]["txt"] = "text"
         values["models"]["cnm"] = {}
         values["training"]["epochs"] = "many"
     with pytest.raises(params.UserError) as caught:
-        check_params(copy)
+        check_params()
     message = str(caught.value)
     for part in [
         "'fokal'",
@@ -196,7 +217,7 @@ def test_check_names_every_fault_at_once(tmp_path, monkeypatch):
         "losses.focal.gama",
         "'gamma'",
         "samplers.random_over.ratio",
-        "no folder data/raw/french_sources",
+        "no folder data/raw/mine",
         "dvc pull",
     ]:
         assert part in message

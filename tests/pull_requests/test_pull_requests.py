@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 
 from ballast.cli import app
 
+pytestmark = pytest.mark.pipeline
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SECTION = README.split("### Two branches")[1].split("\n## ")[0]
 MERGE, *RECIPE = [

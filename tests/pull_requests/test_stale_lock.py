@@ -26,6 +26,8 @@ stages:
     deps: [data/prepared/rows.csv, evaluate.py, model]
     metrics: [{metrics/metrics.json: {cache: false}}]
 """
+pytestmark = pytest.mark.pipeline
+
 FILES = {
     ".gitignore": "/data/prepared\n/model\n/data/raw/mine\n",
     "dvc.yaml": PIPELINE,

@@ -6,9 +6,9 @@ from functools import cache
 
 import numpy as np
 import pytest
+from defaults import CHOSEN
 from markupsafe import escape
 from problems import classes_of, one_hot, some_probabilities, some_targets
-from workspace import CHOSEN
 
 from ballast.decisions import argmax, max_f1
 from ballast.evaluation import curves, scores

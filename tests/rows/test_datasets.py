@@ -8,8 +8,10 @@ from pathlib import Path
 import public_data
 import pytest
 from closure import ROOT
-from dvc.utils.serialize import modify_yaml
+from defaults import parameters
+from dvc.utils.serialize import dump_yaml, modify_yaml
 
+from ballast.project import params
 from ballast.setup.fetch import REGISTRY
 
 # name -> rows, labels, task, rarest label
@@ -26,9 +28,8 @@ FACTS = {
 def dataset(request, tmp_path):
     """Copy a public data set, as it is, into a folder of its own."""
     public_data.copy(request.param, tmp_path / "data/raw" / request.param)
-    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
-    with modify_yaml(tmp_path / "params.yaml") as params:
-        params["dataset"] = request.param
+    blocks = params.load(ROOT / "params.yaml")["datasets"]
+    dump_yaml(tmp_path / "params.yaml", parameters(dataset=request.param, datasets=blocks))
     return request.param, tmp_path
 
 
@@ -62,8 +63,8 @@ def test_block_reads_the_whole_data_set(dataset):
 @pytest.mark.parametrize("dataset", ["french_sources"], indirect=True)
 def test_groups_that_hold_a_whole_class_are_refused(dataset):
     _, folder = dataset
-    with modify_yaml(folder / "params.yaml") as params:
-        params["datasets"]["french_sources"]["group"] = "file"
+    with modify_yaml(folder / "params.yaml") as values:
+        values["datasets"]["french_sources"]["group"] = "file"
     assert run("prepare", folder).returncode == 0
     done = run("split", folder)
     assert done.returncode == 1

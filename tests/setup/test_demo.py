@@ -69,15 +69,22 @@ def test_default_corpus_has_its_class_sizes(corpus):
     assert Counter(label for _, label in corpus) == demo.class_sizes(9115)
 
 
-def test_committed_file_is_what_the_generator_writes(tmp_path):
-    demo.write(tmp_path / "new" / "demo.csv")
-    written = (tmp_path / "new" / "demo.csv").read_bytes()
-    assert written == COMMITTED.read_bytes()
-    assert len(written) < 1_900_000
+@pytest.fixture(scope="module")
+def content(tmp_path_factory) -> bytes:
+    """What the generator writes."""
+    file = tmp_path_factory.mktemp("written") / "new" / "demo.csv"
+    demo.write(file)
+    return file.read_bytes()
 
 
-def test_file_reads_back(corpus):
-    content = COMMITTED.read_bytes()
+def test_committed_file_is_what_the_generator_writes(content):
+    if not COMMITTED.exists():
+        pytest.skip("this project has no demo corpus")
+    assert content == COMMITTED.read_bytes()
+    assert len(content) < 1_900_000
+
+
+def test_file_reads_back(corpus, content):
     assert b"\r" not in content
     header, *rows = csv.reader(io.StringIO(content.decode("utf-8"), newline=""))
     assert header == ["text", "label"]

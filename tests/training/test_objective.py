@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from problems import ROOT, classes_of, one_hot, some_targets
+from defaults import parameters
+from problems import classes_of, one_hot, some_targets
 
 from ballast.probabilities import ledger
 from ballast.project import params
@@ -21,7 +22,7 @@ PER_BATCH = ["auc_margin", "soft_f1"]
 
 
 def put_together(loss="cross_entropy", weighting="none", plan=EVERY, deferred=False, allowed=False):
-    settings = params.load(ROOT / "params.yaml")
+    settings = parameters()
     after = replace(BEFORE, counts=plan.times @ plan.targets(TARGETS), rows=plan.times.sum())
     examples = Examples(plan.rows, plan.rows, plan.targets(TARGETS), plan.times, None, 0)
     return objective(
@@ -66,7 +67,7 @@ def test_a_loss_alone_goes_and_says_whether_a_formula_leads_back(loss):
     except UserError as error:
         assert f"loss: {loss} needs rows with several labels" in str(error)  # noqa: PT017
         return
-    settings = params.load(ROOT / "params.yaml")
+    settings = parameters()
     module, options = params.member(settings, "loss", loss)
     assert bool(found.book["distortion"]) != hasattr(module, "inverse")
     assert found.book["loss"] == loss
@@ -103,7 +104,7 @@ def test_a_loss_of_the_whole_batch_takes_no_weights_and_no_mixed_labels(loss):
 
 
 def test_what_a_loss_refuses_is_said_before_the_training():
-    settings = params.load(ROOT / "params.yaml")
+    settings = parameters()
     labels = some_targets(np.random.default_rng(0), 20, 3, multilabel=True)
     classes = classes_of(labels, True)
     with pytest.raises(UserError, match="loss: cost_sensitive"):

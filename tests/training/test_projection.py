@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from problems import ROOT, classes_of, one_hot
+from defaults import parameters
+from problems import classes_of, one_hot
 from scipy.sparse import csr_array
 
 from ballast.losses import cross_entropy
@@ -147,7 +148,7 @@ def test_empty_texts_alone_are_learnt_from(name):
 
 @pytest.mark.parametrize("name", params.members("losses"))
 def test_every_loss_is_learnt_from(name):
-    module, options = params.member(params.load(ROOT / "params.yaml"), "loss", name)
+    module, options = params.member(parameters(), "loss", name)
     table, rows, tasks = some_rows().only(["tokens", "features"]), np.arange(ROWS), 0
     for multilabel in (False, True):
         model, labels = build("cnn"), some_labels(multilabel)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from problems import ROOT
+from defaults import create, parameters
 from ruamel.yaml import YAML
 from staged import STAGES, check_prediction, stage
 
@@ -13,18 +13,8 @@ from ballast.project import storage
 from ballast.project.errors import UserError
 from ballast.setup import demo
 
-CHOSEN = {
-    "sampler": "none",
-    "embedding": "none",
-    "second_embedding": "none",
-    "third_embedding": "none",
-    "second_model": "none",
-    "loss": "cross_entropy",
-    "weighting": "none",
-    "decision": "argmax",
-    "vectors": "none",
-    "encoder": "none",
-}
+pytestmark = pytest.mark.pipeline
+
 SMALL = {
     "embeddings.tfidf": {"characters": None},
     "embeddings.tfidf_svd": {"dimensions": 8, "characters": None},
@@ -49,19 +39,9 @@ def projects(tmp_path_factory, stages):
     folders = {}
     for corpus in ("demo", "demo_multilabel"):
         folder = folders[corpus] = tmp_path_factory.mktemp(corpus)
-        settings = YAML(typ="safe").load(ROOT / "params.yaml")
-        settings |= CHOSEN | {"dataset": corpus}
-        for place, values in SMALL.items():
-            block = settings
-            for key in place.split("."):
-                block = block[key]
-            block |= values
-        YAML(typ="safe").dump(settings, folder / "params.yaml")
+        create(folder, parameters(SMALL, dataset=corpus, embedding="none"))
         multilabel = corpus != "demo"
         demo.write(folder / f"data/raw/{corpus}/{corpus}.csv", rows=400, multilabel=multilabel)
-        for name in ("encoders", "vectors"):
-            (folder / f"data/{name}").mkdir()
-            (folder / f"data/{name}/none").write_text("none\n", encoding="utf-8")
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(folder)
             for name in STAGES[:2]:

@@ -1,0 +1,212 @@
+"""Every command in README and docs is one that its program takes, and every setting one of ours."""
+
+import os
+import re
+import subprocess
+from functools import cache
+
+import click
+import documents
+import pytest
+import stand_ins
+import typer
+from closure import ROOT
+from defaults import create, parameters, written_out
+from documents import Command
+from dvc.cli.parser import get_main_parser
+from dvc.utils.hydra import apply_overrides
+from dvc.utils.serialize import modify_yaml
+from ruamel.yaml import YAML
+
+from ballast.cli import app
+from ballast.setup.checking import check_params
+
+# What README and docs begin with: params.yaml as it comes.
+BEGINNING = {
+    "embedding": "tfidf",
+    "model": "linear",
+    "loss": "squared_hinge",
+    "weighting": "balanced",
+    "split": {"validation": 0.0, "test": 0.2, "folds": 5},
+}
+# The loss that contributing.md adds: a test in test_recipes.py does so.
+ADDED = "cubed"
+# Places where files of a reader's own, or of a run, are.
+MADE = ("data/", "metrics/", "models/", "dvc.lock", ".venv/")
+
+SHELL = documents.shell_blocks()
+COMMANDS = list(dict.fromkeys([command for block in SHELL for command in block]))
+INLINE = list(dict.fromkeys(documents.inline()))
+SETTINGS = documents.settings()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with all parameters and with files in the place of all data that docs name."""
+    folder = tmp_path_factory.mktemp("commands")
+    values = parameters(**BEGINNING)
+    values["datasets"] |= stand_ins.BLOCKS
+    create(folder, written_out(values))
+    stand_ins.write(folder / "data")
+    (folder / "data/raw/demo").mkdir()
+    return folder
+
+
+@pytest.fixture
+def project(folder, monkeypatch):
+    """The same, with the parameters as they were."""
+    monkeypatch.chdir(folder)
+    before = (folder / "params.yaml").read_bytes()
+    yield folder
+    (folder / "params.yaml").write_bytes(before)
+
+
+def make(command: Command) -> None:
+    """The Makefile has the target."""
+    quiet = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    done = subprocess.run(
+        ["make", "-n", *command.words[1:]], cwd=ROOT, env=quiet, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def ballast(command: Command) -> None:
+    """The command line takes the arguments; `comment` has its token and place from CI."""
+    group = typer.main.get_command(app)
+    environment = {"GITHUB_TOKEN": "secret", "GITHUB_REPOSITORY": "me/mine"}
+    with click.Context(group) as context, pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        name, subcommand, rest = group.resolve_command(context, list(command.words[1:]))
+        # Within a text, the name alone stands for all that the command does.
+        if rest or command in COMMANDS:
+            subcommand.make_context(name, rest, parent=context)
+
+
+def dvc(command: Command) -> None:
+    """DVC's parser takes the arguments; `params` are looked at by block, below."""
+    get_main_parser().parse_args(command.words[1:])
+
+
+@cache
+def git_options(subcommand: str) -> str:
+    """Return Git's own list of a subcommand's options."""
+    done = subprocess.run(["git", subcommand, "-h"], capture_output=True, text=True)
+    assert "usage: git" in done.stdout + done.stderr, subcommand
+    return done.stdout + done.stderr
+
+
+def git(command: Command) -> None:
+    """Git has the subcommand and its long options; files are the project's or a run's."""
+    subcommand, *rest = command.words[1:]
+    for word in rest:
+        if word.startswith("--"):
+            name = word[2:].removeprefix("no-")
+            assert re.search(rf"--(\[no-\])?{name}\b", git_options(subcommand)), word
+    if subcommand in ("add", "restore"):
+        files(command)
+
+
+def python(command: Command) -> None:
+    """The script exists, and knows the options."""
+    path = ROOT / command.words[1]
+    sources = [path] if path.is_file() else sorted(path.glob("*.py"))
+    text = "\n".join(source.read_text(encoding="utf-8") for source in sources)
+    assert text, command
+    for word in command.words[2:]:
+        if word.startswith("--"):
+            assert re.search(rf"\b{word[2:].replace('-', '_')}\b", text), word
+
+
+def files(command: Command) -> None:
+    """The files are those of the project, or of a run."""
+    for word in command.words[1:]:
+        if not word.startswith("-") and word != command.words[1]:
+            assert (ROOT / word).exists() or word.startswith(MADE), word
+
+
+def own_file(command: Command) -> None:
+    """A file that `make repro` or a run has made, or a reader's own."""
+    assert command.words[1].startswith(MADE) or command.words[1].startswith("new."), command
+
+
+def change_folder(command: Command) -> None:
+    """The folder that the line before it has made."""
+    assert command.words[1] == "ballast"
+
+
+RULES = {
+    "ballast": ballast,
+    "cd": change_folder,
+    "dvc": dvc,
+    "git": git,
+    "make": make,
+    "python": python,
+    "source": own_file,
+    "xdg-open": own_file,
+    "zcat": own_file,
+}
+
+
+def test_shell_lines_are_fenced_as_such():
+    for page in documents.PAGES:
+        assert set(documents.languages(page)) <= {"sh", "yaml", "text", "python"}, page
+        # An indented block would escape the tests below.
+        text = documents.FENCE.sub("", page.read_text(encoding="utf-8"))
+        assert not re.findall(rf"^ {{4,}}(?:{'|'.join(RULES)}) .*$", text, re.M), page
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, *INLINE], ids=str)
+def test_command_is_one_that_its_program_takes(command):
+    assert command.words[0] in RULES, f"no rule knows {command}"
+    RULES[command.words[0]](command)
+
+
+def check_all(project) -> None:
+    """Hold params.yaml against the code, without what is only in contributing.md."""
+    with modify_yaml(project / "params.yaml") as values:
+        values["losses"].pop(ADDED, None)
+        if values["loss"] == ADDED:
+            values["loss"] = "cross_entropy"
+    check_params()
+
+
+def changing(block: list[Command]) -> list[Command]:
+    return [command for command in block if command.changes and ADDED not in str(command)]
+
+
+@pytest.mark.parametrize(
+    "block",
+    [block for block in SHELL if changing(block)] + [[command] for command in changing(INLINE)],
+    ids=lambda block: str(changing(block)[0]),
+)
+def test_what_commands_set_is_in_order(block, project):
+    """Line after line, as a reader would run them: each adds to those before."""
+    for command in changing(block):
+        apply_overrides(project / "params.yaml", command.changes)
+        check_params()
+
+
+@pytest.mark.parametrize("number", range(len(SETTINGS)), ids=lambda number: SETTINGS[number][0])
+def test_what_pages_put_into_params_yaml_is_in_order(number, project):
+    merge(project / "params.yaml", SETTINGS[number][1])
+    check_all(project)
+
+
+def merge(file, block: str) -> None:
+    """Put a block of a page into params.yaml, as a reader would."""
+
+    def put(target: dict, values: dict) -> None:
+        for name, value in values.items():
+            if isinstance(value, dict) and isinstance(target.get(name), dict):
+                put(target[name], value)
+            else:
+                target[name] = value
+
+    changes = YAML(typ="safe").load(block)
+    for name in changes.get("datasets", {}):
+        # A data set's block is its own whole description.
+        with modify_yaml(file) as values:
+            values["datasets"].pop(name, None)
+    with modify_yaml(file) as values:
+        put(values, changes)

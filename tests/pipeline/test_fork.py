@@ -1,0 +1,43 @@
+"""The tests pass in a project made of this one: whatever its choices, data and results are."""
+
+import sys
+
+import pytest
+import workspace
+from dvc.utils.serialize import modify_yaml
+
+pytestmark = pytest.mark.pipeline
+
+# What reads the project's own files, or copies them, and one run of the whole pipeline.
+PARTS = [
+    "tests/project",
+    "tests/setup",
+    "tests/rows/test_datasets.py",
+    "tests/comparison/test_compare_command.py",
+    "tests/pull_requests/test_workflows.py",
+    "tests/pipeline/test_readme.py::test_strategy_table_is_that_of_the_code",
+    "tests/pipeline/test_pipeline.py::test_a_second_repro_runs_nothing",
+]
+
+
+@pytest.fixture
+def fork(tmp_path):
+    """Another loss, data that are elsewhere, an encoder without its files, no results."""
+    left = ("metrics/", "data/raw/demo", "dvc.lock")
+    names = [name for name in workspace.listed() if not name.startswith(left)]
+    fork = workspace.copy(names, tmp_path / "fork")
+    with modify_yaml(fork.folder / "params.yaml") as values:
+        values["loss"] = "focal"
+        values["dataset"] = "mine"
+        values["datasets"]["mine"] = {"files": "*.csv", "text": "body", "label": "topic"}
+    (fork.folder / "data/encoders/minilm.dvc").write_text(
+        "outs:\n- md5: d751713988987e9331980363e24189ce.dir\n  nfiles: 4\n  hash: md5\n"
+        "  path: minilm\n",
+        encoding="utf-8",
+    )
+    fork.commit("my project")
+    return fork
+
+
+def test_the_tests_pass_in_a_fork(fork):
+    fork.run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *PARTS)
