@@ -74,7 +74,9 @@ def test_a_folder_stands_where_a_stage_uses_all_of_it(name):
     """No longer list than need be: files of one folder are named only where others aren't used."""
     deps = [dep for dep in PIPELINE[name]["deps"] if dep.endswith(".py") and "${" not in dep]
     chosen_from = {SOURCE / "ballast" / folder for folder in selectors(PIPELINE[name]).values()}
-    for folder in {(ROOT / dep).parent for dep in deps} - chosen_from - {SOURCE, SOURCE / "ballast"}:
+    for folder in (
+        {(ROOT / dep).parent for dep in deps} - chosen_from - {SOURCE, SOURCE / "ballast"}
+    ):
         named = {ROOT / dep for dep in deps if (ROOT / dep).parent == folder}
         assert named < set(folder.rglob("*.py")), folder
 
