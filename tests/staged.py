@@ -10,7 +10,7 @@ import numpy as np
 from problems import ROOT
 
 from ballast.prediction.predicting import predict
-from ballast.prediction.predictor import load
+from ballast.prediction.bundle import load
 from ballast.probabilities import calibration, ledger
 from ballast.probabilities.calibration import Calibration
 from ballast.project import storage

@@ -29,6 +29,18 @@ def rows_of(wrong=(), start=0) -> list[list[str]]:
     return found
 
 
+PIPELINE = {
+    "split": {"cmd": "python src/split.py", "outs": ["data/split"]},
+    "train": {
+        "cmd": "python src/train.py",
+        "deps": ["src/train.py"],
+        "params": ["loss", "losses.${loss}"],
+        "outs": ["models/network"],
+    },
+    "evaluate": {"cmd": "python src/evaluate.py", "outs": ["metrics/predictions.csv"]},
+}
+
+
 class Project:
     """A Git repository with results made by hand."""
 
@@ -56,6 +68,7 @@ class Project:
         f1 = dict.fromkeys(classes or sorted({actual for _, actual, _ in rows}), 0.9)
         (self.folder / "metrics/per_class.json").write_text(json.dumps({"f1": f1}), "utf-8")
         YAML(typ="safe").dump(self.params, self.folder / "params.yaml")
+        YAML(typ="safe").dump({"stages": PIPELINE}, self.folder / "dvc.yaml")
         loss = self.params["loss"]
         settings = {"loss": loss, f"losses.{loss}": self.params["losses"][loss] or {}}
         md5 = hashlib.md5(stream.getvalue().encode()).hexdigest()
@@ -365,12 +378,54 @@ def test_results_that_are_not_those_of_the_parameters_are_told(project):
     assert "metrics/predictions.csv is not the one of dvc.lock" in warning
 
 
+def test_what_dvc_yaml_has_no_longer_is_left_out_of_dvc_lock(project):
+    locked = project.folder / "dvc.lock"
+    lock = YAML(typ="safe").load(locked)
+    removed = {"cmd": "python src/embed.py", "params": {"params.yaml": {"embedding": "word2vec"}}}
+    lock["stages"] |= dict.fromkeys(["embed", "train@model"], removed)
+    lock["stages"]["train"]["params"]["params.yaml"]["seed"] = 7
+    YAML(typ="safe").dump(lock, locked)
+    found = told("main")
+    assert found["warnings"] == []
+    assert set(found["stages"]) == {"split", "train", "evaluate"}
+    assert found["stages"]["train"]["status"] == "unchanged"
+
+
+def test_a_stage_that_became_one_of_several_is_only_in_one_of_the_two(project):
+    lock = YAML(typ="safe").load(project.folder / "dvc.lock")
+    lock["stages"]["train@model"] = lock["stages"]["train"]
+    items = {"model": {"loss": "${loss}"}}
+    pipeline = PIPELINE | {"train": {"foreach": items, "do": PIPELINE["train"]}}
+    YAML(typ="safe").dump({"stages": pipeline}, project.folder / "dvc.yaml")
+    YAML(typ="safe").dump(lock, project.folder / "dvc.lock")
+    found = told("main")
+    assert found["warnings"] == []
+    statuses = {name: stage["status"] for name, stage in found["stages"].items()}
+    assert statuses == {
+        "split": "unchanged",
+        "train": "only in base",
+        "evaluate": "unchanged",
+        "train@model": "only in head",
+    }
+
+
+def test_a_revision_with_more_columns_is_compared_with_one_that_lacks_them(project):
+    rows = [[0.5, row, actual, predicted] for row, actual, predicted in rows_of()]
+    stream = io.StringIO()
+    csv.writer(stream).writerows([["p", "id", "actual", "predicted"], *rows])
+    (project.folder / "metrics/predictions.csv").write_text(stream.getvalue(), "utf-8")
+    (project.folder / "metrics/metrics.json").write_text('{"expected_cost": 0.1}', "utf-8")
+    found = told("main")
+    assert (found["rows"]["compared"], found["verdict"]) == (300, "better")
+    assert found["untested"] == {}
+
+
 def test_broken_files_are_said_not_traced(project):
     file = project.folder / "metrics/predictions.csv"
     text = file.read_text("utf-8")
     broken = {
-        text + "0001,common,common\n": "stands there twice",
-        text + "0999,common\n": "has not three columns",
+        text + "0001,common,common\n": "line 302 has the id '0001' of an earlier line",
+        text + "0999,common\n": "line 302 has 2 columns instead of 3",
         "a,b\n": "must have the columns id, actual, predicted",
     }
     for content, message in broken.items():
@@ -416,7 +471,7 @@ def test_several_labels_are_known_where_the_rows_in_common_have_one_each(project
 
 def test_a_project_in_a_folder_of_a_larger_repository(project, monkeypatch):
     (project.folder / "inner").mkdir()
-    for name in ("metrics", "params.yaml", "dvc.lock"):
+    for name in ("metrics", "params.yaml", "dvc.yaml", "dvc.lock"):
         project.git("mv", name, f"inner/{name}")
     project.git("commit", "--quiet", "--message", "moved")
     monkeypatch.chdir(project.folder / "inner")

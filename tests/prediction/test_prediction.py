@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from ballast.cli import app
 from ballast.prediction import sources
-from ballast.prediction.predictor import load
+from ballast.prediction.bundle import load
 from ballast.project import storage
 from ballast.setup import demo
 

@@ -9,7 +9,7 @@ from problems import one_hot
 
 from ballast.evaluation.scores import calibration_error, log_loss
 from ballast.probabilities.calibration import Calibration, Method, fit
-from ballast.probabilities.ledger import probabilities
+from ballast.probabilities.logits import probabilities
 
 METHODS = pytest.mark.parametrize("method", get_args(Method))
 EACH_TASK = pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])

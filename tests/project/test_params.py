@@ -77,6 +77,18 @@ def test_a_missing_name_is_named(tmp_path, name):
         params.load(written(tmp_path, rest))
 
 
+def test_every_fault_at_the_top_has_its_line(tmp_path):
+    rest = {key: value for key, value in WHOLE.items() if key not in ("model", "split")}
+    changes = {"sede": 1, "seed": -1, "loss": ["focal"], "losses": 3, "datasets": {"a/b": {}}}
+    with pytest.raises(UserError) as error:
+        params.load(written(tmp_path, {**rest, **changes}))
+    lines = str(error.value).splitlines()
+    expected = ["lacks model", "lacks split", "'sede'", "seed must", "loss must", "losses must"]
+    for part in [*expected, "'a/b' must be a name of letters"]:
+        assert sum(part in line for line in lines) == 1, part
+    assert len(lines) == len(expected) + 1
+
+
 @pytest.mark.parametrize(
     "content",
     ["a: b: c", "seed: 0\nseed: 1\n", "- seed", "", "a: 1\n---\nb: 1\n", b"seed: \xe9", "[", None],

@@ -1,5 +1,6 @@
 """`ballast stale` on fresh clones of a small DVC project: what it names, what it leaves alone."""
 
+import re
 import subprocess
 import sys
 
@@ -114,7 +115,6 @@ def test_so_is_the_checkout_with_its_data_whatever_became_of_them(origin, monkey
         ("dvc.yaml", "python train.py", "python -u train.py", "  train: its command\n"),
         ("dvc.yaml", "evaluate.py, model", "evaluate.py, model, losses", "  evaluate: losses\n"),
         ("dvc.yaml", "outs: [model]", "outs: [model, more]", "  train: more (not in dvc.lock)\n"),
-        ("dvc.lock", "  evaluate:", "  other:", "  evaluate: not in dvc.lock\n"),
         ("data/raw/demo/demo.csv", "a,b", "a,c", "  prepare: data/raw/demo\n"),
         ("metrics/metrics.json", "0.9", "1.0", "  evaluate: metrics/metrics.json\n"),
     ],
@@ -126,6 +126,34 @@ def test_what_changed_is_named_with_its_stage_and_what_to_run(clone, name, old, 
     assert RECIPE in printed
     # One line of reason: nothing else is held to have changed.
     assert printed.count("\n  ") == 1
+
+
+def test_a_stage_that_the_lock_lacks_is_named_and_so_is_one_that_it_has_too_much(clone):
+    edit(clone, "dvc.lock", "  evaluate:", "  other:")
+    printed = refusal()
+    assert "  evaluate: not in dvc.lock\n" in printed
+    assert RECIPE in printed
+    assert "  other: lines " in printed
+
+
+def test_stages_that_only_the_lock_has_are_told_with_the_lines_to_delete(clone):
+    lock = clone.text("dvc.lock")
+    head, entry, tail = lock.partition("  evaluate:\n")
+    # In between, at the end, and what a stage leaves that now runs for each of several.
+    extra = ["  embed:\n    cmd: python embed.py\n", "  train@model:\n    cmd: python train.py\n"]
+    longer = head + extra[0] + entry + tail + extra[1]
+    (clone.folder / "dvc.lock").write_text(longer, "utf-8")
+    printed = refusal()
+    assert "never removes them" in printed
+    assert RECIPE not in printed
+    places = re.findall(r"  (\S+): lines (\d+) to (\d+)\n", printed)
+    assert [name for name, _, _ in places] == ["embed", "train@model"]
+    lines = longer.splitlines(keepends=True)
+    for _, first, last in reversed(places):
+        del lines[int(first) - 1 : int(last)]
+    assert "".join(lines) == lock
+    (clone.folder / "dvc.lock").write_text(lock, "utf-8")
+    assert CliRunner().invoke(app, ["stale"]).exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from ballast.training import minimum
-from ballast.training.minimum import Examples, Place, along
+from ballast.training import lbfgs as minimum
+from ballast.training.lbfgs import Examples, Place, along
 
 ROWS, TERMS, COLUMNS, CLASSES = 40, 6, 3, 2
 

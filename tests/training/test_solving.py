@@ -14,7 +14,7 @@ from ballast.losses import cross_entropy, squared_hinge
 from ballast.models import linear
 from ballast.networks.layers import Inputs
 from ballast.resampling.plans import repeat
-from ballast.training import minimum
+from ballast.training import lbfgs as minimum
 from ballast.training.batches import Batch, Table, batch
 from ballast.training.epochs import of_mixed_labels, weighted
 from ballast.training.learners.keras import learner

@@ -14,7 +14,7 @@ from ballast.losses import cross_entropy, focal
 from ballast.models import cnn, mlp
 from ballast.networks.layers import Inputs, variables
 from ballast.probabilities import ledger
-from ballast.probabilities.ledger import probabilities
+from ballast.probabilities.logits import probabilities
 from ballast.probabilities.rules import Rule
 from ballast.project import params
 from ballast.project.errors import UserError

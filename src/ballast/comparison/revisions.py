@@ -13,9 +13,11 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from ballast.comparison import locking
 from ballast.project.errors import UserError, did_you_mean
 
 PREDICTIONS = "metrics/predictions.csv"
+COLUMNS = ("id", "actual", "predicted")
 WORKSPACE = "workspace"
 
 
@@ -30,7 +32,7 @@ class Revision:
         classes: names of the classes, as far as `per_class.json` tells.
         headline: content of `metrics.json`; empty if there is none.
         params: content of `params.yaml`.
-        stages: those of `dvc.lock`; empty if there is none.
+        stages: those of `dvc.lock` that `dvc.yaml` has; empty if there is none.
     """
 
     name: str
@@ -65,6 +67,9 @@ def read(revision: str | None, folder: Path = Path(".")) -> Revision:
             raise UserError(f"{name} has no {path}: {what}")
         return found
 
+    def stages(path: str) -> dict[str, Any]:
+        return _yaml(text(path) or "{}", f"{name}: {path}").get("stages", {})
+
     mend = "run `dvc repro`" + ("." if commit is None else f" on {name} and commit metrics/.")
     predictions = needed(PREDICTIONS, mend)
     params = needed("params.yaml", "compare revisions of a Ballast project, in its folder.")
@@ -75,7 +80,7 @@ def read(revision: str | None, folder: Path = Path(".")) -> Revision:
         tuple(_json(text("metrics/per_class.json"), name).get("f1", {})),
         _json(text("metrics/metrics.json"), name),
         _yaml(params, f"{name}: params.yaml"),
-        _yaml(text("dvc.lock") or "{}", f"{name}: dvc.lock").get("stages", {}),
+        locking.current(stages("dvc.lock"), stages("dvc.yaml")),
     )
 
 
@@ -149,18 +154,25 @@ def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
 
 def _predictions(text: str, name: str) -> dict[str, tuple[str, str]]:
     rows = csv.reader(io.StringIO(text, newline=""))
-    if next(rows, None) != ["id", "actual", "predicted"]:
-        raise UserError(f"{name}: {PREDICTIONS} must have the columns id, actual, predicted.")
-    found = {}
+    columns = next(rows, [])
+    # Revisions may have more columns, each its own.
+    if not set(COLUMNS) <= set(columns):
+        raise UserError(f"{name}: {PREDICTIONS} must have the columns {', '.join(COLUMNS)}.")
+    places = [columns.index(column) for column in COLUMNS]
+    predictions = {}
     for row in rows:
-        if len(row) != 3 or row[0] in found:
-            fault = "twice" if len(row) == 3 else "in a line that has not three columns"
-            raise UserError(
-                f"{name}: {PREDICTIONS}, line {rows.line_num}: the id {row[:1]} stands there "
-                f"{fault}. Run `dvc repro evaluate`."
-            )
-        found[row[0]] = (row[1], row[2])
-    return found
+        if len(row) != len(columns):
+            fault = f"has {len(row)} columns instead of {len(columns)}"
+        elif row[places[0]] in predictions:
+            fault = f"has the id {row[places[0]]!r} of an earlier line"
+        else:
+            row_id, *labels = (row[place] for place in places)
+            predictions[row_id] = tuple(labels)
+            continue
+        raise UserError(
+            f"{name}: {PREDICTIONS}, line {rows.line_num} {fault}. Run `dvc repro evaluate`."
+        )
+    return predictions
 
 
 def _json(text: str | None, name: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ arguments of that file's function are the schema of its options block (`losses.f
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, TypeVar
@@ -53,8 +53,21 @@ def load(path: Path = Path("params.yaml")) -> dict[str, Any]:
     """Return the parameters, read by DVC's own YAML 1.2 reader, so that both see the same values.
 
     Raises:
-        UserError: unreadable YAML, an unknown or a missing top-level name, a seed, a selector or a
-            block that is none.
+        UserError: unreadable YAML, unknown or missing top-level names, a seed, selectors or blocks
+            that are none: all of them at once.
+    """
+    params = read(path)
+    lines = [line for _, line in faults(params)]
+    if lines:
+        raise UserError(listed(lines))
+    return params
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return what the file says, right or wrong; an empty block has no entries.
+
+    Raises:
+        UserError: it is no YAML, or no mapping.
     """
     try:
         params = YAML(typ="safe").load(path)
@@ -62,61 +75,68 @@ def load(path: Path = Path("params.yaml")) -> dict[str, Any]:
         raise UserError(f"{path} cannot be read: {error}") from error
     if not isinstance(params, dict):
         raise UserError(f"{path} must hold names and values; found {type(params).__name__}.")
-    for name in params:
-        if name not in NAMES:
-            raise UserError(f"{path}: unknown parameter {name!r}.{_nearest(str(name), NAMES)}")
-    missing = [name for name in NAMES if name not in params]
-    if missing:
-        raise UserError(f"{path} lacks {', '.join(missing)}.")
-    seed = params["seed"]
-    if type(seed) is not int or not 0 <= seed < 2**32:
-        raise UserError(
-            f"{path}: seed must be a whole number from 0 to 4294967295; found {seed!r}."
-        )
-    allowed = params["allow_double_correction"]
-    if not isinstance(allowed, bool):
-        raise UserError(
-            f"{path}: allow_double_correction must be true or false; found {allowed!r}."
-        )
-    _check_costs(params["costs"], path)
+    blocks = [name for name in (*BLOCKS, *SELECTORS) if name in params]
+    return params | {name: {} for name in blocks if params[name] is None}
+
+
+def faults(params: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (top-level name, what is wrong with it) of all that is wrong at the top."""
+    for name in NAMES:
+        if name not in params:
+            yield name, f"params.yaml lacks {name}: add a line `{name}: ...`."
     first, second = (
-        tuple(params[f"{prefix}{name}"] for name in ("model", "loss", "weighting"))
+        [params.get(f"{prefix}{name}") for name in ("model", "loss", "weighting")]
         for prefix in ("", "second_")
     )
-    if first == second:
-        raise UserError(
-            f"{path}: second_model, second_loss and second_weighting are those of the first model: "
-            "change one of them, or set second_model: none."
+    if first == second and None not in first:
+        yield (
+            "second_model",
+            "params.yaml: second_model, second_loss and second_weighting are those of the first "
+            "model: change one of them, or set second_model: none.",
         )
-    for name in (*FILES, *FAMILIES):
-        if not isinstance(params[name], str):
-            raise UserError(f"{path}: {name} must be a name; found {params[name]!r}.")
-    for name in (*BLOCKS, *SELECTORS):
-        if not isinstance(params[name], dict | None):
-            raise UserError(f"{path}: {name} must be a block; found {params[name]!r}.")
-        params[name] = params[name] or {}
-        for key in params[name]:
-            # DVC looks options up by dotted names, and a data set's name is a folder's.
-            if not isinstance(key, str) or not re.fullmatch(r"[\w-]+", key):
-                raise UserError(
-                    f"{path}: {name}: {key!r} must be a name of letters, digits, - and _."
-                )
-    return params
+    for name, value in params.items():
+        if name not in NAMES:
+            yield name, f"params.yaml: unknown parameter {name!r}.{_nearest(str(name), NAMES)}"
+        elif name == "seed":
+            if type(value) is not int or not 0 <= value < 2**32:
+                expected = "a whole number from 0 to 4294967295"
+                yield name, f"params.yaml: seed must be {expected}; found {value!r}."
+        elif name == "allow_double_correction":
+            if not isinstance(value, bool):
+                yield name, f"params.yaml: {name} must be true or false; found {value!r}."
+        elif name == "costs":
+            if value is not None:
+                yield from ((name, fault) for fault in _cost_faults(value))
+        elif name in FILES or name in FAMILIES:
+            if not isinstance(value, str):
+                yield name, f"params.yaml: {name} must be a name; found {value!r}."
+        elif not isinstance(value, dict):
+            yield name, f"params.yaml: {name} must be a block; found {value!r}."
+        else:
+            for key in value:
+                # DVC looks options up by dotted names, and a data set's name is a folder's.
+                if not isinstance(key, str) or not re.fullmatch(r"[\w-]+", key):
+                    expected = "a name of letters, digits, - and _"
+                    yield name, f"params.yaml: {name}: {key!r} must be {expected}."
 
 
-def _check_costs(costs: Any, path: Path) -> None:
-    if costs is None:
-        return
+def listed(lines: Iterable[str]) -> str:
+    """Return faults as the text of one error, a line each; what is said twice is said once."""
+    return "\n       ".join(dict.fromkeys(lines))
+
+
+def _cost_faults(costs: Any) -> Iterator[str]:
+    """Yield what is wrong with `costs`."""
     schema = TypeAdapter(dict[str, dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]])
     try:
         schema.validate_python(costs)
     except ValidationError as error:
-        fault = error.errors()[0]
-        place = ".".join(["costs", *map(str, fault["loc"])])
-        raise UserError(
-            f"{path}: {place} must be costs by true and then by predicted class, numbers from 0 "
-            f"on, as in {{spam: {{ham: 10.0}}}}; found {fault['input']!r}."
-        ) from error
+        for fault in error.errors():
+            place = ".".join(["costs", *map(str, fault["loc"])])
+            yield (
+                f"params.yaml: {place} must be numbers from 0 on, by true and then by predicted "
+                f"class, as in {{spam: {{ham: 10.0}}}}; found {fault['input']!r}."
+            )
 
 
 def members(folder: str) -> list[str]:
@@ -203,7 +223,7 @@ def check(schema: type[Schema], block: Any, where: str) -> Schema:
         return schema.model_validate(block)
     except ValidationError as error:
         lines = [_line(fault, where, list(schema.model_fields)) for fault in error.errors()]
-        raise UserError("\n       ".join(dict.fromkeys(lines))) from error
+        raise UserError(listed(lines)) from error
 
 
 def _line(fault: dict, where: str, known: list[str]) -> str:

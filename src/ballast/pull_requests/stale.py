@@ -21,7 +21,8 @@ def check_lock(folder: Path = Path(".")) -> int:
     """Return how many stages there are, all of them as dvc.lock describes them.
 
     Raises:
-        UserError: dvc.lock is stale, or cannot be read, or what it is held against cannot.
+        UserError: dvc.lock is stale, or describes more, or cannot be read, or what it is held
+            against cannot.
     """
     for name in ("params.yaml", "dvc.yaml", "dvc.lock"):
         _require(folder / name)
@@ -29,17 +30,40 @@ def check_lock(folder: Path = Path(".")) -> int:
         with Repo(folder) as repo:
             stages = [stage for stage in repo.index.stages if isinstance(stage, PipelineStage)]
             # Only what stands in Git can be held against the lock. Of all other files, data above
-            # all, the lock itself must tell one and the same thing wherever it names them.
-            told = {out.fs_path: out.hash_info for out in repo.index.outs if out.use_cache}
-            outside = set(told)
-            found = {stage.name: list(_changes(stage, told, outside)) for stage in stages}
+            # all, the lock itself must have one and the same hash wherever it names them.
+            hashes = {out.fs_path: out.hash_info for out in repo.index.outs if out.use_cache}
+            outside = set(hashes)
+            changes = {stage.name: list(_changes(stage, hashes, outside)) for stage in stages}
     except DvcException as error:
         raise UserError(f"DVC cannot read the project: {error}") from error
-    stale = [f"  {name}: {_short(changes)}" for name, changes in found.items() if changes]
+    stale = [f"  {name}: {_short(names)}" for name, names in changes.items() if names]
+    lines = []
     if stale:
         lines = ["dvc.lock and metrics/ are not those of this code and these parameters:", *stale]
-        raise UserError("\n".join([*lines, MEND]))
+        lines.append(MEND)
+    lines += _leftovers((folder / "dvc.lock").read_text(encoding="utf-8"), set(changes))
+    if lines:
+        raise UserError("\n".join(lines))
     return len(stages)
+
+
+def _leftovers(lock: str, stages: set[str]) -> list[str]:
+    """Say which lines of a lock are of no stage any more: DVC never removes them (issue 5293)."""
+    entries = []
+    # A stage's name stands after two spaces, all that belongs to it after more.
+    for entry in re.finditer(r"^  (\S+):\n(?:   .*\n?)*", lock, re.M):
+        if entry[1] not in stages:
+            first = lock.count("\n", 0, entry.start()) + 1
+            entries.append(
+                f"  {entry[1]}: lines {first} to {first + len(entry[0].splitlines()) - 1}"
+            )
+    if not entries:
+        return []
+    return [
+        "dvc.lock holds stages that dvc.yaml does not have, and `dvc repro` never removes them:",
+        *entries,
+        "Delete these lines, the last ones first, then `git add dvc.lock && git commit`.",
+    ]
 
 
 def _require(file: Path) -> None:
@@ -51,8 +75,8 @@ def _require(file: Path) -> None:
         raise UserError(f"{file.name} has conflict markers: {mend}. {MEND}")
 
 
-def _changes(stage: PipelineStage, told: dict, outside: set[str]) -> Iterator[str]:
-    """Name what of a stage is not as the lock has it; `told` grows by the hashes it reads."""
+def _changes(stage: PipelineStage, hashes: dict, outside: set[str]) -> Iterator[str]:
+    """Name what of a stage is not as the lock has it; `hashes` grows by those it reads."""
     if not any(entry.hash_info for entry in [*stage.deps, *stage.outs]):
         yield "not in dvc.lock"
         return
@@ -68,7 +92,7 @@ def _changes(stage: PipelineStage, told: dict, outside: set[str]) -> Iterator[st
                 yield f"{place}{gone}"
         elif not entry.hash_info:
             yield f"{entry} (not in dvc.lock)"
-        elif told.setdefault(entry.fs_path, entry.hash_info) != entry.hash_info:
+        elif hashes.setdefault(entry.fs_path, entry.hash_info) != entry.hash_info:
             yield f"{entry} (dvc.lock or a .dvc file names another one elsewhere)"
 
 

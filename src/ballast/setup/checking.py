@@ -54,13 +54,13 @@ def _selector_faults(params: dict[str, Any]) -> list[str]:
 
 
 def _block_faults(params: dict[str, Any]) -> list[str]:
-    from ballast.evaluation.judging import evaluate
+    from ballast.evaluation.judging import Options
     from ballast.splitting.stratified import split
-    from ballast.training.epochs import train
+    from ballast.training.options import Training
 
-    faults = []
-    for name, function in {"split": split, "training": train, "evaluation": evaluate}.items():
-        faults += _fault(options, function, params[name], name)
+    faults = _fault(options, split, params["split"], "split")
+    for name, schema in {"training": Training, "evaluation": Options}.items():
+        faults += _fault(check, schema, params[name], name)
     for name, block in params["datasets"].items():
         faults += _fault(check, Dataset, block, f"datasets.{name}")
     for folder, selectors in SELECTORS.items():
