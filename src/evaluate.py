@@ -1,13 +1,13 @@
 """Stage 6, evaluate: choose models and decision rule on held-out rows, judge them on test rows.
 
-Held-out rows are those of the validation part and, where there are folds, training rows as the
-network that has not learnt from them scores them.
+Held-out rows are those of the validation part and, if there are folds, the training rows, each
+scored by the network that was not trained on its fold.
 
-Run by `dvc repro evaluate`. Works from the scores, without the networks. Writes corrections,
-combination and rule to `models/decision.json` and to `metrics/`: the headline (`metrics.json`),
-that of the held-out rows (`validation.json`) and of classifiers that know nothing
-(`baselines.json`), the scores by class (`per_class.json`), the predictions by row id, what the
-plots draw, numbers of rows, and the report, which shows it all (`report.html`).
+Run by `dvc repro evaluate`. Works from the outputs, without the networks. Writes the models'
+corrections and the rule to `models/decision.json`, and to `metrics/`: the headline
+(`metrics.json`), that of the held-out rows (`validation.json`) and of trivial classifiers
+(`baselines.json`), the scores by class (`per_class.json`), the predictions by row id, the rows of
+the plots, row counts, and the report, which shows it all (`report.html`).
 """
 
 from dataclasses import replace
@@ -33,12 +33,12 @@ from ballast.rows.prepared import Prepared
 from ballast.texts import embedded
 
 METRICS, MODELS = Path("metrics"), Path("models")
-# Letters of a text in the report.
+# Most characters of a text in the report.
 SHOWN = 600
 
 
 def named_apart(outputs: dict[str, Scored], ledgers: dict[str, Ledger]) -> dict[str, Scored]:
-    """Return the models' outputs, each model under a name of its own."""
+    """Return the models' outputs with distinct names: those of equal models add loss, weighting."""
     for count in (1, 2, 3):
         names = {
             slot: ", ".join((each.model, ledgers[slot].loss, ledgers[slot].weighting)[:count])
@@ -50,14 +50,14 @@ def named_apart(outputs: dict[str, Scored], ledgers: dict[str, Ledger]) -> dict[
 
 
 def leaks(rows: Prepared, split: Split, dataset: Dataset) -> dict[str, dict | None]:
-    """Return the leakage audit by kind of likeness; None where it was not looked for."""
+    """Return the leakage audit by kind of match; None where it was not looked for."""
     names = [PARTS[part] for part in split.parts]
     audit = {
         "exact": shared_rows(rows.exact_duplicates.tolist(), names),
         "near": None,
         "group": None,
     }
-    # Of rows without a text, only equal ones are alike.
+    # Near-duplicates are those of texts.
     if dataset.near_duplicates is not None and dataset.text is not None:
         audit["near"] = shared_rows(rows.duplicates.tolist(), names)
     if dataset.group is not None:
@@ -66,15 +66,15 @@ def leaks(rows: Prepared, split: Split, dataset: Dataset) -> dict[str, dict | No
 
 
 def contents(rows: Prepared, ids: list[str], features: list[str]) -> list[tuple[str, str]]:
-    """Return where each of some rows stands, and how its content begins."""
-    places = []
+    """Return file and row number of some rows, and their content."""
+    entries = []
     for row in rows.rows(ids):
         content = [] if row["text"] is None else [shorten(row["text"])]
         if features:
             pairs = zip(features, row["features"], strict=True)
             content.append(", ".join(f"{name} = {value:g}" for name, value in pairs))
-        places.append((f"{row['file']}, row {row['row']}", "\n".join(content)))
-    return places
+        entries.append((f"{row['file']}, row {row['row']}", "\n".join(content)))
+    return entries
 
 
 def shorten(text: str) -> str:
@@ -87,7 +87,7 @@ def write_metrics(
 ) -> None:
     """Write what `dvc metrics`, `dvc plots` and `ballast compare` read."""
     storage.write_json(METRICS / "metrics.json", evaluation.test.headline)
-    # Names of their own: `dvc exp show --sort-by` takes the name without the file.
+    # Names with a prefix: `dvc exp show --sort-by` takes them without the file.
     held_out = {f"val_{name}": value for name, value in evaluation.held_out.headline.items()}
     storage.write_json(METRICS / "validation.json", held_out)
     storage.write_json(METRICS / "baselines.json", evaluation.baselines)
@@ -125,7 +125,8 @@ def main() -> None:
     evaluation = evaluate(
         outputs, ledgers, held_out, test, classes, decision, options, settings["seed"]
     )
-    evaluation.decision.save(MODELS)
+    combination = evaluation.combination
+    combination.decision.save(MODELS)
     plots = curves.plots(evaluation, classes, options.level)
     histories = {each.model: each.history for each in outputs.values()}
     write_metrics(evaluation, plots, histories, test_ids, classes.names)
@@ -154,14 +155,14 @@ def main() -> None:
     f1, low, high = (evaluation.test.headline[f"f1_macro{end}"] for end in ("", "_low", "_high"))
     print(f"macro-F1 {f1:.3f} ({low:.3f} to {high:.3f}), {len(test)} test rows")
     if len(outputs) > 1:
-        combination = evaluation.combination
         listed = ", ".join(f"{name} {value:.4f}" for name, value in combination.scores.items())
-        print(f"  {combination.mixture.name}: {combination.score} on held-out rows: {listed}")
+        name = combination.decision.mixture.name
+        print(f"  {name}: {combination.score} on held-out rows: {listed}")
     never = [classes.names[c] for c in np.flatnonzero(~evaluation.test.predicted.any(axis=0))]
     if never:
         print(f"  never predicted: {', '.join(never)}")
-    if evaluation.decision.rule.note:
-        print(f"  {evaluation.decision.rule.note}")
+    if combination.decision.rule.note:
+        print(f"  {combination.decision.rule.note}")
 
 
 if __name__ == "__main__":

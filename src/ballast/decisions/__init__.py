@@ -1,1 +1,1 @@
-"""Decisions: from probabilities to labels, fitted on validation rows."""
+"""Decisions: from probabilities to labels, fitted on held-out rows."""

@@ -1,4 +1,4 @@
-"""The label that the network as trained prefers; multi-label, every label above its even odds."""
+"""The label that the network as trained prefers; multi-label, every label above even odds."""
 
 import numpy as np
 
@@ -11,12 +11,12 @@ def fit(targets: np.ndarray, probabilities: np.ndarray, classes: Classes) -> Rul
 
     As in plain Keras code, so class weights, oversampling or logit adjustment do what their papers
     say. Probabilities are corrected all the same: where training has moved the operating point,
-    the label need not be the class of the largest probability.
+    the label need not be the most probable class.
 
     Args:
         targets: not used.
         probabilities: not used.
-        classes: the classes as they stand in the training rows.
+        classes: the classes of the training rows.
 
     Example:
         >>> two = Classes(("no", "yes"), np.array([2, 1]), 3)

@@ -1,4 +1,4 @@
-"""Logit adjustment after training: every class gets the same say, however rare it is."""
+"""Logit adjustment after training: all classes count the same, however rare."""
 
 from typing import Annotated
 
@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from ballast.labels.classes import Classes
+from ballast.probabilities.logits import log_odds
 from ballast.probabilities.rules import Rule
 
 
@@ -16,7 +17,7 @@ def fit(
     *,
     tau: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0,
 ) -> Rule:
-    """Return the rule argmax_c (log p_c - tau log pi_c), whatever the held-out rows say.
+    """Return the rule argmax_c (log p_c - tau log pi_c), without fitting anything.
 
     Multi-label: log odds of p above tau times the log odds of pi. Source: Menon, Jayasumana, Rawat,
     Jain, Veit and Kumar, Long-tail Learning via Logit Adjustment, 2021, equation 9.
@@ -24,8 +25,8 @@ def fit(
     Args:
         targets: multi-hot labels of the held-out rows, shape (rows, classes).
         probabilities: of the same rows, shape (rows, classes).
-        classes: the classes as they stand in the training rows; pi are their shares. One that no
-            row has, or every row, gets no offset.
+        classes: the classes of the training rows; pi are their shares. A class of no row, or of
+            every row, gets no offset.
         tau: 1 is best for the mean recall if probabilities are calibrated; 0 takes the most
             probable class.
 
@@ -37,6 +38,6 @@ def fit(
     """
     present = (classes.prior > 0) & (classes.prior < 1)
     prior = np.where(present, classes.prior, 0.5)
-    scores = np.log(prior) - np.log1p(-prior) if classes.multilabel else np.log(prior)
-    # 0.0 rather than -0.0, which would stand in models/decision.json.
+    scores = log_odds(prior) if classes.multilabel else np.log(prior)
+    # 0.0 rather than -0.0 in models/decision.json.
     return Rule(np.where(present, 0.0 - tau * scores, 0.0), classes.multilabel)

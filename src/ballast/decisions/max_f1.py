@@ -1,4 +1,4 @@
-"""Offsets (multi-label: a cut for each label) that give the best F1 on the validation rows."""
+"""Offsets (multi-label: a threshold for each label) with the best F1 on held-out rows."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from ballast.decisions._cuts import GAIN, gaps
+from ballast.decisions._thresholds import GAIN, gaps
 from ballast.labels.classes import Classes
 from ballast.probabilities.rules import Rule, log_scores
 from ballast.project.errors import UserError
 
 SWEEPS = 20
-# Of the rows, where offsets have to prove themselves.
+# Parts of the rows in the cross-validation of offsets.
 PARTS = 5
 
 
@@ -29,29 +29,28 @@ def fit(
 ) -> Rule:
     """Return the rule argmax_c (log p_c + b_c) with the offsets b of the best F1.
 
-    One offset after the other is set to its best value, found exactly among all values that change
-    a validation row's label (O(n log n)), until none improves. Multi-label: macro-F1 is a sum over
-    labels, so the exact cut of each label's best F1 is the best. Of equally good values the one
-    nearest to 0 wins.
+    Each offset in turn is set to its best value, found exactly among all values that change a
+    held-out row's label (O(n log n)), until none improves. Multi-label: macro-F1 is a sum over
+    labels, so the exact threshold of each label's best F1 is the best. Of equally good values the
+    one closest to 0 wins.
 
-    A few validation rows of a class say little of its offset, so it is shrunk towards the one of
-    the best F1 that the probabilities expect, without labels: where they are calibrated, the cut
+    A few held-out rows of a class say little about its offset, so it is shrunk towards the one with
+    the best F1 that the probabilities expect, without labels: if they are calibrated, the threshold
     at half the best F1 (Lipton, Elkan and Naryanaswamy, Optimal Thresholding of Classifiers to
     Maximize F1 Measure, 2014). With n_c rows of class c, the labels count n_c / (n_c + shrink) in
-    its offset (of several classes, relative to that of the class with most rows).
+    its offset (with several classes, relative to that of the class with most rows).
 
     Args:
-        targets: multi-hot labels of the validation rows, shape (rows, classes).
+        targets: multi-hot labels of the held-out rows, shape (rows, classes).
         probabilities: of the same rows, shape (rows, classes).
-        classes: the classes as they stand in the training rows.
+        classes: the classes of the training rows.
         average: mean over the classes, or F1 of a binary task's positive class.
         beta: F-beta: recall counts beta times as much as precision.
-        shrink: validation rows of a class with which its labels and the probabilities count the
-            same; 0 trusts the labels alone. 20 did well with simple models on four public data
-            sets; a network surer of itself on validation rows than on others may want more.
-        proven: whether offsets count only if such offsets, fitted on four fifths of the rows, bring
-            the fifth a better F1 than none do: over all five fifths, by more than the standard
-            error (multi-label: each label's by itself).
+        shrink: number of held-out rows of a class at which its labels and the probabilities count
+            the same; 0 uses the labels alone. 20 did well with simple models on four public data
+            sets; a network that is more confident on held-out rows than on others may need more.
+        proven: whether offsets are used only if, in cross-validation over five parts, they improve
+            F1 by more than its standard error (multi-label: each label by itself).
 
     Raises:
         UserError: `positive` for a task that is not binary.
@@ -73,50 +72,50 @@ def fit(
     offsets_of = partial(_offsets, classes=classes, share=share, beta=beta, shrink=shrink)
     offsets = offsets_of(targets, probabilities)
     if proven:
-        found = _crossed(offsets_of, targets, probabilities, classes)
+        moved = _cross_validated(offsets_of, targets, probabilities, classes)
         plain = Rule(np.zeros_like(offsets), classes.multilabel).predict(probabilities)
-        better = share * (_parts_of_f(found, targets, beta) - _parts_of_f(plain, targets, beta))
+        gain = share * (_f_of_rows(moved, targets, beta) - _f_of_rows(plain, targets, beta))
         if not classes.multilabel:
-            better = better.sum(axis=1, keepdims=True)
-        error = np.sqrt(np.sum((better - better.mean(axis=0)) ** 2, axis=0))
-        offsets = np.where(better.sum(axis=0) > error, offsets, 0.0)
+            gain = gain.sum(axis=1, keepdims=True)
+        error = np.sqrt(np.sum((gain - gain.mean(axis=0)) ** 2, axis=0))
+        offsets = np.where(gain.sum(axis=0) > error, offsets, 0.0)
     return Rule(offsets, classes.multilabel)
 
 
-def _crossed(
+def _cross_validated(
     offsets_of: Callable, targets: np.ndarray, probabilities: np.ndarray, classes: Classes
 ) -> np.ndarray:
-    """Return the labels of each part of the rows by offsets fitted on the others."""
-    # The rows of a class go round the parts: each has as many.
+    """Return the labels of each part of the rows, by offsets fitted on the other parts."""
+    # The rows of a class are dealt to the parts in turn, so that each has as many.
     rarest = np.where(targets > 0, classes.counts, np.inf).argmin(axis=1)
     parts = np.empty(len(targets), dtype=int)
     parts[np.argsort(rarest, kind="stable")] = np.arange(len(targets)) % PARTS
-    found = np.zeros(targets.shape)
+    predicted = np.zeros(targets.shape)
     for part in np.unique(parts):
-        own = parts == part
-        if own.all():
-            # One row proves nothing.
+        inside = parts == part
+        if inside.all():
+            # A single row has no others to fit on.
             continue
-        offsets = offsets_of(targets[~own], probabilities[~own])
-        found[own] = Rule(offsets, classes.multilabel).predict(probabilities[own])
-    return found
+        offsets = offsets_of(targets[~inside], probabilities[~inside])
+        predicted[inside] = Rule(offsets, classes.multilabel).predict(probabilities[inside])
+    return predicted
 
 
-def _parts_of_f(predicted: np.ndarray, targets: np.ndarray, beta: float) -> np.ndarray:
-    """Return what each row has to do with the F-beta of each class, shape (rows, classes).
+def _f_of_rows(predicted: np.ndarray, targets: np.ndarray, beta: float) -> np.ndarray:
+    """Return each row's contribution to the F-beta of each class, shape (rows, classes).
 
-    The sum is F-beta; its spread tells the standard error (delta method): a row's part is
-    F / rows, and what F would change with a little more weight on the row.
+    The sum is F-beta, and the spread gives its standard error (delta method): a row's contribution
+    is F / rows plus the change of F for a little more weight on the row.
 
     Args:
         predicted: multi-hot labels.
         targets: multi-hot labels.
         beta: of F-beta.
     """
-    hits, given, support = predicted * targets, predicted, targets
-    value = _f(*(each.sum(axis=0, dtype=float) for each in (hits, given, support)), beta)
-    total = beta**2 * support.sum(axis=0) + given.sum(axis=0)
-    change = (1 + beta**2) * hits - value * (beta**2 * support + given)
+    hits = predicted * targets
+    sums = [column.sum(axis=0, dtype=float) for column in (hits, predicted, targets)]
+    value, total = _f(*sums, beta), beta**2 * sums[2] + sums[1]
+    change = (1 + beta**2) * hits - value * (beta**2 * targets + predicted)
     return value / len(targets) + change / np.where(total > 0, total, 1)
 
 
@@ -135,9 +134,9 @@ def _offsets(
         expected = _search(scores, probabilities, classes, share, beta)
         rows = targets.sum(axis=0)
         if not classes.multilabel:
-            # Offsets say something relative to each other only: to those of the best known class.
-            known = rows.argmax()
-            offsets, expected = offsets - offsets[known], expected - expected[known]
+            # Only differences of offsets matter: here to that of the class with most rows.
+            largest = rows.argmax()
+            offsets, expected = offsets - offsets[largest], expected - expected[largest]
         offsets = expected + rows / (rows + shrink) * (offsets - expected)
     return offsets if classes.multilabel else offsets - offsets.mean()
 
@@ -145,17 +144,17 @@ def _offsets(
 def _search(
     scores: np.ndarray, truth: np.ndarray, classes: Classes, share: np.ndarray, beta: float
 ) -> np.ndarray:
-    """Return the offsets of the best F1 by `truth`: labels, or probabilities of them."""
+    """Return the offsets with the best F1 for `truth`: labels, or their probabilities."""
     offsets = np.zeros(len(share))
     support = truth.sum(axis=0, dtype=np.float64)
     if classes.multilabel:
         for c in range(len(offsets)):
-            offsets[c] = _best_cut(scores[:, c], truth[:, c], support[c], beta)
+            offsets[c] = _best_threshold(scores[:, c], truth[:, c], support[c], beta)
         return offsets
     best = _mean_f(scores.argmax(axis=1), truth, support, share, beta)
     for _ in range(SWEEPS):
         before = best
-        # The rarest class first: it has the most to gain, and the fewest rows to lose.
+        # The rarest class first: it has most to gain, and the fewest rows to lose.
         for c in np.argsort(classes.counts, kind="stable"):
             offset, value = _best_offset(scores, truth, support, offsets, c, share, beta)
             if value > best + GAIN:
@@ -165,9 +164,9 @@ def _search(
     return offsets
 
 
-def _f(hits: np.ndarray, given: np.ndarray, support: np.ndarray, beta: float) -> np.ndarray:
-    """Return F-beta: (1 + beta^2) hits / (beta^2 support + given), 0 where there is nothing."""
-    total = beta**2 * support + given
+def _f(hits: np.ndarray, positives: np.ndarray, support: np.ndarray, beta: float) -> np.ndarray:
+    """Return F-beta: (1 + beta^2) hits / (beta^2 support + positives), 0 if both are 0."""
+    total = beta**2 * support + positives
     return (1 + beta**2) * hits / np.where(total > 0, total, 1)
 
 
@@ -177,11 +176,11 @@ def _mean_f(
     """Return the weighted mean of the classes' F-beta."""
     credit = truth[np.arange(len(truth)), predicted]
     hits = np.bincount(predicted, weights=credit, minlength=len(share))
-    given = np.bincount(predicted, minlength=len(share))
-    return float(share @ _f(hits, given, support, beta))
+    positives = np.bincount(predicted, minlength=len(share))
+    return float(share @ _f(hits, positives, support, beta))
 
 
-def _best_cut(scores: np.ndarray, present: np.ndarray, support: float, beta: float) -> float:
+def _best_threshold(scores: np.ndarray, present: np.ndarray, support: float, beta: float) -> float:
     """Return the offset b that maximises the F-beta of (score + b > 0)."""
     plain = _f(present[scores > 0].sum(), (scores > 0).sum(), support, beta)
     order = np.argsort(-scores, kind="stable")
@@ -199,10 +198,10 @@ def _best_offset(
     share: np.ndarray,
     beta: float,
 ) -> tuple[float, float]:
-    """Return class c's best offset, the others held, and the weighted mean F-beta it reaches.
+    """Return the best offset of class c, with the others fixed, and its weighted mean F-beta.
 
-    A row takes label c once the offset passes (best other score - its score for c); sorted by
-    that threshold, the rows change from their runner-up to c one after the other.
+    A row is labelled c once the offset exceeds (best other score - its score for c); sorted by that
+    threshold, the rows change from their runner-up to c one after the other.
     """
     others = scores + offsets
     others[:, c] = -np.inf
@@ -213,21 +212,22 @@ def _best_offset(
     hits = np.concatenate([[0], np.cumsum(truth[:, c], dtype=np.float64)])
     total = share[c] * _f(hits, np.arange(len(hits)), support[c], beta)
     for j in np.unique(runner_up):
-        mine = np.flatnonzero(runner_up == j)
-        hits_j = np.concatenate([[0], np.cumsum(truth[mine, j], dtype=np.float64)])
-        left = np.arange(len(mine), -1, -1)
-        f = _f(hits_j[-1] - hits_j, left, support[j], beta)
+        rows = np.flatnonzero(runner_up == j)
+        lost = np.concatenate([[0], np.cumsum(truth[rows, j], dtype=np.float64)])
+        f = _f(lost[-1] - lost, np.arange(len(rows), -1, -1), support[j], beta)
         steps = np.zeros(len(total))
         steps[0] = f[0]
-        steps[mine + 1] = np.diff(f)
+        steps[rows + 1] = np.diff(f)
         total += share[j] * np.cumsum(steps)
     return _pick(thresholds[order], total)
 
 
 def _pick(thresholds: np.ndarray, value: np.ndarray) -> tuple[float, float]:
-    """Return the best offset, and its value, given that value[k] is reached between the sorted
-    thresholds k-1 and k; only gaps between different thresholds can be hit."""
-    offsets, can = gaps(thresholds)
-    candidates = np.flatnonzero(can & (value >= value[can].max() - GAIN))
+    """Return the best offset and its value, value[k] being that between thresholds k-1 and k.
+
+    The thresholds are sorted; between equal ones there is no room for an offset.
+    """
+    offsets, is_open = gaps(thresholds)
+    candidates = np.flatnonzero(is_open & (value >= value[is_open].max() - GAIN))
     chosen = candidates[np.abs(offsets[candidates]).argmin()]
     return float(offsets[chosen]), float(value[chosen])

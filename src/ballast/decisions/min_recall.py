@@ -1,11 +1,11 @@
-"""A recall that the validation rows prove (Wilson bound), with the best precision it leaves."""
+"""A guaranteed recall (Wilson bound on held-out rows), with the best precision it allows."""
 
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
-from ballast.decisions._cuts import promise
+from ballast.decisions._thresholds import guarantee
 from ballast.labels.classes import Classes
 from ballast.probabilities.rules import Rule
 
@@ -19,18 +19,18 @@ def fit(
     label: str | None = None,
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95,
 ) -> Rule:
-    """Return the cut of the best precision among those whose recall's lower bound is `target`.
+    """Return the threshold of the best precision with a lower bound of the recall of `target`.
 
     The bound is the lower end of the Wilson interval (Wilson, Probable Inference, the Law of
-    Succession, and Statistical Inference, 1927) of the recall on the validation rows. Where no cut
-    reaches the target, the one with the highest bound is taken, and the rule's note says how many
-    more validation rows of the class would do.
+    Succession, and Statistical Inference, 1927) of the recall on the held-out rows. If no
+    threshold reaches the target, the one with the highest bound is taken, and the rule's note says
+    how many more held-out rows of the class would be enough.
 
     Args:
-        targets: multi-hot labels of the validation rows, shape (rows, classes).
+        targets: multi-hot labels of the held-out rows, shape (rows, classes).
         probabilities: of the same rows, shape (rows, classes).
-        classes: the classes as they stand in the training rows.
-        target: the recall to prove. 10 of 10 found prove .72, 35 of 35 prove .90.
+        classes: the classes of the training rows.
+        target: the recall to guarantee. 10 found of 10 guarantee .72, 35 of 35 guarantee .90.
         label: class name, which gets an offset against all others; None for the positive class of
             a binary task or for every label of a multi-label task.
         level: of the two-sided interval whose lower end counts.
@@ -49,4 +49,4 @@ def fit(
         'min_recall infeasible: yes (10 of 10 found, lower bound 0.72 < 0.90; about 25 more \
 positives needed).'
     """
-    return promise("recall", targets, probabilities, classes, target, label, level)
+    return guarantee("recall", targets, probabilities, classes, target, label, level)

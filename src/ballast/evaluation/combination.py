@@ -1,6 +1,6 @@
-"""Which of the trained models counts, or their mean: chosen on held-out rows."""
+"""Which of several models is used, or their mean: chosen on held-out rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,15 +16,15 @@ Combine = Literal["auto", "best", "mean"]
 
 @dataclass(frozen=True)
 class Combination:
-    """What counts, and why.
+    """The models in use, and why.
 
     Attributes:
-        mixture: the models that count.
-        score: the name of the score that chose.
-        scores: that score of each choice on held-out rows, by the models' names.
+        decision: that of these models.
+        score: name of the score by which they were chosen.
+        scores: that score of each alternative on held-out rows, by the models' names.
     """
 
-    mixture: Mixture
+    decision: Decision
     score: str
     scores: dict[str, float]
 
@@ -34,34 +34,33 @@ def combine(
     outputs: Mapping[str, np.ndarray],
     targets: np.ndarray,
     classes: Classes,
-    rule: Rule,
+    fit: Callable[[np.ndarray], Rule],
     how: Combine,
 ) -> Combination:
-    """Return the models that count.
+    """Choose a model, or the mean of all.
 
-    Choices are scored by what the run does with them: where the decision takes labels as trained,
-    by their macro-F1; where it moves thresholds, by average precision, which needs none. Of equal
-    ones the lower log-loss counts, then the earlier one, and a model before the mean.
+    The score is that of their use: macro-F1 if the decision takes labels as trained; average
+    precision, which needs no threshold, if it moves thresholds. Of equal alternatives the one with
+    the lower log-loss is chosen, then the earlier one, and a model before the mean.
 
     Args:
-        parts: one model at least.
+        parts: at least one model.
         outputs: of the held-out rows by slot, shape (rows, classes).
         targets: multi-hot labels of these rows.
-        classes: the classes as they stand in the training rows.
-        rule: of the decision, for its kind.
-        how: `best` takes one model, `mean` the mean of all, `auto` whichever is better.
+        classes: the classes of the training rows.
+        fit: from the probabilities of these rows to the rule of the decision.
+        how: `best` is one of the models, `mean` the mean of all, `auto` whichever is better.
     """
     alone = [Mixture([part]) for part in parts]
     together = [Mixture(parts)] if len(parts) > 1 else []
-    choices = {"best": alone, "mean": together or alone, "auto": alone + together}[how]
-    score = "f1_macro" if rule.uncorrected else "average_precision"
-    plain = Rule(np.zeros(len(classes.names)), classes.multilabel, uncorrected=True)
-    judged = []
-    for mixture in choices:
+    mixtures = {"best": alone, "mean": together or alone, "auto": alone + together}[how]
+    decisions, judged = [], []
+    for mixture in mixtures:
         p = mixture.probabilities(outputs)
-        predicted = Decision(mixture, plain).predict(outputs, p)
-        judged.append(headline(targets, predicted, p, classes))
-    best = max(range(len(choices)), key=lambda i: (judged[i][score], -judged[i]["log_loss"], -i))
-    names = [mixture.name for mixture in choices]
+        decisions.append(Decision(mixture, fit(p)))
+        judged.append(headline(targets, decisions[-1].predict(outputs, p), p, classes))
+    score = "f1_macro" if decisions[0].rule.uncorrected else "average_precision"
+    best = max(range(len(judged)), key=lambda i: (judged[i][score], -judged[i]["log_loss"], -i))
+    names = [mixture.name for mixture in mixtures]
     scores = {name: values[score] for name, values in zip(names, judged, strict=True)}
-    return Combination(choices[best], score, scores)
+    return Combination(decisions[best], score, scores)

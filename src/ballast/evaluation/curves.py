@@ -1,4 +1,4 @@
-"""Rows of the plots: confusion counts, and curves of each class by threshold and probability."""
+"""Rows of the plots: confusion counts, and each class's curves by threshold and probability."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -14,19 +14,19 @@ from ballast.probabilities.logits import probabilities
 from ballast.probabilities.rules import Rule
 
 POINTS = 200
-# Log odds at which every class is scored: from .001 to .999, the ends in detail.
+# Log odds of the thresholds at which every class is scored: .001 to .999, finer at the ends.
 THRESHOLDS = np.linspace(-7, 7, 57)
 BINS = 10
 NONE, ALL = "(none)", "(all)"
 
 
 def plots(evaluation: Evaluation, classes: Classes, level: float) -> dict[str, list[tuple]]:
-    """Return the rows of every plot, its columns' names first, by the name of its file.
+    """Return the rows of each plot, header first, by the name of its file.
 
     Args:
-        evaluation: of the run.
+        evaluation: the results.
         classes: for the names.
-        level: of the bounds.
+        level: confidence level of the bounds.
     """
     test, held_out = evaluation.test, evaluation.held_out
     p = test.probabilities
@@ -43,13 +43,13 @@ def plots(evaluation: Evaluation, classes: Classes, level: float) -> dict[str, l
         "roc": [("class", "false_positive_rate", "recall"), *roc(test.targets, p, classes)],
         "thresholds": [
             ("class", "threshold", "precision", "recall", "f1"),
-            *thresholds(held_out, evaluation.decision.rule, classes),
+            *thresholds(held_out, evaluation.combination.decision.rule, classes),
         ],
         "reliability": [
             ("probabilities", "class", "predicted", "observed", "rows", "low", "high"),
             *(
-                (when, *row)
-                for when, values in {"uncorrected": uncorrected, "corrected": p}.items()
+                (kind, *row)
+                for kind, values in {"uncorrected": uncorrected, "corrected": p}.items()
                 for row in reliability(test.targets, values, classes, level)
             ),
         ],
@@ -59,10 +59,10 @@ def plots(evaluation: Evaluation, classes: Classes, level: float) -> dict[str, l
 def confusion(
     targets: np.ndarray, predicted: np.ndarray, classes: Classes
 ) -> list[tuple[str, str, int]]:
-    """Return (actual, predicted, count) for every pair of classes, zeros included.
+    """Return (actual, predicted, count) for every pair of classes, including zeros.
 
-    Multi-label rows count each label that was found on the diagonal, each missed label against
-    every wrong one of its row, and missed or wrong labels without a counterpart against "(none)"
+    Multi-label rows count each correct label on the diagonal, each missed label against every wrong
+    one of the row, and missed or wrong labels without a counterpart against "(none)"
     (Heydarian, Doyle and Samavi, MLCM: Multi-Label Confusion Matrix, 2022).
 
     Args:
@@ -78,50 +78,50 @@ def confusion(
             zip(targets.argmax(axis=1).tolist(), predicted.argmax(axis=1).tolist(), strict=True)
         )
         targets = predicted = targets[:0]
-    for true, found in zip(targets.astype(bool), predicted.astype(bool), strict=True):
-        counts.update((c, c) for c in np.flatnonzero(true & found).tolist())
-        missed = np.flatnonzero(true & ~found).tolist()
-        wrong = np.flatnonzero(found & ~true).tolist()
+    for true, positive in zip(targets.astype(bool), predicted.astype(bool), strict=True):
+        counts.update((c, c) for c in np.flatnonzero(true & positive).tolist())
+        missed = np.flatnonzero(true & ~positive).tolist()
+        wrong = np.flatnonzero(positive & ~true).tolist()
         if missed or wrong:
             counts.update((a, b) for a in missed or [none] for b in wrong or [none])
     return [
-        (actual, guess, counts[a, b])
+        (actual, predicted, counts[a, b])
         for a, actual in enumerate(names)
-        for b, guess in enumerate(names)
+        for b, predicted in enumerate(names)
     ]
 
 
 def precision_recall(
     targets: np.ndarray, probabilities: np.ndarray, classes: Classes
 ) -> Iterator[tuple[str, float, float]]:
-    """Yield (class, recall, precision) along each class's curve, at most `POINTS` a class.
+    """Yield (class, recall, precision) along each class's curve, at most `POINTS` for each.
 
-    Of the thresholds with equal recall the best precision stands. Classes without a row in
+    Of thresholds with equal recall, the one with the best precision. Classes without a row in
     `targets` have no curve.
     """
     for c, name in enumerate(classes.names):
         if targets[:, c].any():
-            hits, given, _ = _counts(targets[:, c], probabilities[:, c])
-            # Without a row given, all that are given are right.
-            recall, precision = np.append(hits / hits[0], 0), np.append(hits / given, 1)
+            hits, positives, _ = _counts(targets[:, c], probabilities[:, c])
+            # With no row predicted positive, the precision is 1.
+            recall, precision = np.append(hits / hits[0], 0), np.append(hits / positives, 1)
             yield from _thinned(name, recall[::-1], precision[::-1])
 
 
 def roc(
     targets: np.ndarray, probabilities: np.ndarray, classes: Classes
 ) -> Iterator[tuple[str, float, float]]:
-    """Yield (class, false positive rate, recall) along each class's curve, at most `POINTS`.
+    """Yield (class, false positive rate, recall) along each class's curve, at most `POINTS` each.
 
-    Told are the corners: where the curve turns from rows without the class to such with it.
+    The points are the corners of the curve, where it turns from negative rows to positive ones.
     """
     for c, name in enumerate(classes.names):
-        rows, present = len(targets), int(targets[:, c].sum())
-        if 0 < present < rows:
-            hits, given, above = _counts(targets[:, c], probabilities[:, c])
-            # Down the cuts: first the other rows above one, then all that stand at it.
-            wrong = np.column_stack([above, given - hits])[::-1].ravel()
-            found = np.column_stack([np.append(hits[1:], 0), hits])[::-1].ravel()
-            corners = np.column_stack([wrong / (rows - present), found / present])
+        rows, support = len(targets), int(targets[:, c].sum())
+        if 0 < support < rows:
+            hits, positives, above = _counts(targets[:, c], probabilities[:, c])
+            # For each threshold from the highest: first what is above it, then also what is at it.
+            false = np.column_stack([above, positives - hits])[::-1].ravel()
+            true = np.column_stack([np.append(hits[1:], 0), hits])[::-1].ravel()
+            corners = np.column_stack([false / (rows - support), true / support])
             corners = np.vstack([[0, 0], corners, [1, 1]])
             yield from _thinned(name, *np.unique(corners, axis=0).T)
 
@@ -129,15 +129,15 @@ def roc(
 def thresholds(
     rows: Judged, rule: Rule, classes: Classes
 ) -> Iterator[tuple[str, float, float, float, float]]:
-    """Yield (class, threshold, precision, recall, F1) for `THRESHOLDS` and for the rule's own.
+    """Yield (class, threshold, precision, recall, F1) for `THRESHOLDS` and the rule's threshold.
 
-    What the class would score if it were predicted above another strength, and the rule stayed as
-    it is for the others (`Rule.strengths`); at the rule's own threshold, what the rule scores.
-    Classes without a row have no curve.
+    The scores of the class if it were predicted above this strength (`Rule.strengths`), with the
+    rule unchanged for the others; at the rule's threshold, the scores of the rule. Classes without
+    a row have no curve.
 
     Args:
-        rows: on which the rule was chosen.
-        rule: the decision.
+        rows: the rows on which the rule was fitted.
+        rule: the rule.
         classes: for the names.
     """
     strengths, chosen = rule.strengths(rows.probabilities, rows.logits), rule.thresholds()
@@ -157,15 +157,15 @@ def reliability(
 ) -> Iterator[tuple[str, float, float, int, float, float]]:
     """Yield (class, predicted, observed, rows, low, high) for each bin of a class's probability.
 
-    First for all classes taken together (`ALL`). Bins are `BINS` of equal width, empty ones left
-    out; predicted is the mean probability of the rows in it, observed the share that has the class,
-    low and high its Wilson bounds.
+    First for all classes together (`ALL`). The `BINS` bins have equal width, and empty ones are
+    left out; predicted is the mean probability of a bin's rows, observed the share with the class,
+    low and high are its Wilson bounds.
 
     Args:
         targets: multi-hot labels, shape (rows, classes).
         probabilities: of the same rows.
         classes: for the names.
-        level: of the bounds, .95 say.
+        level: confidence level of the bounds, .95 say.
     """
     yield from _bins(ALL, targets.ravel(), probabilities.ravel(), level)
     for c, name in enumerate(classes.names):
@@ -174,37 +174,37 @@ def reliability(
 
 def _bins(name: str, present: np.ndarray, p: np.ndarray, level: float) -> Iterator[tuple]:
     bins = np.minimum((p * BINS).astype(int), BINS - 1)
-    rows, predicted, found = (
+    rows, predicted, hits = (
         np.bincount(bins, weights, minlength=BINS) for weights in (None, p, present)
     )
-    columns = (share(predicted, rows), share(found, rows), *wilson(found, rows, level))
+    columns = (share(predicted, rows), share(hits, rows), *wilson(hits, rows, level))
     for b in np.flatnonzero(rows):
         predicted, observed, low, high = (round(float(column[b]), 5) for column in columns)
         yield name, predicted, observed, int(rows[b]), low, high
 
 
-def _counts(present: np.ndarray, strengths: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return counts at the strengths of the rows that have a class, rising, each taken once.
+def _counts(present: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return counts at the thresholds that are the distinct probabilities of a class's rows.
 
-    These are: rows with the class and all rows that are at least as strong, and rows without the
-    class that are stronger.
+    For each, ascending: rows with the class and all rows at or above it, and rows without the class
+    above it.
     """
-    own, others = np.sort(strengths[present > 0]), np.sort(strengths[present == 0])
-    cuts = np.unique(own)
-    hits = len(own) - np.searchsorted(own, cuts)
-    false = len(others) - np.searchsorted(others, cuts)
-    above = len(others) - np.searchsorted(others, cuts, side="right")
+    positive, negative = np.sort(p[present > 0]), np.sort(p[present == 0])
+    thresholds = np.unique(positive)
+    hits = len(positive) - np.searchsorted(positive, thresholds)
+    false = len(negative) - np.searchsorted(negative, thresholds)
+    above = len(negative) - np.searchsorted(negative, thresholds, side="right")
     return hits, hits + false, above
 
 
 def evenly(count: int, most: int) -> list[int]:
-    """Return at most so many places of `count`, evenly spread, the first and the last included."""
+    """Return at most `most` evenly spaced positions among `count`, with the first and the last."""
     return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int)).tolist()
 
 
 def _thinned(name: str, *columns: np.ndarray) -> Iterator[tuple]:
-    places = evenly(len(columns[0]), POINTS)
-    return _points(name, *(column[places] for column in columns))
+    positions = evenly(len(columns[0]), POINTS)
+    return _points(name, *(column[positions] for column in columns))
 
 
 def _points(name: str, *columns: np.ndarray) -> Iterator[tuple]:

@@ -1,4 +1,4 @@
-"""From the outputs of one model or several to probabilities and labels; `models/decision.json`."""
+"""From the outputs of one or several models to probabilities and labels: `models/decision.json`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ class Part:
     """A model that takes part in the decision.
 
     Attributes:
-        slot: its selector.
-        model: the member's name.
-        scale: brings its outputs to one scale with those of the other models, if there are any.
+        slot: selector of the model.
+        model: name of the model.
+        scale: factor that brings its outputs to the same scale as those of other models.
         correction: from its outputs to probabilities.
     """
 
@@ -32,7 +32,7 @@ class Part:
     def uncorrected(self, outputs: np.ndarray) -> np.ndarray:
         """Return logits whose argmax, or sign, is the label that the model as trained prefers.
 
-        A loss that only orders the rows prefers none: its corrected logits take their place.
+        A model whose loss only ranks the rows prefers none, so these are its corrected logits.
         """
         if self.correction.ledger.only_ranks:
             return self.correction.apply(outputs)
@@ -41,18 +41,18 @@ class Part:
 
 @dataclass(frozen=True)
 class Mixture:
-    """The mean of some models, or one alone.
+    """One model, or the mean of several.
 
     Attributes:
-        parts: of which logits are averaged: uncorrected ones for the label as trained, corrected
-            ones for the probabilities.
+        parts: the models. The mean is that of their logits: the uncorrected ones for the label
+            that they prefer as trained, the corrected ones for the probabilities.
     """
 
     parts: Sequence[Part]
 
     @property
     def name(self) -> str:
-        """The models' names."""
+        """Names of the models."""
         return " and ".join(part.model for part in self.parts)
 
     @property
@@ -64,7 +64,7 @@ class Mixture:
         """Return the mean of the models' uncorrected logits, shape (rows, classes).
 
         Args:
-            outputs: of each model by slot, shape (rows, classes).
+            outputs: each model's by slot, shape (rows, classes).
         """
         return np.mean([part.uncorrected(outputs[part.slot]) for part in self.parts], axis=0)
 
@@ -72,22 +72,19 @@ class Mixture:
         """Return p(y|x), float64, shape (rows, classes).
 
         Args:
-            outputs: of each model by slot, shape (rows, classes).
+            outputs: each model's by slot, shape (rows, classes).
         """
         logits = [part.correction.apply(outputs[part.slot]) for part in self.parts]
-        if not self.multilabel:
-            # Single-label logits are known up to a constant of each row and model: log p has none.
-            logits = [each - np.logaddexp.reduce(each, axis=1, keepdims=True) for each in logits]
         return probabilities(np.mean(logits, axis=0), self.multilabel)
 
 
 @dataclass(frozen=True)
 class Decision:
-    """All that stands between the models' outputs and labels.
+    """All that is between the models' outputs and labels.
 
     Attributes:
-        mixture: the models that count.
-        rule: from probabilities or uncorrected logits to labels.
+        mixture: the models in use.
+        rule: from probabilities, or uncorrected logits, to labels.
     """
 
     mixture: Mixture
@@ -97,8 +94,8 @@ class Decision:
         """Return multi-hot labels, uint8, shape (rows, classes).
 
         Args:
-            outputs: of each model by slot, shape (rows, classes).
-            probabilities: as the mixture has them.
+            outputs: each model's by slot, shape (rows, classes).
+            probabilities: those of the mixture.
         """
         return self.rule.predict(probabilities, self.mixture.uncorrected(outputs))
 

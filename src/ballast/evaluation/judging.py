@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ballast.evaluation import baselines, bootstrap, mistakes, scores
 from ballast.evaluation.combination import Combination, Combine, combine
-from ballast.evaluation.decision import Decision, Part
+from ballast.evaluation.decision import Part
 from ballast.evaluation.intervals import Kind, Plan, wilson, wilson_f1
 from ballast.evaluation.mistakes import Mistake
 from ballast.labels.classes import Classes
@@ -26,20 +26,18 @@ class Options(BaseModel):
     """How models are combined and judged: the block `evaluation` in params.yaml.
 
     Attributes:
-        combine: which of several models counts: `best`, `mean`, or `auto`, whichever of these is
-            better on held-out rows.
-        calibration: map, fitted on held-out rows, that makes probabilities of what is left once
-            formulas have undone sampling, weights and loss; `auto` is one where these cannot undo
-            all (`correction.automatic`), else none.
-        interval: how intervals are found: `bca` or `percentile` bootstrap (`intervals.ends`), or
-            `wilson`: macro-F1, balanced accuracy and ROC AUC from the classes' Wilson intervals,
-            which hold what they should with a dozen rows of a class as well; the calibration error
-            down to where chance alone makes it (`intervals.low_of_gaps`); all else by `bca`.
-        stratified: draw as many rows of each true class as there are: the class shares of the test
-            rows are then certain, and not one more thing that could have come out otherwise.
-        replicates: bootstrap draws; fewer where the rows are very many, see `bootstrap`.
-        level: share of the cases in which such an interval holds the true value.
-        errors: how many of the hardest errors the report shows, with their content; 0 keeps all
+        combine: which of several models is used: the `best`, the `mean` of all, or `auto`,
+            whichever of these is better on held-out rows.
+        calibration: map, fitted on held-out rows, that follows the formulas which undo sampling,
+            weights and loss; `auto` is one if these can't undo all (`correction.automatic`), else
+            none.
+        interval: kind of the intervals, see `intervals.Plan`; `wilson` has the right coverage with
+            a dozen rows of a class as well.
+        stratified: whether bootstrap samples keep the number of rows of each true class: the class
+            shares of the test rows are then taken as certain.
+        replicates: number of bootstrap samples; fewer for very many rows, see `bootstrap`.
+        level: confidence level of the intervals.
+        errors: number of the hardest errors that the report shows, with their content; 0 keeps all
             content out of it.
     """
 
@@ -56,14 +54,14 @@ class Options(BaseModel):
 
 @dataclass(frozen=True)
 class Judged:
-    """Rows with what a decision makes of them; arrays have shape (rows, classes).
+    """Rows, their predictions and scores; arrays have shape (rows, classes).
 
     Attributes:
         targets: multi-hot labels.
-        logits: uncorrected: whose argmax, or sign, is the label that the models as trained prefer.
+        logits: uncorrected; their argmax, or sign, is the label that the models as trained prefer.
         probabilities: corrected.
         predicted: multi-hot labels by the decision.
-        headline: their scores.
+        headline: the scores of these.
     """
 
     targets: np.ndarray
@@ -75,20 +73,18 @@ class Judged:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What is known of a run.
+    """The results of a run.
 
     Attributes:
-        decision: what prediction needs.
-        combination: which models count, and why.
-        held_out: the rows that the decision was fitted on.
-        test: the rows that judge it; the headline has bounds as `_low` and `_high`.
+        combination: the models in use, and why; its decision is what prediction needs.
+        held_out: the rows on which the decision was fitted.
+        test: the rows on which it is judged; the headline has bounds as `_low` and `_high`.
         per_class: scores by name and class.
         per_class_bounds: their bounds.
-        baselines: headline scores of classifiers that know nothing of a row.
+        baselines: headline scores of trivial classifiers.
         mistakes: the hardest errors among the test rows.
     """
 
-    decision: Decision
     combination: Combination
     held_out: Judged
     test: Judged
@@ -112,21 +108,21 @@ def evaluate(
 
     Args:
         scored: outputs of each model by slot.
-        ledgers: of each model by slot.
+        ledgers: ledger of each model by slot.
         held_out: multi-hot labels of the held-out rows, shape (rows, classes).
-        test: multi-hot labels of the test rows; they choose nothing.
-        classes: the classes as they stand in the training rows, before resampling.
+        test: multi-hot labels of the test rows; nothing is chosen by them.
+        classes: the classes of the training rows, before resampling.
         decision: a member of `decisions/`, and its options.
         options: the block `evaluation`.
         seed: seed of the bootstrap.
 
     Raises:
-        UserError: rows with several labels are to be stratified.
+        UserError: `stratified` in a multi-label task.
     """
     if options.stratified and classes.multilabel:
         raise UserError(
-            "params.yaml: evaluation.stratified: rows with several labels have no one true class "
-            "to be drawn within. Set it to false."
+            "params.yaml: evaluation.stratified: rows with several labels can't be drawn within "
+            "their one true class. Set it to false."
         )
     on_held_out = {slot: each.held_out for slot, each in scored.items()}
     parts = [
@@ -140,26 +136,22 @@ def evaluate(
     ]
     file, file_options = decision
 
-    def fitted(p: np.ndarray) -> Rule:
+    def fit(p: np.ndarray) -> Rule:
         return file.fit(held_out, p, classes, **file_options)
 
-    # What kind of rule it is doesn't depend on the rows.
-    kind = fitted(parts[0].correction.probabilities(on_held_out[parts[0].slot]))
-    combination = combine(parts, on_held_out, held_out, classes, kind, options.combine)
-    rule = fitted(combination.mixture.probabilities(on_held_out))
-    final = Decision(combination.mixture, rule)
+    combination = combine(parts, on_held_out, held_out, classes, fit, options.combine)
+    mixture, rule = combination.decision.mixture, combination.decision.rule
 
     def judge(outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> Judged:
-        p = combination.mixture.probabilities(outputs)
-        predicted = final.predict(outputs, p)
+        logits, p = mixture.uncorrected(outputs), mixture.probabilities(outputs)
+        predicted = rule.predict(p, logits)
         values = scores.headline(targets, predicted, p, classes)
-        return Judged(targets, combination.mixture.uncorrected(outputs), p, predicted, values)
+        return Judged(targets, logits, p, predicted, values)
 
     judged = judge({slot: each.test for slot, each in scored.items()}, test)
     plan = Plan(options.interval, options.stratified, options.replicates, options.level, seed)
     bounds = bootstrap.headline(test, judged.predicted, judged.probabilities, classes, plan)
     return Evaluation(
-        decision=final,
         combination=combination,
         held_out=judge(on_held_out, held_out),
         test=replace(judged, headline=bounded(judged.headline, bounds)),
@@ -175,7 +167,7 @@ def evaluate(
 def bounds_per_class(
     targets: np.ndarray, predicted: np.ndarray, classes: Classes, level: float
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """Return {"f1": {"low": {class: value}, "high": ...}, ...}: Wilson bounds of each share."""
+    """Return {"f1": {"low": {class: value}, "high": ...}, ...}: Wilson bounds of the scores."""
     hits, support, counts = scores.tally(targets, predicted)
     bounds = {
         "f1": wilson_f1(hits, support, counts, level),
@@ -191,11 +183,10 @@ def bounds_per_class(
     }
 
 
-def bounded(values: dict[str, Any], bounds: dict[str, Any]) -> dict[str, Any]:
-    """Return the scores, each with its `_low` and `_high` right after it where it has these."""
+def bounded(values: dict[str, float], bounds: bootstrap.Ends) -> dict[str, float]:
+    """Return the scores, each followed by its bounds as `_low` and `_high`."""
     merged = {}
     for name, value in values.items():
-        merged[name] = value
-        if name in bounds:
-            merged[f"{name}_low"], merged[f"{name}_high"] = bounds[name]
+        low, high = bounds[name]
+        merged |= {name: value, f"{name}_low": low, f"{name}_high": high}
     return merged

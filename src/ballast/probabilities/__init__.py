@@ -1,1 +1,1 @@
-"""From what a network puts out to p(y|x), and from there to labels."""
+"""From the outputs of a network to p(y|x), and on to labels."""

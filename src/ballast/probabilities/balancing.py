@@ -1,4 +1,4 @@
-"""What class sizes say: log priors, and weights that even the classes out."""
+"""From class sizes to log priors, and to weights that balance the classes."""
 
 import numpy as np
 
@@ -6,9 +6,9 @@ from ballast.labels.classes import Classes
 
 
 def sizes(classes: Classes) -> np.ndarray:
-    """Return rows a class, shape (classes,), or multi-label (2, classes): without and with it.
+    """Return each class's rows, shape (classes,), or multi-label (2, classes): without it, with it.
 
-    They may be fractions: rows that are expected in an epoch.
+    They may be fractions: the rows expected in an epoch.
     """
     if classes.multilabel:
         return np.stack([classes.rows - classes.counts, classes.counts]).astype(np.float64)
@@ -16,13 +16,13 @@ def sizes(classes: Classes) -> np.ndarray:
 
 
 def balanced_weights(classes: Classes) -> np.ndarray:
-    """Return N / (C n), C the number of classes with rows; multi-label N / (2 n); 1 without rows.
+    """Return N / (C n), with C classes that have rows; multi-label N / (2 n); 1 without rows.
 
     Args:
-        classes: the classes as they stand in the rows to train on.
+        classes: the classes of the rows trained on.
 
     Returns:
-        Weights, shape (classes,), or multi-label (2, classes): row 0 for absent, 1 for present.
+        Weights, shape (classes,), or multi-label (2, classes): for absence, then for presence.
     """
     counts = sizes(classes)
     groups = 2 if classes.multilabel else np.count_nonzero(counts)
@@ -30,17 +30,17 @@ def balanced_weights(classes: Classes) -> np.ndarray:
 
 
 def clipped_weights(prior: np.ndarray, most: float) -> np.ndarray:
-    """Return the balanced weights of each label's absence and presence, the prior clipped.
+    """Return the balanced weights of each label's absence and presence, with a clipped prior.
 
     With b = clip(prior, 1 - most, most) and a = 1 / (2 b): a for presence, a b / (1 - b) =
     1 / (2 (1 - b)) for absence. All weights lie between 1 / (2 most) and 1 / (2 (1 - most)).
 
     Args:
-        prior: share of the rows that have each label, shape (classes,).
-        most: from .5 (all weights are 1) to below 1.
+        prior: share of the rows with each label, shape (classes,).
+        most: from .5, where all weights are 1, to below 1.
 
     Returns:
-        Weights, shape (2, classes): row 0 for absent, 1 for present.
+        Weights, shape (2, classes): for absence, then for presence.
     """
     b = np.clip(prior, 1 - most, most)
     a = 1 / (2 * b)
@@ -50,8 +50,8 @@ def clipped_weights(prior: np.ndarray, most: float) -> np.ndarray:
 def log_prior(classes: Classes) -> np.ndarray:
     """Return log(n_c / N), or multi-label the log odds log(n_c / (N - n_c)), shape (classes,).
 
-    A class without a row (multi-label: also a label of every row) counts as half a row away from
-    that, so that the logarithm is finite.
+    A class of no row (multi-label: or of every row) is counted as half a row away from that, so
+    that the logarithm is finite.
 
     Example:
         >>> log_prior(Classes(("no", "yes"), np.array([1, 1]), 2))

@@ -1,6 +1,6 @@
-"""Calibration: maps, fitted on held-out rows, after which probabilities mean what they say.
+"""Calibration: maps fitted on held-out rows, after which probabilities match observed shares.
 
-For what no closed inverse undoes: the outputs of a hinge, soft-F1 or AUC loss, say.
+For outputs that no formula corrects, such as those of a hinge, soft-F1 or AUC loss.
 """
 
 from dataclasses import asdict, dataclass
@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ballast.probabilities.logits import log_shares
+from ballast.probabilities.logits import log_odds, log_shares
 
 Method = Literal["temperature", "sigmoid", "isotonic"]
-# A slope outside of these would mean that scores say nothing, or all.
+# Beyond these slopes, scores would be meaningless, or perfect.
 SLOPES = (1e-3, 1e3)
 
 
@@ -20,10 +20,10 @@ class Calibration:
     """A fitted map from logits to logits.
 
     Attributes:
-        method: how `values` are read.
-        multilabel: whether each label is a problem of its own.
+        method: which kind of map it is.
+        multilabel: whether each label is calibrated by itself.
         values: plain lists and numbers: temperature has `slope`; sigmoid `slopes` and `offsets`, a
-            number a class; isotonic `scores` and `log_odds`, a list of steps a class.
+            number for each class; isotonic `scores` and `log_odds`, a list of steps for each class.
     """
 
     method: Method
@@ -35,28 +35,28 @@ class Calibration:
         logits = logits.astype(np.float64)
         if self.method == "temperature":
             return self.values["slope"] * logits
-        scores = logits if self.multilabel else _against_the_rest(logits)
+        scores = logits if self.multilabel else _one_vs_rest(logits)
         if self.method == "sigmoid":
             odds = scores * self.values["slopes"] + self.values["offsets"]
         else:
             steps = zip(self.values["scores"], self.values["log_odds"], strict=True)
             columns = zip(scores.T, steps, strict=True)
             odds = np.stack([np.interp(s, *step) if step[0] else s for s, step in columns], axis=1)
-        # The softmax of log p is p, normalised.
+        # The softmax of these, log p, is p normalised.
         return odds if self.multilabel else -np.logaddexp(0, -odds)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the map as it goes to `models/decision.json`."""
+        """Return plain lists and numbers."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Calibration":
-        """Return the map that `to_json` made these values of."""
+        """Return the map from the result of `to_json`."""
         return cls(**values)
 
 
 def fit(method: Method, targets: np.ndarray, logits: np.ndarray, multilabel: bool) -> Calibration:
-    """Return the map of a method, fitted on held-out rows.
+    """Fit a map on held-out rows.
 
     temperature: z -> a z with the one a of least log-loss (Guo, Pleiss, Sun and Weinberger, On
     Calibration of Modern Neural Networks, 2017); multi-label: one for all labels.
@@ -66,14 +66,14 @@ def fit(method: Method, targets: np.ndarray, logits: np.ndarray, multilabel: boo
     and 1 than Platt's targets are (Zadrozny and Elkan, Transforming Classifier Scores into Accurate
     Multiclass Probability Estimates, 2002).
 
-    Single-label, the last two take each class against the rest, and the classes' probabilities are
-    then normalised. A class that no held-out row has, or every row, keeps its log odds.
+    Single-label, the last two take each class against the rest and then normalise the classes'
+    probabilities. The log odds of a class of no held-out row, or of every one, stay the same.
 
     Args:
-        method: the name of one.
+        method: which kind of map.
         targets: multi-hot labels of the held-out rows, shape (rows, classes).
         logits: of the same rows, shape (rows, classes).
-        multilabel: whether each label is a problem of its own.
+        multilabel: whether each label is calibrated by itself.
 
     Example:
         >>> z = np.array([[3.0, -3.0]] * 4)
@@ -84,7 +84,7 @@ def fit(method: Method, targets: np.ndarray, logits: np.ndarray, multilabel: boo
     logits = logits.astype(np.float64)
     if method == "temperature":
         return Calibration(method, multilabel, {"slope": temperature(targets, logits, multilabel)})
-    scores = logits if multilabel else _against_the_rest(logits)
+    scores = logits if multilabel else _one_vs_rest(logits)
     columns = zip(scores.T, targets.T, strict=True)
     fits = [(_platt if method == "sigmoid" else _steps)(*column) for column in columns]
     names = ("slopes", "offsets") if method == "sigmoid" else ("scores", "log_odds")
@@ -93,8 +93,8 @@ def fit(method: Method, targets: np.ndarray, logits: np.ndarray, multilabel: boo
 
 
 def temperature(targets: np.ndarray, logits: np.ndarray, multilabel: bool) -> float:
-    """Return the one factor on logits of least log-loss; arguments as those of `fit`."""
-    # What fits is imported where it is used: prediction only applies a map, and starts sooner.
+    """Return the factor on all logits of least log-loss; arguments as in `fit`."""
+    # Optimisers are imported where they are used: prediction only applies maps, and starts faster.
     from scipy.optimize import minimize_scalar
 
     # A slope is a ratio, so its logarithm is searched.
@@ -115,25 +115,25 @@ def _platt(scores: np.ndarray, present: np.ndarray) -> tuple[float, float]:
     if present.min() == present.max():
         return 1.0, 0.0
     low, high = _smoothed(present)
-    wanted = np.where(present > 0, high, low)
-    # The search wants scores of about 1: hinge margins and AUC scores may be anything.
-    middle, scale = scores.mean(), scores.std()
-    # Scores all alike have no slope to find, and 1 will do.
-    scale = scale if scale > 1e-9 * (1 + abs(middle)) else 1.0
-    scaled = (scores - middle) / scale
+    smoothed = np.where(present > 0, high, low)
+    # Standardised for the search: hinge margins and AUC scores may have any scale.
+    centre, scale = scores.mean(), scores.std()
+    # Equal scores have no slope.
+    scale = scale if scale > 1e-9 * (1 + abs(centre)) else 1.0
+    scaled = (scores - centre) / scale
 
     def loss(line: np.ndarray) -> tuple[float, np.ndarray]:
         odds = line[0] * scaled + line[1]
-        wrong = 1 / (1 + np.exp(-np.clip(odds, -500, 500))) - wanted
-        value = np.logaddexp(0, odds) - wanted * odds
-        return value.mean(), np.array([(wrong * scaled).mean(), wrong.mean()])
+        residual = 1 / (1 + np.exp(-np.clip(odds, -500, 500))) - smoothed
+        value = np.logaddexp(0, odds) - smoothed * odds
+        return value.mean(), np.array([(residual * scaled).mean(), residual.mean()])
 
-    start = np.array([1.0, np.log(wanted.mean() / (1 - wanted.mean()))])
+    start = np.array([1.0, log_odds(smoothed.mean())])
     fitted = minimize(
         loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None), (None, None)], tol=1e-12
     )
     slope = fitted.x[0] / scale
-    return float(slope), float(fitted.x[1] - slope * middle)
+    return float(slope), float(fitted.x[1] - slope * centre)
 
 
 def _steps(scores: np.ndarray, present: np.ndarray) -> tuple[list[float], list[float]]:
@@ -144,16 +144,16 @@ def _steps(scores: np.ndarray, present: np.ndarray) -> tuple[list[float], list[f
         return [], []
     regression = IsotonicRegression().fit(scores, present)
     p = np.clip(regression.y_thresholds_, *_smoothed(present))
-    return regression.X_thresholds_.tolist(), (np.log(p) - np.log1p(-p)).tolist()
+    return regression.X_thresholds_.tolist(), log_odds(p).tolist()
 
 
 def _smoothed(present: np.ndarray) -> tuple[float, float]:
-    """Return Platt's targets for rows without and with the class, in place of 0 and 1."""
+    """Return Platt's targets for rows without and with the class, which replace 0 and 1."""
     positives = float(present.sum())
     return 1 / (len(present) - positives + 2), (positives + 1) / (positives + 2)
 
 
-def _against_the_rest(logits: np.ndarray) -> np.ndarray:
+def _one_vs_rest(logits: np.ndarray) -> np.ndarray:
     """Return log p_c - log(1 - p_c) of the softmax."""
     log_p, log_rest = log_shares(logits)
     return log_p - log_rest

@@ -1,4 +1,4 @@
-"""From a model's outputs to p(y|x): sampling, weights and loss undone, then calibrated."""
+"""From a model's outputs to p(y|x): sampling, weights and loss are undone, then calibration."""
 
 import importlib
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ Choice = Literal["auto", "none", Method]
 
 @dataclass(frozen=True)
 class Correction:
-    """The one way from a model's outputs to probabilities: in training, evaluation, prediction.
+    """The way from a model's outputs to probabilities in training, evaluation and prediction.
 
-    Single-label: p_c is proportional to p'_c / w_c * prior_before_c / prior_after_c, with p' what
-    the loss's inverse makes of the outputs (Elkan, The Foundations of Cost-Sensitive Learning,
-    2001). Multi-label: the same for the odds of each label. Where the loss has no inverse, outputs
-    are no log odds, and the calibration map takes the whole way.
+    Single-label: p_c is proportional to p'_c / w_c * prior_before_c / prior_after_c, where p' are
+    the probabilities that the loss's inverse finds in the outputs (Elkan, The Foundations of
+    Cost-Sensitive Learning, 2001). Multi-label: the same for the odds of each label. If the loss
+    has no inverse, its outputs are not log odds, and the calibration map does all the work.
 
     Attributes:
         ledger: what the model was trained on and with.
-        calibration: the map that follows, fitted on held-out rows; None for none.
+        calibration: the map that follows, fitted on held-out rows, or None.
     """
 
     ledger: Ledger
@@ -35,24 +35,23 @@ class Correction:
     def fit(
         cls, ledger: Ledger, outputs: np.ndarray, targets: np.ndarray, method: Choice = "auto"
     ) -> "Correction":
-        """Return the correction whose map is fitted on held-out rows.
+        """Return the correction, its map fitted on held-out rows.
 
         Args:
             ledger: of the model.
             outputs: of the held-out rows, shape (rows, classes).
             targets: their multi-hot labels.
-            method: of the map; `auto` takes `automatic`.
+            method: of the map; `auto` is that of `automatic`.
         """
-        plain = cls(ledger)
+        exact = cls(ledger)
         method = automatic(ledger) if method == "auto" else method
         if method == "none":
-            return plain
-        return cls(
-            ledger, calibration.fit(method, targets, plain.apply(outputs), ledger.multilabel)
-        )
+            return exact
+        logits = exact.apply(outputs)
+        return cls(ledger, calibration.fit(method, targets, logits, ledger.multilabel))
 
     def apply(self, outputs: np.ndarray) -> np.ndarray:
-        """Return logits of p(y|x), float64, shape (rows, classes) as that of the outputs."""
+        """Return logits of p(y|x), float64, shape (rows, classes) like the outputs."""
         logits = outputs.astype(np.float64)
         if self.ledger.has_inverse:
             loss = importlib.import_module(f"ballast.losses.{self.ledger.loss}")
@@ -73,16 +72,16 @@ class Correction:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Correction":
-        """Return the correction that `to_json` made these values of."""
+        """Return the correction from the result of `to_json`."""
         fitted = values["calibration"]
         return cls(Ledger.from_json(values["ledger"]), fitted and Calibration.from_json(fitted))
 
 
 def automatic(ledger: Ledger) -> Choice:
-    """Return the map that takes the place of what no formula undoes.
+    """Return the map for what no formula undoes.
 
-    Log odds that are distorted are still near a line: sigmoid. Outputs that are no log odds may
-    follow any rising curve: isotonic, unless the loss names a map of its own.
+    Distorted log odds are still close to a line: sigmoid. Outputs that are not log odds may follow
+    any increasing curve: isotonic, unless the loss names another map.
     """
     if not ledger.has_inverse:
         return ledger.calibration or "isotonic"

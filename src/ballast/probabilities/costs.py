@@ -1,4 +1,4 @@
-"""Costs of predicting one class for another, by name in params.yaml, as a matrix."""
+"""The costs of predicting one class for another in params.yaml, as a matrix."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ def cost_matrix(classes: Classes, *, diagonal: float = 0.0) -> np.ndarray:
 
     Args:
         classes: their names, in the order of both axes, and their costs.
-        diagonal: what a right prediction costs where `costs` says nothing; a wrong one costs 1.
+        diagonal: default cost of a correct prediction; that of a wrong one is 1.
 
     Example:
         >>> two = Classes(("no", "yes"), np.array([2, 1]), 3, costs={"yes": {"no": 5.0}})

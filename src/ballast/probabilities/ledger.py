@@ -1,4 +1,4 @@
-"""The ledger: what sampling, weights and loss did to p(y|x)."""
+"""The ledger: how sampling, weights and loss change p(y|x)."""
 
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -11,34 +11,33 @@ from ballast.probabilities.logits import log_odds
 from ballast.project import storage
 from ballast.project.errors import UserError
 
-# A layer that corrects less than this corrects nothing: rounding, or odd priors.
+# Smaller corrections of the prior are rounding, or odd priors.
 SLIGHT = 0.05
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """What a model was trained on and with, and how far that moves its outputs from p(y|x).
+    """What a model was trained on and with, and how that changes its outputs.
 
     Attributes:
         labels: class names, in the order of every array's class axis.
         multilabel: whether a row may have several labels.
-        rows: training rows.
-        examples: expected in an epoch, after resampling.
-        prior_before_sampling: share of the training rows that have each class, shape (classes,).
+        rows: number of training rows.
+        examples: number of examples expected in an epoch, after resampling.
+        prior_before_sampling: share of the training rows with each class, shape (classes,).
         prior_after_sampling: likewise, of the examples.
-        weights: of the classes, normalised, shape (classes,), or multi-label (2, classes).
+        weights: normalised weights of the classes, shape (classes,), or multi-label (2, classes).
         sampler: name of the sampler.
         weighting: name of the weighting.
         loss: name of the loss.
-        loss_options: the loss's.
-        has_inverse: whether a formula leads from outputs to log odds; without one, outputs may be
-            anything.
-        only_ranks: whether the outputs order rows and choose no label.
-        calibration: the loss's own map where it has no inverse, or None.
-        corrections: how far each layer takes the prior towards balance, by its place in
+        loss_options: options of the loss.
+        has_inverse: whether a formula converts outputs to log odds.
+        only_ranks: whether the outputs order the rows but choose no label.
+        calibration: the loss's own map if it has no inverse, or None.
+        corrections: how far each layer moves the prior towards balance (`strength`), by its name in
             params.yaml.
         distortions: what no formula undoes, in words.
-        costs: `costs` in params.yaml, which some losses read.
+        costs: `costs` in params.yaml, which some losses use.
     """
 
     labels: tuple[str, ...]
@@ -61,17 +60,17 @@ class Ledger:
 
     @property
     def before(self) -> Classes:
-        """The classes as they stand in the training rows."""
+        """The classes of the training rows."""
         return self._classes(self.prior_before_sampling, self.rows)
 
     @property
     def after(self) -> Classes:
-        """The classes as they stand in the examples, for the inverse of a loss."""
+        """The classes of the examples, for the inverse of a loss."""
         return self._classes(self.prior_after_sampling, self.examples)
 
     @property
     def shift(self) -> np.ndarray:
-        """What sampling and weights add to the log odds, shape (classes,)."""
+        """What sampling and weights add to the logits, shape (classes,)."""
         return sampling_shift(self.before, self.after) + weight_shift(self.weights)
 
     def _classes(self, prior: np.ndarray, rows: float) -> Classes:
@@ -87,7 +86,7 @@ class Ledger:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Ledger":
-        """Return the ledger that `to_json` made these values of."""
+        """Return the ledger from the result of `to_json`."""
         arrays = {
             name: np.array(values[name])
             for name in ("prior_before_sampling", "prior_after_sampling", "weights")
@@ -110,20 +109,20 @@ class Ledger:
 
 
 def strength(shift: np.ndarray, classes: Classes) -> float:
-    """Return how far a shift of the classes' log odds takes their prior towards balance.
+    """Return how far a shift of the logits moves the classes' prior towards balance.
 
-    0 leaves the prior as it is, 1 makes all classes alike, 2 is twice too much: the slope of
-    the least-squares line of `shift` over -log prior (multi-label: over minus the log odds).
+    0 leaves the prior as it is, 1 gives all classes the same share, 2 is twice too much: the slope
+    of the least-squares line of `shift` over -log prior (multi-label: over minus its log odds).
 
     Args:
         shift: what a layer adds to the logits, shape (classes,).
-        classes: the classes as they stand in the training rows.
+        classes: the classes of the training rows.
     """
     present = (classes.counts > 0) & (classes.counts < classes.rows)
     prior, shift = classes.prior[present], shift[present]
     rarity = -log_odds(prior) if classes.multilabel else -np.log(prior)
     if not classes.multilabel:
-        # A constant added to all logits changes nothing.
+        # A constant on all logits changes nothing.
         rarity, shift = rarity - rarity.mean(), shift - shift.mean()
     spread = rarity @ rarity
     return float(shift @ rarity / spread) if spread > 1e-12 else 0.0
@@ -133,9 +132,9 @@ def refuse_twice(corrections: dict[str, float], allowed: bool) -> None:
     """Refuse layers that together correct the prior beyond balance.
 
     Args:
-        corrections: `strength` of what each layer really does, by its place in params.yaml. A
-            weighting or loss that reads the class sizes after resampling finds them even where a
-            sampler has evened them out: it does nothing then, and that is no second correction.
+        corrections: `strength` of what each layer does, by its name in params.yaml. Weightings and
+            losses use the class sizes after resampling: where a sampler has balanced the classes,
+            they do nothing, and there is no second correction.
         allowed: `allow_double_correction`.
 
     Raises:
@@ -147,23 +146,22 @@ def refuse_twice(corrections: dict[str, float], allowed: bool) -> None:
     listed = " and ".join(f"{name} ({strength:.2f})" for name, strength in active.items())
     raise UserError(
         f"params.yaml: {listed} correct the same class prior: together "
-        f"{sum(active.values()):.2f} of what makes the classes alike. Keep one of them, or set "
-        "allow_double_correction: true."
+        f"{sum(active.values()):.2f} times as much as balances the classes. Keep one of them, or "
+        "set allow_double_correction: true."
     )
 
 
 def sampling_shift(before: Classes, after: Classes) -> np.ndarray:
-    """Return what resampling adds to the logits: log of the prior's ratio, or of its odds' ratio.
+    """Return what resampling adds to the logits: the log ratio of the priors, or of their odds.
 
-    A class that has no row, before or after, has 0; multi-label also one that all rows have.
+    0 for a class that no row has before or after; multi-label also for one that all rows have.
     """
-    earlier, later = before.prior, after.prior
+    old, new = before.prior, after.prior
     if before.multilabel:
-        present = (earlier > 0) & (earlier < 1) & (later > 0) & (later < 1)
-        earlier, later = (np.where(present, share, 0.5) for share in (earlier, later))
-        return log_odds(later) - log_odds(earlier)
-    present = (earlier > 0) & (later > 0)
-    return np.log(np.divide(later, earlier, out=np.ones_like(earlier), where=present))
+        defined = (old > 0) & (old < 1) & (new > 0) & (new < 1)
+        old, new = (np.where(defined, prior, 0.5) for prior in (old, new))
+        return log_odds(new) - log_odds(old)
+    return np.log(np.divide(new, old, out=np.ones_like(old), where=(old > 0) & (new > 0)))
 
 
 def weight_shift(weights: np.ndarray) -> np.ndarray:
@@ -172,11 +170,11 @@ def weight_shift(weights: np.ndarray) -> np.ndarray:
 
 
 def normalise(weights: np.ndarray, classes: Classes) -> np.ndarray:
-    """Scale weights so that their mean over the rows is 1: they keep the learning rate as it is.
+    """Scale weights to a mean of 1 over the rows, which leaves the learning rate as it is.
 
     Args:
-        weights: shape (classes,), or multi-label (2, classes), each label scaled for itself.
-        classes: the classes as they stand in the rows to train on.
+        weights: shape (classes,), or multi-label (2, classes), each label scaled by itself.
+        classes: the classes of the rows trained on.
     """
     if classes.multilabel:
         present = classes.prior

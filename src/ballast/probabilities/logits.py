@@ -17,16 +17,16 @@ def log_odds(share: np.ndarray) -> np.ndarray:
 
 
 def log_shares(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return log p_c and log(1 - p_c) of the softmax, float64; no digits are lost near 0 or 1.
+    """Return log p_c and log(1 - p_c) of the softmax, float64, without losing digits near 0 or 1.
 
-    log(1 - p) comes from p where p <= .5, and of the most probable class from all the others.
+    log(1 - p) is computed from p if p <= .5, and for the most probable class from all the others.
     """
     logits = logits.astype(np.float64)
     log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
     top = logits.argmax(axis=1)[:, None]
     others = log_p.copy()
     np.put_along_axis(others, top, -np.inf, axis=1)
-    # Equal logits are treated alike: all that are as large as the largest.
+    # All classes with the largest logit are treated the same.
     log_rest = np.where(
         logits == np.take_along_axis(logits, top, axis=1),
         np.logaddexp.reduce(others, axis=1, keepdims=True),

@@ -1,4 +1,4 @@
-"""What a trained model puts out for held-out and test rows: files between train and evaluate."""
+"""The outputs of a trained model for held-out and test rows: files between train and evaluate."""
 
 import csv
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ HELD_OUT, TEST = "held_out.parquet", "test.parquet"
 
 @dataclass(frozen=True)
 class Scored:
-    """A model's outputs, before anything is undone.
+    """A model's outputs, uncorrected.
 
     Attributes:
-        model: the member's name.
-        held_out: outputs of the held-out rows, each by networks that have not learnt from it,
-            float32, shape (rows, classes).
-        test: outputs of the test rows, shape (rows, classes).
-        history: the numbers of each epoch, by name.
+        model: name of the model.
+        held_out: outputs of the held-out rows, each by networks not trained on it, float32, shape
+            (rows, classes).
+        test: outputs of the test rows, likewise.
+        history: for each epoch, the loss and scores by name.
     """
 
     model: str
@@ -55,7 +55,7 @@ def save_nothing(slot: str) -> None:
 
 
 def load(slot: str, held_out: list[str], test: list[str]) -> Scored | None:
-    """Read what `save` wrote; None where no model was trained.
+    """Read what `save` wrote; None if no model was trained.
 
     Args:
         slot: the selector of the model.
@@ -63,7 +63,7 @@ def load(slot: str, held_out: list[str], test: list[str]) -> Scored | None:
         test: ids of the test rows.
 
     Raises:
-        UserError: there is no such file yet, or the scores are of other rows.
+        UserError: there is no such file yet, or it has other rows.
     """
     folder = FOLDER / slot
     model = storage.read_json(folder / "model.json")["model"]
@@ -73,7 +73,7 @@ def load(slot: str, held_out: list[str], test: list[str]) -> Scored | None:
     for name, ids in ((HELD_OUT, held_out), (TEST, test)):
         table = storage.read_table(folder / name)
         if table["id"].to_pylist() != ids:
-            raise UserError(f"{folder / name} is not of these rows: run `dvc repro`.")
+            raise UserError(f"{folder / name} has other rows than data/split: run `dvc repro`.")
         values = table["outputs"].combine_chunks()
         outputs.append(values.flatten().to_numpy().reshape(len(values), -1))
     with (folder / "history.csv").open(encoding="utf-8", newline="") as stream:

@@ -87,6 +87,7 @@ def render(run: Run) -> str:
         run=run,
         evaluation=run.evaluation,
         titles=TITLES | {"recall_rarest": f"recall of the rarest class ({rarest}, {rows} rows)"},
+        selectors=_selectors(run.params),
         order=order,
         scores=scores,
         headline=_headline(run.evaluation),
@@ -98,11 +99,18 @@ def render(run: Run) -> str:
         counts=charts.counts(_counts(run, order)),
         histories=_histories(run),
         ledger=_ledger(run),
-        correction=_of_models(
-            {part.model: words.correction(part.correction) for part in _parts(run)}
-        ),
+        correction=_corrections(run),
         open=len(order) <= OPEN,
     )
+
+
+def _selectors(params: dict[str, Any]) -> list[str]:
+    """Return the selectors in use, in the order of the pipeline."""
+    more = [name for name in ("second_embedding", "third_embedding") if params[name] != "none"]
+    second = ["second_model", "second_loss", "second_weighting"]
+    if params["second_model"] == "none":
+        second = []
+    return ["sampler", "embedding", *more, "model", "loss", "weighting", *second, "decision"]
 
 
 def _headline(evaluation: Evaluation) -> list[dict[str, Any]]:
@@ -178,7 +186,7 @@ def _confusion(rows: Sequence[tuple]) -> dict[str, Any]:
 
 def _panels(run: Run, curves: dict, order: Sequence[str]) -> list[dict[str, Any]]:
     """Return each class's name, threshold and charts, as far as its rows define them."""
-    thresholds = run.evaluation.decision.rule.thresholds()
+    thresholds = run.evaluation.combination.decision.rule.thresholds()
     panels = []
     for name in order:
         threshold = None if thresholds is None else float(thresholds[run.classes.index(name)])
@@ -208,7 +216,7 @@ def _by_class(rows: Sequence[tuple]) -> dict[str, list[dict[str, Any]]]:
 
 
 def _parts(run: Run) -> Sequence[Part]:
-    return run.evaluation.decision.mixture.parts
+    return run.evaluation.combination.decision.mixture.parts
 
 
 def _of_models(lines: dict[str, list[str]]) -> list[str]:
@@ -228,18 +236,20 @@ def _histories(run: Run) -> list[str]:
 
 
 def _ledger(run: Run) -> list[str]:
-    evaluation = run.evaluation
+    combination = run.evaluation.combination
     training = {
         part.model: words.training(part.correction.ledger, run.classes) for part in _parts(run)
     }
-    correction = {part.model: words.correction(part.correction) for part in _parts(run)}
-    rule = evaluation.decision.rule
     return [
-        *words.combination(evaluation.combination),
+        *words.combination(combination),
         *_of_models(training),
-        *_of_models(correction),
-        *words.decision(run.params["decision"], rule, evaluation.test),
+        *_corrections(run),
+        *words.decision(run.params["decision"], combination.decision.rule, run.evaluation.test),
     ]
+
+
+def _corrections(run: Run) -> list[str]:
+    return _of_models({part.model: words.correction(part.correction) for part in _parts(run)})
 
 
 def _counts(run: Run, order: Sequence[str]) -> list[dict[str, Any]]:

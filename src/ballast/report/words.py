@@ -19,15 +19,20 @@ SCORES = {"f1_macro": "macro-F1", "average_precision": "average precision"}
 
 def combination(combined: Combination) -> list[str]:
     """Return which of several models, or their mean, is used and why; empty for a single model."""
-    scores, name = combined.scores, combined.mixture.name
-    if len(scores) == 1:
-        return []
+    scores, mixture = combined.scores, combined.decision.mixture
+    name = mixture.name
     others = ", ".join(f"{other} {value:.3f}" for other, value in scores.items() if other != name)
-    return [
-        f"Models: {name}, chosen for its {SCORES[combined.score]} of {scores[name]:.3f} on "
-        f"held-out rows ({others}). Several models are combined by the mean of their logits, after "
-        "bringing them to one scale."
-    ]
+    lines = []
+    if others:
+        lines.append(
+            f"Models: {name}, chosen for its {SCORES[combined.score]} of {scores[name]:.3f} on "
+            f"held-out rows ({others})."
+        )
+    if len(mixture.parts) > 1:
+        lines.append(
+            f"{name} are combined by the mean of their logits, after bringing these to one scale."
+        )
+    return lines
 
 
 def training(ledger: Ledger, classes: Classes) -> list[str]:
