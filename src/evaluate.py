@@ -146,7 +146,7 @@ def main() -> None:
         histories=histories,
         data=prepared.counts,
         parts=sizes,
-        cut=sum(embedded.load_record(MODELS / slot).cut for slot in params.EMBEDDINGS),
+        truncated=sum(embedded.load_record(MODELS / slot).cut for slot in params.EMBEDDINGS),
         leaks=leaks(prepared, split, dataset),
         mistakes=list(zip(evaluation.mistakes, hardest, strict=True)),
     )

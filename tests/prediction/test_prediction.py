@@ -1,4 +1,4 @@
-"""ballast predict: what the evaluation says of the same rows, in every format, no row lost."""
+"""ballast predict: the same as evaluation on the same rows, in every format, and no row is lost."""
 
 import csv
 import gzip
@@ -42,7 +42,7 @@ TEXTS = [
 
 
 def run_stages(folder, block: dict, **chosen) -> None:
-    """Run the pipeline in a folder whose raw data are there."""
+    """Run the pipeline in a folder with raw data."""
     base = {"weighting": "balanced", "decision": "max_f1"}
     create(folder, parameters(SMALL, dataset="mine", datasets={"mine": block}, **base | chosen))
     with pytest.MonkeyPatch.context() as patch:
@@ -58,7 +58,7 @@ def mixed(tmp_path_factory):
     (folder / "data/raw/mine").mkdir(parents=True)
     rng = np.random.default_rng(0)
     rows = [[text, label, *rng.normal(size=2).round(3).tolist()] for text, label in TEXTS]
-    # What prepare makes equal must be equal here too.
+    # Prediction must strip a text like prepare.
     rows[0][0] = f"  {rows[0][0]}\n"
     storage.write_csv(folder / "data/raw/mine/all.csv", ["body", "topic", "a", "b"], rows)
     block = {"files": "all.csv", "text": "body", "label": "topic", "features": ["b", "a"]}
@@ -72,9 +72,9 @@ def here(mixed, monkeypatch, tmp_path):
     return tmp_path
 
 
-def predict(*arguments, given: bytes | None = None, code: int = 0):
+def predict(*arguments, stdin: bytes | None = None, code: int = 0):
     """Run the command; return its result."""
-    done = CliRunner().invoke(app, ["predict", *map(str, arguments)], input=given)
+    done = CliRunner().invoke(app, ["predict", *map(str, arguments)], input=stdin)
     assert done.exit_code == code, (done.stderr, done.exception)
     return done
 
@@ -88,20 +88,20 @@ def test_texts_with_numeric_columns_are_predicted_as_evaluated(here):
 
 def test_the_raw_file_is_predicted_as_evaluated(here, mixed):
     predict("data/raw/mine/all.csv", "--output", here / "out.csv")
-    found = read_csv(here / "out.csv")
-    ids, labels, likely = evaluated()
+    rows = read_csv(here / "out.csv")
+    ids, labels, probabilities = evaluated()
     prepared = {row["id"]: row for row in pq.read_table("data/prepared/rows.parquet").to_pylist()}
     # A row's line, from the lines that the ones before it take.
     lines = {1 + 1: 0}
     line = 2
-    for number, row in enumerate(found):
+    for number, row in enumerate(rows):
         lines[line] = number
         line += 1 + row["body"].count("\n")
-    chosen = [found[lines[prepared[name]["row"]]] for name in ids]
+    chosen = [rows[lines[prepared[name]["row"]]] for name in ids]
     assert [row["predicted"] for row in chosen] == labels
     p = [[float(row[f"p_{name}"]) for name in CLASSES] for row in chosen]
-    np.testing.assert_allclose(p, likely, rtol=1e-4, atol=1e-5)
-    assert len(found) == len(TEXTS)
+    np.testing.assert_allclose(p, probabilities, rtol=1e-4, atol=1e-5)
+    assert len(rows) == len(TEXTS)
 
 
 @pytest.mark.parametrize(("model", "decision"), [("mlp", "argmax"), ("boosting", "cost_matrix")])
@@ -158,12 +158,14 @@ def test_a_rule_that_looks_at_all_rows_reads_standard_input_once(here, monkeypat
     rule |= {"prior": [0.6, 0.2, 0.2], "prior_rows": 1.0, "offsets": [0.0, 0.0, 0.0]}
     storage.write_json(tmp_path / "models/decision.json", rule)
     lines = "".join(f"{text.replace(chr(34), '')!r},1,2\n".replace("'", '"') for text, _ in TEXTS)
-    given = ("body,a,b\n" + lines[:-1] + "\n,1,2\n").encode()
-    found = read(predict("-", given=given).stdout_bytes, "csv")
+    stdin = ("body,a,b\n" + lines[:-1] + "\n,1,2\n").encode()
+    rows = read(predict("-", stdin=stdin).stdout_bytes, "csv")
     predictor = load()
-    likely = np.array([[row[f"p_{name}"] for name in CLASSES] for row in found if not row["error"]])
-    assert [row["predicted"] for row in found if not row["error"]] == predictor.labels(likely)
-    assert found[-1]["error"].endswith("empty text")
+    probabilities = np.array(
+        [[row[f"p_{name}"] for name in CLASSES] for row in rows if not row["error"]]
+    )
+    assert [row["predicted"] for row in rows if not row["error"]] == predictor.labels(probabilities)
+    assert rows[-1]["error"].endswith("empty text")
 
 
 # Formats.
@@ -212,9 +214,9 @@ def read(content: bytes, form: str) -> list[dict]:
     ]
 
 
-def assert_same(found: list[dict], expected: list[dict]) -> None:
-    """Formats write unlike numbers of digits."""
-    for row, other in zip(found, expected, strict=True):
+def assert_same(rows: list[dict], expected: list[dict]) -> None:
+    """Formats write different numbers of digits."""
+    for row, other in zip(rows, expected, strict=True):
         assert row == pytest.approx(other, abs=2e-6)
 
 
@@ -222,7 +224,7 @@ def assert_same(found: list[dict], expected: list[dict]) -> None:
 def expected(mixed):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(mixed)
-        return read(predict("-", given=CONTENT["csv"]).stdout_bytes, "csv")
+        return read(predict("-", stdin=CONTENT["csv"]).stdout_bytes, "csv")
 
 
 @pytest.mark.parametrize("packed", ["", ".gz"])
@@ -232,8 +234,8 @@ def test_every_format_gives_the_same(here, expected, form, to, packed):
     content = CONTENT[form]
     (here / f"in.{form}{packed}").write_bytes(gzip.compress(content) if packed else content)
     predict(here / f"in.{form}{packed}", "--output", here / f"out.{to}{packed}")
-    found = (here / f"out.{to}{packed}").read_bytes()
-    assert_same(read(gzip.decompress(found) if packed else found, to), expected)
+    written = (here / f"out.{to}{packed}").read_bytes()
+    assert_same(read(gzip.decompress(written) if packed else written, to), expected)
     assert list(expected[0]) == [
         *ROWS[0],
         "predicted",
@@ -250,17 +252,17 @@ def test_every_format_gives_the_same(here, expected, form, to, packed):
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("form", CONTENT)
 def test_standard_input_comes_out_in_its_own_format(here, expected, form, packed):
-    given = gzip.compress(CONTENT[form]) if packed else CONTENT[form]
-    assert_same(read(predict("-", "--format", form, given=given).stdout_bytes, form), expected)
+    stdin = gzip.compress(CONTENT[form]) if packed else CONTENT[form]
+    assert_same(read(predict("-", "--format", form, stdin=stdin).stdout_bytes, form), expected)
 
 
 def test_types_of_parquet_are_kept(here):
     table = pa.table({"body": ["Un contrat"], "a": [1.5], "b": [2], "n": pa.array([3], pa.int8())})
     pq.write_table(table, here / "in.parquet")
     predict(here / "in.parquet", "-o", here / "out.parquet")
-    found = pq.read_table(here / "out.parquet")
-    assert found.schema.field("n").type == pa.int8()
-    assert found.select(table.column_names) == table
+    written = pq.read_table(here / "out.parquet")
+    assert written.schema.field("n").type == pa.int8()
+    assert written.select(table.column_names) == table
 
 
 def test_chunks_make_no_difference(here, monkeypatch):
@@ -277,11 +279,11 @@ def test_chunks_make_no_difference(here, monkeypatch):
 
 
 def test_no_row_is_lost(here):
-    given = (
+    stdin = (
         b"id,body,a,b\n1,Un contrat,1,2\n2,   ,1,2\n3,Un contrat,x,2\n4,Un contrat,1\n\n"
         b"6,caf\xe9,1,2\n7,Un contrat,1e300,2\n8,Un contrat,1,2\n"
     )
-    done = predict("-", given=given)
+    done = predict("-", stdin=stdin)
     lines = done.stdout_bytes.split(b"\n")[1:-1]
     assert len(lines) == 8
     assert lines[5].startswith(b"6,caf\xe9,1,2,,")
@@ -304,31 +306,31 @@ def test_no_row_is_lost(here):
 
 
 def test_faulty_rows_of_json_lines_stay_in_place(here):
-    given = b'{"body": "Un contrat", "a": 1, "b": 2}\nnonsense\n{"a": 1}\n'
-    lines = predict("-", "--format", "jsonl", given=given).stdout.splitlines()
-    found = [json.loads(line) for line in lines]
-    assert [row["predicted"] is None for row in found] == [False, True, True]
-    assert [row["p_social"] is None for row in found] == [False, True, True]
-    assert found[1]["error"].startswith("line 2: not JSON")
-    assert found[2]["error"] == "line 3: empty text"
+    stdin = b'{"body": "Un contrat", "a": 1, "b": 2}\nnonsense\n{"a": 1}\n'
+    lines = predict("-", "--format", "jsonl", stdin=stdin).stdout.splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert [row["predicted"] is None for row in rows] == [False, True, True]
+    assert [row["p_social"] is None for row in rows] == [False, True, True]
+    assert rows[1]["error"].startswith("line 2: not JSON")
+    assert rows[2]["error"] == "line 3: empty text"
 
 
 def test_where_no_row_can_be_predicted_the_command_fails(here):
-    done = predict("-", given=b"body,a,b\n,1,2\n", code=1)
+    done = predict("-", stdin=b"body,a,b\n,1,2\n", code=1)
     assert "no row could be predicted" in done.stderr
     assert "empty text" in done.stderr
 
 
 def test_a_header_line_alone_gives_one(here):
-    done = predict("-", given=b"id,body,a,b\n")
+    done = predict("-", stdin=b"id,body,a,b\n")
     assert done.stdout == "id,body,a,b,predicted,p_contrats,p_justice,p_social,error\n"
 
 
-# What is wrong is said.
+# Error messages.
 
 
 @pytest.mark.parametrize(
-    ("arguments", "given", "message"),
+    ("arguments", "stdin", "message"),
     [
         (["none.csv"], None, "none.csv does not exist"),
         (["-"], b"", "no column 'body'"),
@@ -337,19 +339,19 @@ def test_a_header_line_alone_gives_one(here):
         (["-"], b"body,a,b,c,c\nx,1,2,3,4\n", "more than one column 'c'"),
         (["-", "--format", "parquet"], b"nonsense", "not a complete Parquet file"),
         (["params.yaml"], None, "--format"),
-        (["-", "-o", "out.txt"], b"body,a,b\nx,1,2\n", "out.txt: the format"),
+        (["-", "-o", "out.txt"], b"body,a,b\nx,1,2\n", "out.txt: the file's suffix"),
         (["-", "-o", "no/out.csv"], b"body,a,b\nx,1,2\n", "no folder no"),
     ],
 )
-def test_mistakes_are_explained(here, arguments, given, message):
-    done = predict(*arguments, given=given, code=1)
+def test_mistakes_are_explained(here, arguments, stdin, message):
+    done = predict(*arguments, stdin=stdin, code=1)
     assert re.search(message, done.stderr), done.stderr
     assert done.stdout == ""
 
 
 def test_a_prefix_makes_names_differ(here):
-    given = b"body,a,b,error\nUn contrat,1,2,3\n"
-    header = predict("-", "--prefix", "new_", given=given).stdout.splitlines()[0]
+    stdin = b"body,a,b,error\nUn contrat,1,2,3\n"
+    header = predict("-", "--prefix", "new_", stdin=stdin).stdout.splitlines()[0]
     assert header.split(",")[3:5] == ["error", "new_predicted"]
 
 
@@ -362,7 +364,7 @@ def test_a_broken_input_leaves_no_output(here):
 
 def test_without_a_run_the_command_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert "Run `dvc repro`" in predict("-", given=b"", code=1).stderr
+    assert "Run `dvc repro`" in predict("-", stdin=b"", code=1).stderr
 
 
 def test_pieces_of_different_runs_are_refused(mixed, tmp_path, monkeypatch):
@@ -370,4 +372,4 @@ def test_pieces_of_different_runs_are_refused(mixed, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = storage.read_json(tmp_path / "models/embedding/vocabulary.json")
     storage.write_json(tmp_path / "models/embedding/vocabulary.json", [*words, "more"])
-    assert "not those of one run" in predict("-", given=b"", code=1).stderr
+    assert "not those of one run" in predict("-", stdin=b"", code=1).stderr

@@ -1,14 +1,14 @@
-"""The leakage audit counts what the tables hold, whatever the split promises."""
+"""The leakage audit counts what the tables contain, whatever the split guarantees."""
 
 import numpy as np
 import pytest
 
-from ballast.report.audit import PAIRS, PARTS, shared_rows
+from ballast.report.audit import PAIRS, USED, shared_rows
 
 
-def test_rows_alone_share_nothing():
-    found = shared_rows(range(6), ["train", "train", "validation", "test", "test", "excluded"])
-    assert set(found.values()) == {0}
+def test_rows_without_a_match_share_nothing():
+    counts = shared_rows(range(6), ["train", "train", "validation", "test", "test", "excluded"])
+    assert set(counts.values()) == {0}
 
 
 def test_rows_are_counted_within_and_across():
@@ -24,7 +24,7 @@ def test_rows_are_counted_within_and_across():
     }
 
 
-def test_excluded_rows_and_rows_without_a_group_count_nowhere():
+def test_excluded_rows_and_rows_without_a_group_are_not_counted():
     parts = ["train", "test", "excluded", "test"]
     assert set(shared_rows(["g", None, "g", None], parts).values()) == {0}
     assert set(shared_rows([None] * 4, ["train", "train", "test", "test"]).values()) == {0}
@@ -33,8 +33,8 @@ def test_excluded_rows_and_rows_without_a_group_count_nowhere():
 @pytest.mark.parametrize("seed", range(5))
 def test_counts_are_those_of_every_pair(seed):
     rng = np.random.default_rng(seed)
-    groups, parts = rng.integers(0, 30, 80), rng.choice(PARTS, 80)
-    found = shared_rows(groups.tolist(), parts.tolist())
+    groups, parts = rng.integers(0, 30, 80), rng.choice(USED, 80)
+    counts = shared_rows(groups.tolist(), parts.tolist())
 
     def rows(part, other):
         return sum(
@@ -43,5 +43,5 @@ def test_counts_are_those_of_every_pair(seed):
             for i in range(80)
         )
 
-    assert [found[part] for part in PARTS] == [rows(part, part) for part in PARTS]
-    assert [found[f"{a}, {b}"] for a, b in PAIRS] == [rows(b, a) for a, b in PAIRS]
+    assert [counts[part] for part in USED] == [rows(part, part) for part in USED]
+    assert [counts[f"{a}, {b}"] for a, b in PAIRS] == [rows(b, a) for a, b in PAIRS]

@@ -1,4 +1,4 @@
-"""The report, opened in a real browser: no errors, no requests; on a phone, and by keyboard."""
+"""The report in a real browser: no errors, no requests; on a phone, and by keyboard."""
 
 import re
 from dataclasses import replace
@@ -16,9 +16,9 @@ from ballast.evaluation.judging import Scored, evaluate
 from ballast.labels.classes import Classes
 from ballast.probabilities import ledger
 from ballast.report import charts
-from ballast.report.page import Run, known_scores, render
+from ballast.report.page import Run, defined_scores, render
 
-# What a text or a name of a class may hold, and must not do.
+# A text or class name that must be escaped.
 HOSTILE = (
     "<script>alert(1)</script><img src='https://example.org/x.png' onerror='alert(2)'> & \"it\""
 )
@@ -27,7 +27,7 @@ LEVEL = 0.95
 
 @cache
 def a_run(count: int, multilabel: bool = False, decision=argmax, errors: int = 20) -> Run:
-    """A run with random scores, names that try to escape, and rows that stand in several parts."""
+    """A run with random scores, hostile names, and rows that occur in several parts."""
     rng = np.random.default_rng(count)
     names = (*(f"class {c:02}" for c in range(count - 1)), HOSTILE)
     parts = []
@@ -43,37 +43,37 @@ def a_run(count: int, multilabel: bool = False, decision=argmax, errors: int = 2
     counts = validation.targets.sum(axis=0)
     positive = 1 if count == 2 and not multilabel else None
     classes = Classes(names, counts, len(validation.targets), multilabel, positive)
-    evened = Classes(names, np.full(count, counts.max()), int(counts.max()) * count, multilabel)
-    strength = {"sampler: random_over": 1.0, "weighting: none": 0.0, "loss: focal": 0.0}
+    balanced = Classes(names, np.full(count, counts.max()), int(counts.max()) * count, multilabel)
+    strengths = {"sampler: random_over": 1.0, "weighting: none": 0.0, "loss: focal": 0.0}
     weights = np.ones((2, count) if multilabel else count)
-    layers = {"loss": "focal", "weighting": "none", "corrections": strength}
-    book = ledger.entry(classes, evened, weights, layers)
-    book["models"] = {"monitor": "f1_macro", "kept": "cnn", "scores": {"cnn": 0.8}}
+    layers = {"loss": "focal", "weighting": "none", "corrections": strengths}
+    entry = ledger.entry(classes, balanced, weights, layers)
+    entry["models"] = {"monitor": "f1_macro", "kept": "cnn", "scores": {"cnn": 0.8}}
     options = {"replicates": 100, "level": LEVEL, "errors": errors}
-    found = evaluate(validation, test, classes, book, decision, {}, False, 0, **options)
-    places = {"train": 0, "validation": 1, "test": 2, "train, validation": 0, "train, test": 3}
+    evaluation = evaluate(validation, test, classes, entry, decision, {}, False, 0, **options)
+    matches = {"train": 0, "validation": 1, "test": 2, "train, validation": 0, "train, test": 3}
     return Run(
         params={name: value for name, value in CHOSEN.items() if isinstance(value, str)}
         | {"datasets.demo.label": HOSTILE, "split.folds": 2},
         level=LEVEL,
         classes=classes,
-        found=found,
+        evaluation=evaluation,
         rarest=names[scores.rarest(test.targets, classes)],
         correct=True,
-        plots=curves.plots(found, validation.targets, test.targets, classes, LEVEL),
-        book=book,
+        plots=curves.plots(evaluation, validation.targets, test.targets, classes, LEVEL),
+        ledger=entry,
         history=[{"epoch": e, "loss": 1 / e, "val_f1_macro": 1 - 1 / e} for e in (1.0, 2.0, 3.0)],
         data={"rows": 1000, "kept": 990, "rejected": 10, "conflicting_labels": 2},
         parts={"train": 690, "validation": 100, "test": 200, "excluded": 0},
-        cut=3,
-        leaks={"exact": places | {"validation, test": 0}, "near": None, "group": None},
-        mistakes=[(mistake, ("rows.csv, row 7", HOSTILE)) for mistake in found.mistakes],
+        truncated=3,
+        leaks={"exact": matches | {"validation, test": 0}, "near": None, "group": None},
+        mistakes=[(mistake, ("rows.csv, row 7", HOSTILE)) for mistake in evaluation.mistakes],
     )
 
 
 @cache
 def a_page(*which) -> str:
-    """The page of a run, drawn once for all tests."""
+    """The page of a run, rendered once for all tests."""
     return render(a_run(*which))
 
 
@@ -104,7 +104,7 @@ def test_opens_without_an_error_or_a_request_and_shows_every_class(which, opened
     assert HOSTILE in page.locator("#errors li .text").first.inner_text()
 
 
-def test_embeddings_and_models_are_named_as_far_as_there_are_any():
+def test_only_embeddings_and_models_in_use_are_named():
     run = a_run(2)
     for kind in ("embedding", "model"):
         assert a_page(2).count(f"{kind}:</span>") == 1
@@ -115,13 +115,13 @@ def test_embeddings_and_models_are_named_as_far_as_there_are_any():
     assert "second_embedding" not in head
 
 
-def test_of_two_models_the_page_tells_which_was_kept():
+def test_of_two_models_the_page_says_which_is_used():
     run = a_run(2)
-    assert "kept is" not in a_page(2)
+    assert "chosen for" not in a_page(2)
     scores = {"cnn": 0.8, "mlp": 0.9, "cnn and mlp": 0.85}
-    tried = {"monitor": "f1_macro", "kept": "mlp", "scores": scores}
-    page = render(replace(run, book=run.book | {"models": tried}))
-    assert "kept is mlp, with a f1_macro of 0.900 on the rows that choose (cnn 0.800, cnn" in page
+    models = {"monitor": "f1_macro", "kept": "mlp", "scores": scores}
+    page = render(replace(run, ledger=run.ledger | {"models": models}))
+    assert "mlp, chosen for its f1_macro of 0.900 on held-out rows (cnn 0.800, cnn" in page
 
 
 @EACH_RUN
@@ -169,8 +169,8 @@ def test_the_confusion_matrix_is_legible_at_28_classes(opened):
     assert float(cells.first.evaluate("c => parseFloat(getComputedStyle(c).fontSize)")) >= 12
 
 
-# Of every text and what stands behind it, the ratio of WCAG 2 (contrast): each colour is drawn over
-# those behind it, and read back.
+# The WCAG 2 contrast ratio of every text and its background: each colour is drawn over those behind
+# it, and read back.
 CONTRASTS = """() => {
   const brush = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
   const read = colours => {
@@ -188,19 +188,19 @@ CONTRASTS = """() => {
     const [dark, light] = [read(behind), read([...behind, text])].sort((a, b) => a - b);
     return (light + .05) / (dark + .05);
   };
-  const own = node => [...node.childNodes].some(n => n.nodeType == 3 && n.data.trim());
-  const told = {};
+  const hasText = node => [...node.childNodes].some(n => n.nodeType == 3 && n.data.trim());
+  const ratios = {};
   for (const node of document.body.querySelectorAll("*"))
-    if (own(node)) {
+    if (hasText(node)) {
       const key = `${node.localName}.${node.getAttribute("class")} ${node.style.cssText}`;
-      told[key] = ratio(node);
+      ratios[key] = ratio(node);
     }
-  return told;
+  return ratios;
 }"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_text_stands_out_from_what_is_behind_it(scheme, opened):
+def test_every_text_contrasts_with_its_background(scheme, opened):
     page = opened(RUNS["28 labels"], color_scheme=scheme)
     ratios = page.evaluate(CONTRASTS)
     cells = {name: ratio for name, ratio in ratios.items() if "--s" in name}
@@ -213,11 +213,11 @@ def test_long_names_leave_room_for_the_numbers(visit, tmp_path):
     long = "a class whose name goes on and on " * 8
     names = (f"{long}to one end", f"{long}to another", "RESULTS")
     spelled = {f"class {c:02}": name for c, name in enumerate(names[:2])} | {HOSTILE: names[2]}
-    told = render(run)
+    html = render(run)
     for name, other in spelled.items():
-        told = told.replace(str(escape(name)), other)
+        html = html.replace(str(escape(name)), other)
     path = tmp_path / "report.html"
-    path.write_text(told, encoding="utf-8")
+    path.write_text(html, encoding="utf-8")
     page = visit(path, viewport={"width": 375, "height": 700})
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
     table = page.locator("#confusion table")
@@ -225,7 +225,7 @@ def test_long_names_leave_room_for_the_numbers(visit, tmp_path):
     assert table.evaluate("node => node.rows[0].offsetHeight") < 200
 
 
-def test_charts_shorten_long_names_in_the_middle_and_keep_the_number_of_rows():
+def test_charts_truncate_long_names_in_the_middle_and_keep_the_number_of_rows():
     long = "a class whose name goes on and on " * 8
     rows = [
         {"class": f"{long}{end} ({count})", "value": value, "low": 0.1, "high": 0.9}
@@ -235,47 +235,43 @@ def test_charts_shorten_long_names_in_the_middle_and_keep_the_number_of_rows():
     names = [text for text in re.findall(r"<text[^>]*>([^<]*)</text>", drawn) if "…" in text]
     assert [name[-7:] for name in names] == ["ere (7)", "re (12)"]
     assert max(map(len, names)) <= 28
-    # The one score that is known.
+    # The only defined score.
     assert len(re.findall(r"<path[^>]*fill=\"var\(--line\)\"", drawn)) == 1
 
 
-def test_scores_that_are_shares_of_nothing_are_not_told_as_0():
+def test_undefined_scores_are_not_shown_as_0():
     targets, predicted = one_hot([0, 0, 1], 3), one_hot([0, 0, 0], 3)
     classes = classes_of(one_hot([0, 1, 2], 3))
-    found = replace(
-        a_run(3).found,
-        per_class=scores.per_class(targets, predicted, classes),
-    )
-    told = known_scores(found)
-    assert told["recall"] == {"a": 1.0, "b": 0.0, "c": None}
-    assert told["precision"] == {"a": pytest.approx(2 / 3), "b": None, "c": None}
-    assert told["f1"] == {"a": pytest.approx(0.8), "b": 0.0, "c": None}
+    per_class = scores.per_class(targets, predicted, classes)
+    by_score = defined_scores(replace(a_run(3).evaluation, per_class=per_class))
+    assert by_score["recall"] == {"a": 1.0, "b": 0.0, "c": None}
+    assert by_score["precision"] == {"a": pytest.approx(2 / 3), "b": None, "c": None}
+    assert by_score["f1"] == {"a": pytest.approx(0.8), "b": 0.0, "c": None}
 
 
-def test_says_the_same_when_made_again():
+def test_the_page_is_reproducible():
     again = a_run.__wrapped__(*RUNS["2 classes"])
     assert render(again) == a_page(*RUNS["2 classes"])
 
 
-def test_names_nothing_outside_itself():
-    page = a_page(*RUNS["2 classes"])
-    kept = page.replace("http://www.w3.org/2000/svg", "")
-    assert not re.search(r"<(script|link|iframe|img)\b|\burl\(|@import", kept)
-    # Of the text that tries, the letters are there and the meaning is not.
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in kept
+def test_the_page_references_nothing_outside_itself():
+    page = a_page(*RUNS["2 classes"]).replace("http://www.w3.org/2000/svg", "")
+    assert not re.search(r"<(script|link|iframe|img)\b|\burl\(|@import", page)
+    # The hostile text is escaped.
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
 
 
-def test_tells_the_headline_with_bounds_baselines_and_positive_counts():
+def test_the_headline_has_bounds_and_numbers_of_rows():
     run = a_run(3)
     page = re.sub(r"<[^>]*>|\s+", " ", render(run)).replace("  ", " ")
-    headline = run.found.headline
+    headline = run.evaluation.headline
     for name in ("f1_macro", "mcc", "roc_auc", "log_loss"):
         value, low, high = (f"{headline[name + end]:.3f}" for end in ("", "_low", "_high"))
         assert re.search(rf"{value} +{low} to {high}", page), name
     rarest = run.classes.names[int(np.argmin(run.classes.counts))]
-    rows = run.found.per_class["support"][rarest]
+    rows = run.evaluation.per_class["support"][rarest]
     assert f"recall of the rarest class ({escape(rarest)}, {rows} rows)" in render(run)
-    for name, support in run.found.per_class["support"].items():
+    for name, support in run.evaluation.per_class["support"].items():
         if name != HOSTILE:
             assert f"{name} : {support} test rows" in page
 
@@ -283,4 +279,4 @@ def test_tells_the_headline_with_bounds_baselines_and_positive_counts():
 def test_errors_can_be_left_out():
     run = a_run(3, errors=0)
     assert run.mistakes == []
-    assert "None are shown" in render(run)
+    assert "None to show" in render(run)

@@ -1,4 +1,4 @@
-"""Predicted rows, written chunk by chunk: to a file or standard output, with all their columns."""
+"""Predicted rows, written in chunks to a file or standard output, with all their columns."""
 
 import codecs
 import gzip
@@ -27,13 +27,13 @@ from ballast.texts.packing import packed
 
 @dataclass(frozen=True)
 class Predicted:
-    """A chunk with what is known of its rows.
+    """A chunk with the predictions of its rows.
 
     Attributes:
-        chunk: as read.
-        labels: a label a row; None where there is an error.
-        probabilities: float64, shape (rows, classes); NaN where there is an error.
-        errors: why a row could not be predicted; None where it could.
+        chunk: the rows as read.
+        labels: label of each row; None if there is an error.
+        probabilities: float64, shape (rows, classes); NaN if there is an error.
+        errors: why a row could not be predicted; None if it could.
     """
 
     chunk: Chunk
@@ -43,31 +43,31 @@ class Predicted:
 
 
 class Sink(Protocol):
-    """Where predictions go."""
+    """The output of predictions."""
 
-    def write(self, found: Predicted) -> None:
+    def write(self, predicted: Predicted) -> None:
         """Write the rows of a chunk."""
 
     def close(self) -> None:
-        """Write what is still to be written; the stream stays open."""
+        """Write what is still buffered; the stream stays open."""
 
 
 def added(classes: Sequence[str], prefix: str) -> list[str]:
-    """Return the names of the columns that stand after the input's own."""
+    """Return the names of the columns that are added after the input's."""
     return [f"{prefix}{name}" for name in ("predicted", *(f"p_{c}" for c in classes), "error")]
 
 
 @contextmanager
 def opened(path: Path, source: Source, names: list[str]) -> Iterator[Sink]:
-    """Open what the predictions go to; a file stands there only when it is whole.
+    """Open the output of the predictions; a file appears only when it is complete.
 
     Args:
-        path: `-` is standard output, in the format of the input; a file's name tells its format.
+        path: `-` is standard output, in the input's format; a file's format follows its suffix.
         source: the input.
-        names: of the added columns.
+        names: names of the added columns.
 
     Raises:
-        UserError: the name tells no format, there is no such folder, or the columns' names clash.
+        UserError: the suffix is unknown, the folder does not exist, or names of columns clash.
     """
     columns = source.columns or []
     _refuse_clash(columns, names)
@@ -81,13 +81,13 @@ def opened(path: Path, source: Source, names: list[str]) -> Iterator[Sink]:
         return
     form = format_of(path)
     if not path.parent.is_dir():
-        raise UserError(f"{path}: there is no folder {path.parent}.")
+        raise UserError(f"{path}: there is no folder {path.parent}. Create it first.")
     handle, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as raw:
-            packed = path.suffix.lower() == ".gz"
-            # Without the time in it, the same rows give the same bytes.
-            stream = gzip.GzipFile("", "wb", 6, raw, mtime=0) if packed else raw
+            is_gzip = path.suffix.lower() == ".gz"
+            # Without a time stamp, so that the same rows give the same bytes.
+            stream = gzip.GzipFile("", "wb", 6, raw, mtime=0) if is_gzip else raw
             with closing(stream), closing(_sink(stream, form, source, names)) as sink:
                 yield sink
         Path(part).chmod(_usual_mode())
@@ -97,18 +97,18 @@ def opened(path: Path, source: Source, names: list[str]) -> Iterator[Sink]:
 
 
 def _usual_mode() -> int:
-    """Return the mode that new files have; a temporary file is the owner's alone."""
+    """Return the mode of new files; temporary files are readable by their owner only."""
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask
 
 
 def _refuse_clash(columns: Sequence[str], names: Sequence[str]) -> None:
-    both = [name for name in names if name in columns]
-    if both:
+    clashing = [name for name in names if name in columns]
+    if clashing:
         raise UserError(
-            f"the input already has a column {both[0]!r}. Say --prefix new_ (or the like), to be "
-            "put before the names of the added columns."
+            f"the input already has a column {clashing[0]!r}. Use --prefix new_, say, which is put "
+            "before the names of the added columns."
         )
 
 
@@ -120,13 +120,12 @@ def _sink(stream: BinaryIO, form: str, source: Source, names: list[str]) -> Sink
 
 
 def _as_read(error: UnicodeError) -> tuple[bytes, int]:
-    """Write undecodable bytes as they were read, and what else is no character as an escape."""
-    letters = error.object[error.start : error.end]
+    """Write undecodable bytes as they were read, and other lone surrogates as escapes."""
     return b"".join(
-        bytes([ord(letter) - 0xDC00])
-        if "\udc80" <= letter <= "\udcff"
-        else b"\\u%04x" % ord(letter)
-        for letter in letters
+        bytes([ord(character) - 0xDC00])
+        if "\udc80" <= character <= "\udcff"
+        else b"\\u%04x" % ord(character)
+        for character in error.object[error.start : error.end]
     ), error.end
 
 
@@ -134,55 +133,57 @@ codecs.register_error("as_read", _as_read)
 
 
 class _Delimited:
-    """CSV and TSV, like the input's where it is of the same format."""
+    """CSV and TSV, in the input's dialect if the format is the same."""
 
     def __init__(self, stream: BinaryIO, form: str, source: Source, names: list[str]) -> None:
         self.stream, self.source, self.names = stream, source, names
-        alike, layout = form == source.form, source.layout
-        self.quote = layout.quote if alike else '"'
-        self.separator = (alike and layout.separator) or ("\t" if form == "tsv" else ",")
+        same, layout = form == source.form, source.layout
+        self.quote = layout.quote if same else '"'
+        self.separator = (same and layout.separator) or ("\t" if form == "tsv" else ",")
         self.columns = source.columns
         if self.columns is not None:
-            self.start()
+            self._write_header()
 
-    def start(self) -> None:
+    def _write_header(self) -> None:
         header = [_bytes([name]) for name in (*self.columns, *self.names)]
         self.stream.write(self._lines(header))
 
-    def write(self, found: Predicted) -> None:
-        rows = fields_of(found.chunk)
+    def write(self, predicted: Predicted) -> None:
+        rows = fields_of(predicted.chunk)
         if self.columns is None:
             self.columns = _keys(rows, self.names)
-            self.start()
+            self._write_header()
         elif self.source.columns is None:
             _refuse_new_keys(rows, self.columns)
-        own = [_bytes([_cell(row.get(name)) for row in rows]) for name in self.columns]
-        failed = _failed(found)
-        numbers = [_digits(column, failed) for column in found.probabilities.T]
-        label, error = (_bytes([text or "" for text in t]) for t in (found.labels, found.errors))
-        self.stream.write(self._lines([*own, label, *numbers, error]))
+        fields = [_bytes([_cell(row.get(name)) for row in rows]) for name in self.columns]
+        failed = _failed(predicted)
+        numbers = [_digits(column, failed) for column in predicted.probabilities.T]
+        label, error = (
+            _bytes([text or "" for text in texts]) for texts in (predicted.labels, predicted.errors)
+        )
+        self.stream.write(self._lines([*fields, label, *numbers, error]))
 
     def close(self) -> None:
-        """Nothing is left to be written."""
+        """Do nothing: no rows are buffered."""
 
     def _lines(self, columns: list[pa.Array]) -> pa.Buffer:
-        """Return the rows of some columns as lines, one after the other."""
+        """Return the rows of some columns as concatenated lines."""
         cells = [self._quoted(column) for column in columns]
         cells[-1] = pc.binary_join_element_wise(cells[-1], _text(""), _text("\n"))
         return pc.binary_join_element_wise(*cells, _text(self.separator)).buffers()[2]
 
     def _quoted(self, column: pa.Array) -> pa.Array:
-        # Most columns hold none of these anywhere, and that is quickly known.
+        # Fast path: most columns contain none of these characters.
         content = memoryview(column.buffers()[2] or b"").tobytes()
         special = f"{self.separator}\r\n{self.quote or ''}"
-        found = [letter for letter in special if letter.encode() in content]
-        if not found:
+        present = [character for character in special if character.encode() in content]
+        if not present:
             return column
-        needed = reduce(pc.or_, (pc.match_substring(column, letter) for letter in found))
+        needed = reduce(pc.or_, (pc.match_substring(column, character) for character in present))
         if self.quote is None:
             raise UserError(
-                "a field can't be written without quotation marks, which `quote: null` in the "
-                "dataset's block makes plain text. Write another format."
+                "a field contains a separator or a line break and needs quotation marks, which "
+                "`quote: null` in the dataset's block rules out. Write another format."
             )
         doubled = pc.replace_substring(column, self.quote, 2 * self.quote)
         quote = _text(self.quote)
@@ -191,7 +192,7 @@ class _Delimited:
 
 
 class _JsonLines:
-    """JSON Lines: each row's own keys, then the added ones."""
+    """JSON Lines: each row's keys, then the added ones."""
 
     def __init__(self, stream: BinaryIO, form: str, source: Source, names: list[str]) -> None:
         self.stream, self.names = TextIOWrapper(stream, "utf-8", "as_read", newline=""), names
@@ -200,16 +201,16 @@ class _JsonLines:
         self.stream.flush()
         self.stream.detach()
 
-    def write(self, found: Predicted) -> None:
-        told = zip(
-            fields_of(found.chunk),
-            found.labels,
-            found.probabilities.tolist(),
-            found.errors,
+    def write(self, predicted: Predicted) -> None:
+        rows = zip(
+            fields_of(predicted.chunk),
+            predicted.labels,
+            predicted.probabilities.tolist(),
+            predicted.errors,
             strict=True,
         )
         names = set(self.names)
-        for fields, label, p, error in told:
+        for fields, label, p, error in rows:
             if not names.isdisjoint(fields):
                 _refuse_clash(list(fields), self.names)
             values = [None] * len(p) if error else [float(f"{value:.7g}") for value in p]
@@ -218,7 +219,7 @@ class _JsonLines:
 
 
 class _Parquet:
-    """Parquet; the columns of Parquet input keep their types."""
+    """Parquet; columns of Parquet input keep their types."""
 
     def __init__(self, stream: BinaryIO, source: Source, names: list[str]) -> None:
         self.stream, self.source, self.names = stream, source, names
@@ -227,28 +228,30 @@ class _Parquet:
         if source.schema is None and source.columns is not None:
             self.schema = pa.schema([(name, pa.string()) for name in source.columns])
 
-    def write(self, found: Predicted) -> None:
-        if found.chunk.batch is not None:
-            own = found.chunk.batch.columns
+    def write(self, predicted: Predicted) -> None:
+        if predicted.chunk.batch is not None:
+            fields = predicted.chunk.batch.columns
         else:
-            rows = fields_of(found.chunk)
+            rows = fields_of(predicted.chunk)
             if self.schema is None:
                 self.schema = _schema(rows, self.names)
             elif self.source.columns is None:
                 _refuse_new_keys(rows, self.schema.names)
-            own = [_array([row.get(f.name) for row in rows], f.name, f.type) for f in self.schema]
-        failed = _failed(found)
-        values = [pa.array(column, mask=failed) for column in found.probabilities.T]
-        ends = [pa.array(column, pa.string()) for column in (found.labels, found.errors)]
-        whole = self._whole_schema()
-        self._open(whole).write_table(
-            pa.Table.from_arrays([*own, ends[0], *values, ends[1]], schema=whole)
-        )
+            fields = [
+                _array([row.get(field.name) for row in rows], field.name, field.type)
+                for field in self.schema
+            ]
+        failed = _failed(predicted)
+        numbers = [pa.array(column, mask=failed) for column in predicted.probabilities.T]
+        label, error = (pa.array(t, pa.string()) for t in (predicted.labels, predicted.errors))
+        schema = self._output_schema()
+        columns = [*fields, label, *numbers, error]
+        self._open(schema).write_table(pa.Table.from_arrays(columns, schema=schema))
 
     def close(self) -> None:
-        self._open(self._whole_schema()).close()
+        self._open(self._output_schema()).close()
 
-    def _whole_schema(self) -> pa.Schema:
+    def _output_schema(self) -> pa.Schema:
         schema = self.schema or pa.schema([])
         kinds = [pa.string(), *[pa.float64()] * (len(self.names) - 2), pa.string()]
         for name, kind in zip(self.names, kinds, strict=True):
@@ -261,12 +264,12 @@ class _Parquet:
         return self.writer
 
 
-def _failed(found: Predicted) -> np.ndarray:
-    return np.array([error is not None for error in found.errors], dtype=bool)
+def _failed(predicted: Predicted) -> np.ndarray:
+    return np.array([error is not None for error in predicted.errors], dtype=bool)
 
 
 def _bytes(values: list[str]) -> pa.Array:
-    """Return text as UTF-8; bytes that were none come out as they were read."""
+    """Return text as UTF-8; undecodable bytes come out as they were read."""
     return packed([value.encode("utf-8", "as_read") for value in values])
 
 
@@ -275,19 +278,19 @@ def _text(value: str) -> pa.Scalar:
 
 
 def _digits(column: np.ndarray, failed: np.ndarray) -> pa.Array:
-    """Return numbers as text, as many digits as float32 has; nothing where there is none."""
+    """Return numbers as text with float32's digits; an empty text for failed rows."""
     values = np.ascontiguousarray(column, dtype=np.float32)
     array = pa.Array.from_buffers(pa.float32(), len(values), [None, pa.py_buffer(values)])
     text = pc.cast(array, pa.string()).cast(pa.large_binary())
     if not failed.any():
         return text
     mask = np.packbits(failed, bitorder="little")
-    blank = pa.Array.from_buffers(pa.bool_(), len(failed), [None, pa.py_buffer(mask)])
-    return pc.if_else(blank, _text(""), text)
+    is_failed = pa.Array.from_buffers(pa.bool_(), len(failed), [None, pa.py_buffer(mask)])
+    return pc.if_else(is_failed, _text(""), text)
 
 
 def _keys(rows: list[dict[str, Any]], names: list[str]) -> list[str]:
-    """Return the keys of all rows, in the order in which they come."""
+    """Return the keys of all rows, in order of first appearance."""
     keys = list(dict.fromkeys(key for row in rows for key in row))
     _refuse_clash(keys, names)
     return keys
@@ -298,13 +301,13 @@ def _refuse_new_keys(rows: list[dict[str, Any]], columns: list[str]) -> None:
     new = next((key for row in rows for key in row if key not in known), None)
     if new is not None:
         raise UserError(
-            f"the input's first rows have no key {new!r}, and later ones do: the columns are "
-            "written by then. Write JSON Lines."
+            f"the key {new!r} appears only after the first rows, when the columns have already "
+            "been written. Write JSON Lines."
         )
 
 
 def _schema(rows: list[dict[str, Any]], names: list[str]) -> pa.Schema:
-    """Return the types of the rows' values; keys without any are text."""
+    """Return the types of the rows' values; keys with null alone are text."""
     fields = []
     for name in _keys(rows, names):
         kind = _array([row.get(name) for row in rows], name, None).type
@@ -316,12 +319,12 @@ def _array(values: list[Any], name: str, kind: pa.DataType | None) -> pa.Array:
     try:
         return pa.array(values, kind)
     except UnicodeEncodeError:
-        # Parquet's text is UTF-8: what is not stands there as an escape.
+        # Parquet's text is UTF-8: anything else is written as an escape.
         return pa.array([_readable(value) for value in values], kind)
     except (pa.ArrowException, TypeError, OverflowError) as error:
         raise UserError(
-            f"column {name!r} has values of unlike types ({error}); Parquet holds none such. Write "
-            "JSON Lines."
+            f"column {name!r} has values of different types ({error}), which Parquet cannot hold. "
+            "Write JSON Lines."
         ) from error
 
 
@@ -330,7 +333,7 @@ def _readable(value: Any) -> Any:
 
 
 def _cell(value: Any) -> str:
-    """Return a value as a field of CSV: text as it is, what JSON or Parquet nest as JSON."""
+    """Return a value as a CSV field: text unchanged, Booleans and nested values as JSON."""
     if type(value) is str:
         return value
     if value is None:

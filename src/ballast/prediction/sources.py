@@ -1,4 +1,4 @@
-"""Rows to predict, in chunks: from a file or standard input, with all their columns."""
+"""Rows to predict, read in chunks from a file or standard input, with all their columns."""
 
 import csv
 import gzip
@@ -20,19 +20,19 @@ from ballast.project.errors import UserError
 from ballast.rows.dataset import Layout
 from ballast.rows.reading import Record, decoding, explained, format_of, records, require
 
-# A chunk ends after so many rows, or sooner where rows are long.
-ROWS, LETTERS = 10_000, 2**23
+# A chunk ends after so many rows, or so many characters if rows are long.
+ROWS, CHARACTERS = 10_000, 2**23
 STANDARD = Path("-")
 
 
 @dataclass
 class Chunk:
-    """Some rows, one after the other.
+    """Consecutive rows.
 
     Attributes:
-        records: what was read.
-        batch: the same rows as Parquet has them, types and all; None for other formats.
-        done: how far into the input they reach, in units of `Source.size`.
+        records: the rows as read.
+        batch: the same rows with Parquet's types; None for other formats.
+        done: position in the input after them, in units of `Source.size`.
     """
 
     records: list[Record] = field(default_factory=list)
@@ -47,10 +47,10 @@ class Source:
     Attributes:
         form: csv, tsv, jsonl or parquet.
         layout: how it is read.
-        columns: names in their order; None for JSON Lines, whose objects tell.
-        schema: Parquet's own.
-        size: of the input, in bytes (Parquet: rows), or None for standard input.
-        chunks: its rows.
+        columns: names in order; None for JSON Lines, whose objects may differ.
+        schema: Parquet's schema; None for other formats.
+        size: size of the input in bytes (Parquet: rows); None for standard input.
+        chunks: the rows.
     """
 
     form: str
@@ -66,18 +66,18 @@ def opened(path: Path, form: str | None, trained: Layout) -> Iterator[Source]:
     """Open a file, or with `-` standard input.
 
     Args:
-        path: a gzipped file is told by its name, gzipped standard input by how it begins.
-        form: csv, tsv, jsonl or parquet; None for what the name tells, standard input is CSV.
-        trained: the layout of the files trained on. Where the format is theirs, so are separator,
-            quote, encoding and column names; other files have the columns named alike, and the
-            format's usual ways.
+        path: gzipped input is recognized by its first bytes.
+        form: csv, tsv, jsonl or parquet; None for that of the suffix, or CSV on standard input.
+        trained: the layout of the files trained on. Input in the same format has their separator,
+            quote, encoding and column names; input in another format has the same columns, and
+            that format's defaults.
 
     Raises:
-        UserError: no such file, or one that can't be read.
+        UserError: the file does not exist or cannot be read.
     """
     if path != STANDARD and not path.is_file():
-        raise UserError(f"{path} does not exist.")
-    form = form or ("csv" if path == STANDARD else _told(path))
+        raise UserError(f"{path} does not exist: name a file, or - for standard input.")
+    form = form or ("csv" if path == STANDARD else _format(path))
     layout = trained
     if form != trained.format:
         layout = Layout(format=form, text=trained.text, features=trained.features)
@@ -87,36 +87,36 @@ def opened(path: Path, form: str | None, trained: Layout) -> Iterator[Source]:
             stack.callback(raw.detach)
         else:
             raw, size, name = stack.enter_context(path.open("rb")), path.stat().st_size, path
-        stream, packed = raw, raw.peek(2)[:2] == b"\x1f\x8b"
-        if packed:
+        stream, is_gzip = raw, raw.peek(2)[:2] == b"\x1f\x8b"
+        if is_gzip:
             stream = stack.enter_context(gzip.GzipFile(fileobj=raw))
         with explained(name, layout):
             if form == "parquet":
-                if packed or path == STANDARD:
+                if is_gzip or path == STANDARD:
                     # Parquet is read from its end.
                     spool = stack.enter_context(tempfile.TemporaryFile())
                     shutil.copyfileobj(stream, spool)
                     stream = spool
                 source = _parquet(stream, layout, name)
             else:
-                # newline="": a field may hold line breaks of any kind.
+                # newline="": a field may contain line breaks of any kind.
                 text = TextIOWrapper(stream, newline="", **decoding(layout))
                 stack.callback(text.detach)
                 source = _lines(text, raw, form, layout, name, size)
         yield source
 
 
-def _guarded(chunks: Iterator[Chunk], path: Path, layout: Layout) -> Iterator[Chunk]:
+def _explained(chunks: Iterator[Chunk], path: Path, layout: Layout) -> Iterator[Chunk]:
     with explained(path, layout):
         yield from chunks
 
 
-def _told(path: Path) -> str:
+def _format(path: Path) -> str:
     try:
         return format_of(path)
     except UserError as error:
         raise UserError(
-            f"{path}: the format does not follow from the name. Say --format csv, tsv, jsonl or "
+            f"{path}: the file's suffix does not tell its format. Use --format csv, tsv, jsonl or "
             "parquet."
         ) from error
 
@@ -126,27 +126,27 @@ def _lines(
 ) -> Source:
     """Return the source of a text file."""
     if layout.columns is not None and form != "jsonl":
-        # Files trained on have no header line; those to predict may have one all the same.
+        # Files trained on have no header line, but files to predict may have one.
         first = next(iter(lines), "")
         separator = layout.separator or ("\t" if form == "tsv" else ",")
-        named = next(csv.reader([first], delimiter=separator, quotechar=layout.quote or '"'), [])
-        if set(layout.used_columns()) <= set(named):
+        header = next(csv.reader([first], delimiter=separator, quotechar=layout.quote or '"'), [])
+        if set(layout.used_columns()) <= set(header):
             layout = layout.model_copy(update={"columns": None})
         lines = chain([first], lines)
-    columns, found = records(lines, form, layout, path)
-    chunks = _guarded(_chunks(found, raw, size), path, layout)
+    columns, rows = records(lines, form, layout, path)
+    chunks = _explained(_chunks(rows, raw, size), path, layout)
     return Source(form, layout, columns, None, size, chunks)
 
 
-def _chunks(found: Iterator[Record], raw: BinaryIO, size: int | None) -> Iterator[Chunk]:
-    chunk, letters = Chunk(), 0
-    for record in found:
+def _chunks(rows: Iterator[Record], raw: BinaryIO, size: int | None) -> Iterator[Chunk]:
+    chunk, characters = Chunk(), 0
+    for record in rows:
         chunk.records.append(record)
-        letters += len(record.raw)
-        if len(chunk.records) == ROWS or letters > LETTERS:
+        characters += len(record.raw)
+        if len(chunk.records) == ROWS or characters > CHARACTERS:
             chunk.done = raw.tell() if size else 0
             yield chunk
-            chunk, letters = Chunk(), 0
+            chunk, characters = Chunk(), 0
     if chunk.records:
         chunk.done = size or 0
         yield chunk
@@ -166,13 +166,12 @@ def _parquet(stream: BinaryIO, layout: Layout, path: Path) -> Source:
             row += len(listed)
             yield Chunk(listed, batch, row)
 
-    rows = table.metadata.num_rows
-    found = _guarded(chunks(), path, layout)
-    return Source("parquet", layout, schema.names, schema, rows, found)
+    size = table.metadata.num_rows
+    return Source("parquet", layout, schema.names, schema, size, _explained(chunks(), path, layout))
 
 
 def fields_of(chunk: Chunk) -> list[dict[str, Any]]:
-    """Return all columns of a chunk's rows; a row that could not be read has none."""
+    """Return all fields of a chunk's rows; unreadable rows have none."""
     if chunk.batch is not None:
         return chunk.batch.to_pylist()
     return [record.fields for record in chunk.records]

@@ -1,1 +1,1 @@
-"""The report: one HTML page that tells everything of a run, without scripts and without network."""
+"""The report: a run's results on one HTML page, without scripts and without network access."""

@@ -1,38 +1,35 @@
-"""The leakage audit: contents that stand in several rows, within the parts of the split and across.
+"""The leakage audit: content that occurs in several rows, within and across parts of the split.
 
-Made from what the split wrote, whatever it promises.
+It is computed from the written split and does not rely on the split's own guarantees.
 """
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 
-PARTS = ("train", "validation", "test")
-PAIRS = (("train", "validation"), ("train", "test"), ("validation", "test"))
+from ballast.labels.parts import EXCLUDED, PARTS
+
+USED = PARTS[:EXCLUDED]
+PAIRS = tuple(combinations(USED, 2))
 
 
 def shared_rows(groups: Sequence, parts: Sequence[str]) -> dict[str, int]:
     """Return how many rows share their group with others, by part and by pair of parts.
 
     Args:
-        groups: what rows have in common, one value a row; None stands alone.
-        parts: train, validation, test or excluded, one a row.
+        groups: group of each row, None for no group.
+        parts: train, validation, test or excluded, for each row.
 
     Returns:
-        {"train": rows that share theirs with other training rows, ...,
-        "train, test": test rows whose group training rows have as well, ...}.
+        {"train": training rows whose group has other training rows, ...,
+        "train, test": test rows whose group has training rows, ...}.
     """
-    told = np.array([group is not None for group in groups], dtype=bool)
+    grouped = np.array([group is not None for group in groups], dtype=bool)
     numbers = np.unique([str(group) for group in groups], return_inverse=True)[1]
     parts = np.asarray(parts)
-    sizes = {
-        part: np.bincount(numbers[told & (parts == part)], minlength=len(numbers) + 1)
-        for part in PARTS
-    }
-
-    def rows_of(part: str, others: np.ndarray) -> int:
-        return int(others[numbers[told & (parts == part)]].sum())
-
-    within = {part: rows_of(part, sizes[part] > 1) for part in PARTS}
-    across = {f"{one}, {other}": rows_of(other, sizes[one] > 0) for one, other in PAIRS}
+    members = {part: numbers[grouped & (parts == part)] for part in USED}
+    sizes = {part: np.bincount(members[part], minlength=len(numbers)) for part in USED}
+    within = {part: int((sizes[part] > 1)[members[part]].sum()) for part in USED}
+    across = {f"{a}, {b}": int((sizes[a] > 0)[members[b]].sum()) for a, b in PAIRS}
     return within | across

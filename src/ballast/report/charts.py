@@ -1,4 +1,4 @@
-"""Charts as SVG: Vega-Lite, drawn by vl-convert, in colours that the page's style sheet sets."""
+"""Charts as SVG: Vega-Lite, rendered by vl-convert, in the colours of the page's style sheet."""
 
 import re
 from collections.abc import Sequence
@@ -11,20 +11,20 @@ Rows = Sequence[dict[str, Any]]
 
 VERSION = "6.4"
 TAG = re.compile("<[^>]*>")
-# Half of what is drawn, and without effect here; and digits that no screen shows.
-IDLE = re.compile(
+# Half of the output, without effect here: unused attributes, and more digits than a screen shows.
+UNUSED = re.compile(
     r' (?:aria-\w+|class|opacity|pointer-events|role|xmlns:xlink)="(?!0)[^"]*"|(?<=\.\d\d)\d+'
 )
-# Custom properties of report.css: light and dark are the page's matter.
+# Custom properties of page.css, which differ between light and dark mode.
 TEXT, GRID = "var(--text)", "var(--grid)"
 LINE, OTHER, THIRD = "var(--line)", "var(--other)", "var(--third)"
 AXIS = {"labelColor": TEXT, "titleColor": TEXT, "gridColor": GRID, "domain": False, "ticks": False}
 CONFIG = {
-    # The page gives each chart one name; an attribute at every mark would double its size.
+    # The page labels each chart as a whole; attributes at every mark would double its size.
     "aria": False,
     "background": None,
     "axis": AXIS | {"labelFontSize": 11, "titleFontSize": 11, "titleFontWeight": "normal"},
-    # The first label of one axis stands near that of the other.
+    # Keeps the first labels of the two axes apart.
     "axisX": {"labelPadding": 6},
     "view": {"stroke": None},
     "title": {"color": TEXT, "fontSize": 12, "anchor": "start", "fontWeight": 600},
@@ -33,10 +33,10 @@ CONFIG = {
 SMALL = {"width": 190, "height": 150}
 UNIT = {"domain": [0, 1]}
 TENTHS = {"values": [0, 0.2, 0.4, 0.6, 0.8, 1]}
-# The strengths of rare classes crowd near 0, so cuts stand on a scale of log odds.
+# Thresholds of rare classes are close to 0, so their scale is in log odds.
 ODDS = [-6.9068, -4.5951, -2.1972, 0, 2.1972, 4.5951, 6.9068]
 ENDS = 0.0008, 0.9992
-# What a class is called at its line: names may be long, and the numbers of rows are at their end.
+# Class names may be long, and end with numbers of rows: they are truncated in the middle.
 NAMES = {
     "field": "class",
     "type": "nominal",
@@ -53,12 +53,12 @@ SHOWN_AS = "format(1 / (1 + exp(-datum.value)), '.3~f')"
 
 
 def interval_dots(title: str, rows: Rows, least: float) -> Markup:
-    """Return a dot with its interval for each row, in their order.
+    """Return a dot with its interval for each row, in order.
 
     Args:
         title: the score.
-        rows: dicts of class (as it is to be called), value (None if unknown), low, high.
-        least: where the scale begins; it ends at 1.
+        rows: dicts of class (its label in the chart), value (None if undefined), low, high.
+        least: lower end of the scale; the upper one is 1.
     """
     axis = {"tickCount": 4, "labelFlush": False}
     scale = {"scale": {"domain": [least, 1], "nice": False}, "axis": axis}
@@ -78,8 +78,8 @@ def counts(rows: Rows) -> Markup:
     """Return the classes before and after resampling, on a logarithmic scale.
 
     Args:
-        rows: dicts of class (as it is to be called), before, after; the
-            numbers of rows and of examples an epoch.
+        rows: dicts of class (its label in the chart), before (number of rows) and after (number of
+            examples per epoch).
     """
     scale = {"type": "symlog", "domainMin": 0}
     ends = max(max(row["before"], row["after"]) for row in rows)
@@ -87,7 +87,7 @@ def counts(rows: Rows) -> Markup:
     axis = {"values": ticks, "format": ",d", "grid": True}
 
     def x(field: str) -> dict:
-        title = "rows, and examples an epoch"
+        title = "rows, and examples per epoch"
         return {"field": field, "type": "quantitative", "scale": scale, "title": title} | {
             "axis": axis
         }
@@ -117,27 +117,27 @@ def curve(title: str, x: str, y: str, rows: Rows) -> Markup:
         title: of the chart.
         x: name of a field of the rows, 0 to 1.
         y: likewise.
-        rows: the points in the order in which to join them.
+        rows: the points in order.
     """
     encoding = _x(x, title=x.replace("_", " ")) | {"y": _unit(y), "order": {"value": 0}}
     mark = {"type": "line", "color": LINE, "strokeWidth": 2}
     return _svg(title, rows, SMALL | {"title": title, "mark": mark, "encoding": encoding})
 
 
-def thresholds(title: str, rows: Rows, cut: float | None) -> Markup:
-    """Return precision, recall and F1 of one class along its cut, and where the cut stands.
+def thresholds(title: str, rows: Rows, threshold: float | None) -> Markup:
+    """Return precision, recall and F1 of one class by threshold, and the chosen threshold.
 
     Args:
         title: of the chart.
-        rows: dicts of cut, precision, recall, f1.
-        cut: the chosen one, at the edge where it lies beyond; None if there is none.
+        rows: dicts of threshold, precision, recall, f1.
+        threshold: the chosen one, drawn at the edge if beyond; None if there is none.
     """
-    clamped = f"clamp(datum.cut, {ENDS[0]}, {ENDS[1]})"
+    clamped = f"clamp(datum.threshold, {ENDS[0]}, {ENDS[1]})"
     odds = f"log({clamped} / (1 - {clamped}))"
     x = {
         "field": "odds",
         "type": "quantitative",
-        "title": "cut",
+        "title": "threshold",
         "scale": {"domain": [-7.2, 7.2]},
         "axis": {"values": ODDS, "labelExpr": SHOWN_AS, "grid": True, "labelOverlap": True},
     }
@@ -156,10 +156,10 @@ def thresholds(title: str, rows: Rows, cut: float | None) -> Markup:
         },
     }
     layers = [lines]
-    if cut is not None:
+    if threshold is not None:
         layers.append(
             {
-                "data": {"values": [{"cut": cut}]},
+                "data": {"values": [{"threshold": threshold}]},
                 "transform": [{"calculate": odds, "as": "odds"}],
                 "mark": {"type": "rule", "color": TEXT, "strokeDash": [4, 3]},
                 "encoding": {"x": x},
@@ -169,7 +169,7 @@ def thresholds(title: str, rows: Rows, cut: float | None) -> Markup:
 
 
 def reliability(title: str, rows: Rows) -> Markup:
-    """Return predicted against observed shares, before and after the correction.
+    """Return predicted against observed shares, before and after correction.
 
     Args:
         title: of the chart.
@@ -207,11 +207,11 @@ def reliability(title: str, rows: Rows) -> Markup:
 
 
 def history(title: str, name: str, entries: Rows) -> Markup:
-    """Return a number of the training by epoch.
+    """Return a quantity of the training by epoch.
 
     Args:
         title: of the chart.
-        name: a field of the entries.
+        name: the quantity, a field of the entries.
         entries: a dict for each epoch.
     """
     rows = [{"epoch": epoch, name: entry[name]} for epoch, entry in enumerate(entries, 1)]
@@ -248,8 +248,7 @@ def _x(field: str, to: str | None = None, title: str | None = None, **more: Any)
 
 def _svg(label: str, rows: Rows, spec: dict) -> Markup:
     data = {"values": list(rows)}
-    drawn = vl_convert.vegalite_to_svg(spec | {"data": data, "config": CONFIG}, vl_version=VERSION)
-    slim = TAG.sub(lambda tag: IDLE.sub("", tag[0]), drawn)
-    named = f'<svg role="img" aria-label="{escape(label)}"'
-    # Safe: what comes from the data is text to Vega, which escapes it.
-    return Markup(slim.replace("<svg", named, 1))
+    svg = vl_convert.vegalite_to_svg(spec | {"data": data, "config": CONFIG}, vl_version=VERSION)
+    svg = TAG.sub(lambda tag: UNUSED.sub("", tag[0]), svg)
+    # Safe: Vega escapes text from the data.
+    return Markup(svg.replace("<svg", f'<svg role="img" aria-label="{escape(label)}"', 1))

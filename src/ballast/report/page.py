@@ -1,4 +1,4 @@
-"""The page: what a run gave, as HTML."""
+"""A run's results as an HTML page."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -23,34 +23,34 @@ TITLES = {
     "recall_rarest": "recall of the rarest class",
     "average_precision": "average precision",
     "roc_auc": "ROC AUC",
-    "log_loss": "log-loss (less is better)",
-    "calibration_error": "calibration error (less is better)",
+    "log_loss": "log-loss (lower is better)",
+    "calibration_error": "calibration error (lower is better)",
     "f1_micro": "micro-F1",
     "f1_samples": "F1 by row",
 }
-# Points of a curve; more are not seen.
+# Most points of a curve in a chart.
 POINTS = 60
-# With more classes than these, a class's curves are opened one by one.
+# With at most this many classes, all panels of curves are open.
 OPEN = 12
 
 
 @dataclass(frozen=True)
 class Run:
-    """What the page tells.
+    """The content of the page.
 
     Attributes:
         params: every parameter in effect, by dotted name.
-        level: of the intervals.
-        classes: the classes as they stand in the training rows.
-        evaluation: of the run.
+        level: confidence level of the intervals.
+        classes: the classes of the training rows.
+        evaluation: the results.
         rarest: the class whose recall is `recall_rarest`, see `scores.rarest`.
-        plots: the rows of each, header first, see `curves.plots`.
-        ledgers: of each model, by slot.
-        histories: of each model, by name: a dict for each epoch.
-        data: numbers of rows as prepare counted them.
-        parts: rows of each part of the split.
-        cut: number of texts whose end an embedding has cut off.
-        leaks: what `audit.shared_rows` returns by kind of likeness, None where none was looked for.
+        plots: the rows of each plot, header first, see `curves.plots`.
+        ledgers: each model's ledger, by slot.
+        histories: each model's training, by name: a dict for each epoch.
+        data: row counts of the stage prepare.
+        parts: number of rows in each part of the split.
+        truncated: number of texts that an embedding has truncated.
+        leaks: result of `audit.shared_rows` by kind of match, None where it was not looked for.
         mistakes: the hardest ones, each with its place (file and row) and content.
     """
 
@@ -64,13 +64,13 @@ class Run:
     histories: dict[str, list[dict[str, float]]]
     data: dict[str, int]
     parts: dict[str, int]
-    cut: int
+    truncated: int
     leaks: dict[str, dict[str, int] | None]
     mistakes: list[tuple[Mistake, tuple[str, str]]]
 
 
 def render(run: Run) -> str:
-    """Return the page: one HTML text that needs no script, no other file and no network."""
+    """Return the page as HTML that needs no scripts, no other files and no network access."""
     environment = Environment(
         loader=PackageLoader("ballast.report", "."),
         autoescape=True,
@@ -82,7 +82,7 @@ def render(run: Run) -> str:
     order = sorted(support, key=lambda name: (-support[name], name))
     rarest, rows = run.rarest, f"{support[run.rarest]:,}"
     curves = {name: _by_class(rows) for name, rows in run.plots.items() if name != "confusion"}
-    scores = known_scores(run.evaluation)
+    scores = defined_scores(run.evaluation)
     return environment.get_template("page.html").render(
         run=run,
         evaluation=run.evaluation,
@@ -93,7 +93,7 @@ def render(run: Run) -> str:
         dots=_dots(run.evaluation, scores, order),
         confusion=_confusion(run.plots["confusion"]),
         panels=_panels(run, curves, order),
-        likely=_likely,
+        rounded=_rounded,
         overall=charts.reliability("all classes", curves["reliability"][ALL]),
         counts=charts.counts(_counts(run, order)),
         histories=_histories(run),
@@ -114,38 +114,37 @@ def _headline(evaluation: Evaluation) -> list[dict[str, Any]]:
             "value": values[name],
             "low": values[f"{name}_low"],
             "high": values[f"{name}_high"],
-            "validation": evaluation.held_out.headline[name],
+            "held_out": evaluation.held_out.headline[name],
             "baselines": [baseline[name] for baseline in evaluation.baselines.values()],
         }
         for name in names
     ]
 
 
-def _likely(probability: float) -> str:
-    """Return a probability with three digits, that of neither 0 nor 1."""
+def _rounded(probability: float) -> str:
+    """Return a probability with three digits, but never as 0 or 1."""
     if probability < 0.001:
         return "< 0.001"
     return "> 0.999" if probability > 0.999 else f"{probability:.3f}"
 
 
-def known_scores(found: Evaluation) -> dict[str, dict[str, float | None]]:
-    """Return the scores by class, None where they would be shares of nothing."""
-    support, given = found.per_class["support"], found.per_class["predicted"]
-    wholes = {
-        "f1": {name: support[name] + given[name] for name in support},
+def defined_scores(evaluation: Evaluation) -> dict[str, dict[str, float | None]]:
+    """Return the scores by class, None where the denominator is 0."""
+    per_class = evaluation.per_class
+    support, predicted = per_class["support"], per_class["predicted"]
+    denominators = {
+        "f1": {name: support[name] + predicted[name] for name in support},
         "recall": support,
-        "precision": given,
+        "precision": predicted,
     }
     return {
-        score: {
-            name: value if whole[name] else None for name, value in found.per_class[score].items()
-        }
-        for score, whole in wholes.items()
+        score: {name: value if counts[name] else None for name, value in per_class[score].items()}
+        for score, counts in denominators.items()
     }
 
 
-def _dots(found: Evaluation, scores: dict, order: Sequence[str]) -> list[str]:
-    support, bounds = found.per_class["support"], found.per_class_bounds
+def _dots(evaluation: Evaluation, scores: dict, order: Sequence[str]) -> list[str]:
+    support, bounds = evaluation.per_class["support"], evaluation.per_class_bounds
     lowest = min(low for score in bounds.values() for low in score["low"].values())
     drawn = []
     for score, values in scores.items():
@@ -164,7 +163,7 @@ def _dots(found: Evaluation, scores: dict, order: Sequence[str]) -> list[str]:
 
 
 def _confusion(rows: Sequence[tuple]) -> dict[str, Any]:
-    """Return the table: names across, and each actual class with its (count, share) cells."""
+    """Return the table: names of the columns, and each actual class's (count, share) cells."""
     lines: dict[str, list[int]] = defaultdict(list)
     for actual, _, count in rows[1:]:
         lines[actual].append(count)
@@ -178,11 +177,11 @@ def _confusion(rows: Sequence[tuple]) -> dict[str, Any]:
 
 
 def _panels(run: Run, curves: dict, order: Sequence[str]) -> list[dict[str, Any]]:
-    """Return each class with its cut and curves; where rows are lacking, a curve is left out."""
-    cuts = run.evaluation.decision.rule.thresholds()
+    """Return each class's name, threshold and charts, as far as its rows define them."""
+    thresholds = run.evaluation.decision.rule.thresholds()
     panels = []
     for name in order:
-        cut = None if cuts is None else float(cuts[run.classes.index(name)])
+        threshold = None if thresholds is None else float(thresholds[run.classes.index(name)])
         drawn = []
         if name in curves["precision_recall"]:
             rows = curves["precision_recall"][name]
@@ -190,21 +189,21 @@ def _panels(run: Run, curves: dict, order: Sequence[str]) -> list[dict[str, Any]
         if name in curves["roc"]:
             drawn.append(charts.curve("ROC", "false_positive_rate", "recall", curves["roc"][name]))
         if name in curves["thresholds"]:
-            title = "Scores by cut (validation rows)"
-            drawn.append(charts.thresholds(title, curves["thresholds"][name], cut))
+            title = "Scores by threshold (held-out rows)"
+            drawn.append(charts.thresholds(title, curves["thresholds"][name], threshold))
         drawn.append(charts.reliability("Reliability", curves["reliability"][name]))
-        panels.append({"name": name, "cut": cut, "charts": drawn})
+        panels.append({"name": name, "threshold": threshold, "charts": drawn})
     return panels
 
 
 def _by_class(rows: Sequence[tuple]) -> dict[str, list[dict[str, Any]]]:
     header, *points = rows
-    found = defaultdict(list)
+    curves = defaultdict(list)
     for point in points:
         entry = dict(zip(header, point, strict=True))
-        found[entry.pop("class")].append(entry)
+        curves[entry.pop("class")].append(entry)
     return {
-        name: [entries[i] for i in evenly(len(entries), POINTS)] for name, entries in found.items()
+        name: [entries[i] for i in evenly(len(entries), POINTS)] for name, entries in curves.items()
     }
 
 
@@ -213,7 +212,7 @@ def _parts(run: Run) -> Sequence[Part]:
 
 
 def _of_models(lines: dict[str, list[str]]) -> list[str]:
-    """Return sentences about models, each with its model's name where there are several."""
+    """Return sentences about models, with the model's name before each if there are several."""
     if len(lines) == 1:
         return next(iter(lines.values()))
     return [f"{model}: {line}" for model, sentences in lines.items() for line in sentences]
@@ -244,18 +243,18 @@ def _ledger(run: Run) -> list[str]:
 
 
 def _counts(run: Run, order: Sequence[str]) -> list[dict[str, Any]]:
-    # The plan is one for all models.
+    # All models have the same plan.
     ledger = next(iter(run.ledgers.values()))
     before = ledger.prior_before_sampling * ledger.rows
     after = ledger.prior_after_sampling * ledger.examples
-    places = {name: ledger.labels.index(name) for name in order}
-    counts = {name: (round(before[c]), round(after[c], 1)) for name, c in places.items()}
+    codes = {name: ledger.labels.index(name) for name in order}
+    counts = {name: (round(before[c]), round(after[c], 1)) for name, c in codes.items()}
     return [
-        {"class": f"{name} ({_moved(*pair)})", "before": pair[0], "after": pair[1]}
+        {"class": f"{name} ({_change(*pair)})", "before": pair[0], "after": pair[1]}
         for name, pair in counts.items()
     ]
 
 
-def _moved(before: int, after: float) -> str:
-    numbers = [f"{number:,.0f}" for number in (before, after)]
-    return numbers[0] if numbers[0] == numbers[1] else " → ".join(numbers)
+def _change(before: int, after: float) -> str:
+    # A dict keeps one of two equal numbers.
+    return " → ".join(dict.fromkeys(f"{count:,.0f}" for count in (before, after)))
