@@ -21,10 +21,13 @@ CHOSEN = {
     "second_model": "none",
     "loss": "cross_entropy",
     "weighting": "none",
+    "second_loss": "cross_entropy",
+    "second_weighting": "none",
     "decision": "argmax",
     "vectors": "none",
     "encoder": "none",
     "seed": 0,
+    "costs": None,
     "allow_double_correction": False,
     "split": {"validation": 0.1, "test": 0.2, "folds": 2},
     "training": {},
@@ -62,12 +65,16 @@ def parameters(blocks: dict[str, dict] | None = None, **chosen: Any) -> dict[str
 
 def written_out(values: dict[str, Any]) -> dict[str, Any]:
     """Return parameters with every option of every block, since `-S` sets only what is there."""
-    from ballast.evaluation.judging import evaluate
+    from ballast.evaluation.judging import Options
     from ballast.splitting.stratified import split
-    from ballast.training.epochs import train
+    from ballast.training.options import Training
 
-    functions = {"split": split, "training": train, "evaluation": evaluate}
-    blocks = {name: params.options(functions[name], values[name], name) for name in functions}
+    schemas = {"training": Training, "evaluation": Options}
+    blocks = {
+        name: params.check(schema, values[name], name).model_dump()
+        for name, schema in schemas.items()
+    }
+    blocks["split"] = params.options(split, values["split"], "split")
     for folder in FOLDERS:
         selector = params.SELECTORS[folder][0]
         blocks[folder] = {

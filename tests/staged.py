@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from problems import ROOT
 
-from ballast.prediction.predicting import predict
 from ballast.prediction.bundle import load
+from ballast.prediction.predicting import predict
 from ballast.probabilities import calibration, ledger
 from ballast.probabilities.calibration import Calibration
 from ballast.project import storage

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 from recipes import LONG
 
-from ballast.labels.classes import Classes, describe, multi_hot
-from ballast.project import storage
+from ballast.labels import classes, parts
+from ballast.labels.classes import Classes, LabelSet
+from ballast.rows import prepared as prepared_rows
+from ballast.rows.prepared import Prepared
 
 Inputs = list[str] | np.ndarray
 
@@ -91,17 +93,14 @@ class Rows:
 
 def read(folder: Path) -> Rows:
     """Read the rows in a folder in which the stages prepare and split have run."""
-    prepared = storage.read_table(folder / "data/prepared/rows.parquet", ["text", "features"])
-    split = storage.read_table(folder / "data/split/rows.parquet")
-    named = storage.read_json(folder / "data/prepared/classes.json")
-    targets = multi_hot(split["labels"], len(named["labels"]))
-    parts = np.array(split["part"].to_pylist())
-    texts = prepared["text"].to_pylist()
+    prepared = Prepared(folder / prepared_rows.FOLDER)
+    labels = LabelSet.load(folder / classes.FILE)
+    split = parts.load(len(labels.labels), folder / parts.FOLDER)
     return Rows(
-        ids=np.array(split["id"].to_pylist()),
-        parts=parts,
-        texts=None if texts[0] is None else texts,
-        features=np.array(prepared["features"].to_pylist(), dtype=float),
-        targets=targets,
-        classes=describe(named, targets[parts == "train"]),
+        ids=np.array(split.ids),
+        parts=np.array([parts.PARTS[part] for part in split.parts]),
+        texts=prepared.texts,
+        features=prepared.features,
+        targets=split.targets,
+        classes=labels.classes(split.targets[split.training]),
     )

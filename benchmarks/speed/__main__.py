@@ -20,12 +20,15 @@ import typer
 from page import AGAINST, FILTERS, OURS, PLAIN, WIDTH, Measured, write
 from peers import PEERS
 
-from ballast.labels.classes import Classes
-from ballast.probabilities import ledger
+from ballast.evaluation.decision import Decision, Mixture, Part
+from ballast.networks.trained import Trained
+from ballast.probabilities.correction import Correction
+from ballast.probabilities.ledger import Ledger
 from ballast.probabilities.rules import Rule
 from ballast.project import params, storage
 from ballast.rows.dataset import Layout
 from ballast.setup import demo
+from ballast.texts.embedded import Record
 from ballast.texts.tokens import Encoder, build_vocabulary, tokenize
 
 HERE = Path(__file__).parent
@@ -146,37 +149,33 @@ def grow(folder: Path, rows: int, dimensions: int) -> list[dict[str, float]]:
 
 def write_models(models: Path, data: Path, dimensions: int) -> None:
     """Write what a run leaves, the network's weights by chance: how fast it is hangs on none."""
-    for name in (*params.EMBEDDINGS, "network/0"):
-        (models / name).mkdir(parents=True)
     names = tuple(f"class {number}" for number in range(1 + np.load(data / "labels.npy").max()))
     counts = np.bincount(np.load(data / "labels.npy"))
-    classes = Classes(names, counts, int(counts.sum()))
-    layers = {"loss": "cross_entropy", "loss_options": {}, "corrections": {}, "distortion": []}
-    rule = Rule(np.zeros(len(names)), multilabel=False)
-    network = {"models": [{"model": "cnn", "networks": [0]}], "inputs": ["tokens"]}
-    first, *others = params.EMBEDDINGS
-    words = {"embedding": "random", "input": "tokens", "options": {"max_tokens": 400}}
-    nothing = {"embedding": "none", "input": None, "options": {}}
-    for name, content in {
-        "input.json": Layout(format="csv", text="text").model_dump(),
-        "ledger.json": ledger.entry(classes, classes, np.ones(len(names)), layers),
-        "decision.json": {"correct": True, "calibration": None, **rule.to_json()},
-        f"{first}/embedding.json": words,
-        **{f"{name}/embedding.json": nothing for name in others},
-        "network/network.json": network,
-    }.items():
-        storage.write_json(models / name, content)
-    for name in ("vocabulary.json", "vectors.npy"):
-        shutil.copy(data / name, models / first)
-    vectors, rng = np.load(data / "vectors.npy"), np.random.default_rng(0)
-    for name, values in {
+    prior, rng = counts / counts.sum(), np.random.default_rng(0)
+    vectors = np.load(data / "vectors.npy")
+    weights = {
         "vectors.embeddings": vectors,
         "filters_0.kernel": rng.normal(0, 0.05, (WIDTH, dimensions, FILTERS)),
         "filters_0.bias": np.zeros(FILTERS),
         "logits.kernel": rng.normal(0, 0.1, (FILTERS, len(names))),
         "logits.bias": np.zeros(len(names)),
-    }.items():
-        np.save(models / f"network/0/{name}.npy", values.astype(np.float32))
+    }
+    weights = {name: values.astype(np.float32) for name, values in weights.items()}
+    rows = int(counts.sum())
+    ledger = Ledger(names, False, rows, rows, prior, prior, np.ones(len(names)))
+    Layout(format="csv", text="text").save(models)
+    Trained("cnn", {}, ("tokens",), [weights], 0, 0, len(names), "float32").save(models / "model")
+    ledger.save(models / "model")
+    part = Part("model", "cnn", 1.0, Correction(ledger))
+    rule = Rule(np.zeros(len(names)), multilabel=False, uncorrected=True)
+    Decision(Mixture([part]), rule).save(models)
+    first, *others = params.EMBEDDINGS
+    words = Record("random", "tokens", {"max_tokens": 400}, 0)
+    records = {first: words} | dict.fromkeys(others, Record("none", None, {}, 0))
+    for slot, record in records.items():
+        storage.write_json(models / slot / "embedding.json", vars(record))
+    for name in ("vocabulary.json", "vectors.npy"):
+        shutil.copy(data / name, models / first)
 
 
 def predict(folder: Path, rows: int, dimensions: int, rounds: int) -> dict[str, list[float]]:

@@ -126,40 +126,36 @@ def ours(data: Data, name: str, **options) -> Peer:
 
     from ballast.labels.classes import Classes
     from ballast.losses import cross_entropy
-    from ballast.networks.layers import Inputs
+    from ballast.networks.inputs import Inputs
     from ballast.project import params
     from ballast.resampling.plans import Plan
+    from ballast.training.architecture import Architecture
     from ballast.training.batches import Table, batch, orders
     from ballast.training.epochs import score
-    from ballast.training.learners.keras import learner
-    from ballast.training.precision import chosen
+    from ballast.training.options import Training
 
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(data.seed)
     settings = params.load(Path(__file__).parents[2] / "params.yaml")
-    training = settings["training"]
+    training = params.check(Training, settings["training"], "training")
     file, defaults = params.member(settings, "model", name)
-    model = file.build(Inputs(data.vectors, np.empty((0, 0)), data.classes), **defaults | options)
+    inputs = Inputs(data.vectors, np.empty((0, 0)), data.classes)
+    architecture = Architecture(file, defaults | options, inputs)
     table = Table(data.tokens, data.offsets, None)
     targets = np.eye(data.classes, dtype=np.uint8)[data.labels]
     counts = targets[: data.training].sum(axis=0)
     classes = Classes(tuple(map(str, range(data.classes))), counts, data.training)
-    network = learner(
-        model,
-        partial(cross_entropy.loss, classes=classes),
-        training["learning_rate"],
-        False,
-        chosen(training["precision"]),
-    )
+    loss = partial(cross_entropy.loss, classes=classes)
+    network = architecture.learner(architecture.build(), loss, training, mixes=False)
     plan = Plan(np.arange(data.training), np.ones(data.training))
-    order = orders(table, plan, np.ones(data.training, bool), training["batch_size"], data.seed)
+    order = orders(table, plan, np.ones(data.training, bool), training.batch_size, data.seed)
 
     def train() -> None:
         for entries in next(order):
             network.step(table, batch(plan, targets, entries))
 
     def predict() -> np.ndarray:
-        forward = file.forward(network.weights(), data.vectors)
+        forward = architecture.forward(network.weights())
         return score(forward, table, np.arange(len(targets))).argmax(axis=1)
 
     predict()

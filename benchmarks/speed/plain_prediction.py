@@ -24,8 +24,8 @@ LENGTH = 200
 def main(models: Path, rows: Path, output: Path) -> None:
     """Read, tokenize, predict, write."""
     vocabulary = json.loads((models / "embedding/vocabulary.json").read_text("utf-8"))
-    classes = json.loads((models / "ledger.json").read_text("utf-8"))["labels"]
-    weights = {path.stem: np.load(path) for path in (models / "network/0").glob("*.npy")}
+    classes = json.loads((models / "model/ledger.json").read_text("utf-8"))["labels"]
+    weights = {path.stem: np.load(path) for path in (models / "model/0").glob("*.npy")}
     vectors, kernel = weights["vectors.embeddings"], weights["filters_0.kernel"]
     width, _, filters = kernel.shape
     model = keras.Sequential(

@@ -33,10 +33,9 @@ from ballast.losses import (
     logit_adjustment,
     soft_f1,
 )
-from ballast.probabilities import costs
+from ballast.probabilities import balancing, costs
 from ballast.project import params
 from ballast.project.errors import UserError
-from ballast.probabilities import balancing
 
 MEMBERS = params.members("losses")
 ALPHA = {"a": 0.25, "b": 3.0}

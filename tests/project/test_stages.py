@@ -28,14 +28,20 @@ from ballast.setup.checking import check_params
 from ballast.setup.fetch import REGISTRY
 
 ORDER = ["prepare", "split", "resample", "embed", "train", "evaluate"]
+# What a stage runs for, each time as a stage of its own.
+SLOTS = {"embed": params.EMBEDDINGS, "train": params.MODELS}
+# A model's file names its own.
+LEARNERS = list((SOURCE / "ballast/training/learners").glob("*.py"))
+# From a model's outputs to probabilities leads the inverse of its loss.
+INVERSES = {"evaluate": {"loss", "second_loss"}}
 
 
 def test_the_six_stages_stand_in_order_one_script_each():
     assert list(PIPELINE) == ORDER
     assert sorted(file.stem for file in SOURCE.glob("*.py")) == sorted(ORDER)
     for name, stage in PIPELINE.items():
-        argument = " embedding" if name == "embed" else ""
-        assert stage["cmd"] == f"python src/{name}.py{argument}"
+        slot = SLOTS.get(name, ("",))[0]
+        assert stage["cmd"] == f"python src/{name}.py {slot}".rstrip()
 
 
 def test_embed_runs_for_each_of_the_embeddings():
@@ -44,30 +50,44 @@ def test_embed_runs_for_each_of_the_embeddings():
         assert {f"data/embedded/{name}", f"models/{name}"} <= set(PIPELINE["train"]["deps"])
 
 
-def test_embed_names_the_selectors_where_there_is_none_of_that_name():
-    command = [sys.executable, str(SOURCE / "embed.py"), "embeding"]
+def test_train_runs_for_each_of_the_models_with_a_loss_and_a_weighting_of_its_own():
+    assert STAGES["train"]["foreach"] == {
+        f"{prefix}model": {"prefix": prefix}
+        | {name: f"${{{prefix}{name}}}" for name in ("model", "loss", "weighting")}
+        for prefix in ("", "second_")
+    }
+    assert tuple(STAGES["train"]["foreach"]) == params.MODELS
+    for name in params.MODELS:
+        assert f"data/scored/{name}" in PIPELINE["evaluate"]["deps"]
+    second = STAGES["train"]["do"]["params"]
+    assert {"${item.prefix}loss", "${item.prefix}model", "${item.prefix}weighting"} <= set(second)
+
+
+@pytest.mark.parametrize("name", SLOTS)
+def test_a_script_names_the_selectors_where_there_is_none_of_that_name(name):
+    command = [sys.executable, str(SOURCE / f"{name}.py"), "modell"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
-    assert "there is no selector 'embeding'. Known: embedding, second_embedding" in done.stderr
-
-
-# The selectors that a script goes through: of embed, what one run of it does.
-PLACES = {"embed": params.EMBEDDINGS[:1], "train": params.MODELS}
+    assert f"there is no selector 'modell'. Known: {', '.join(SLOTS[name])}" in done.stderr
 
 
 def script_of(name: str) -> str:
-    """Return a stage's script, once for each selector that it goes through."""
+    """Return a stage's script as it runs for the first of its slots."""
     script = (SOURCE / f"{name}.py").read_text(encoding="utf-8")
-    return "\n".join(
-        re.sub(r"(settings\[|select\(settings, )place", rf'\1"{selector}"', script)
-        for selector in PLACES.get(name, ["none"])
-    )
+    slot = SLOTS.get(name, ("",))[0]
+    script = re.sub(r"(settings\[|select\(settings, )slot", rf'\1"{slot}"', script)
+    # Beside a model its loss and its weighting.
+    pair = """params.select(settings, f"{prefix}{name}") for name in ("loss", "weighting")"""
+    selects = [f'params.select(settings, "{name}")' for name in ("loss", "weighting")]
+    return script.replace(pair, ", ".join(selects))
 
 
 @pytest.mark.parametrize("name", ORDER)
 def test_code_dependencies_are_the_import_closure(name):
     stage = PIPELINE[name]
-    needed = closure(SOURCE / f"{name}.py", *families(stage))
+    needed = closure(
+        SOURCE / f"{name}.py", *families(stage), *(LEARNERS if name == "train" else ())
+    )
     assert code_of(stage) == needed - set(members(stage))
 
 
@@ -87,8 +107,8 @@ def test_a_folder_stands_where_a_stage_uses_all_of_it(name):
 def test_a_stage_depends_on_the_families_it_selects_from(name):
     script = script_of(name)
     chosen = set(re.findall(r'params\.select\(settings, "(\w+)"\)', script))
-    assert set(selectors(PIPELINE[name])) == chosen
-    for selector in chosen:
+    assert set(selectors(PIPELINE[name])) == chosen | INVERSES.get(name, set())
+    for selector in selectors(PIPELINE[name]):
         folder = params.FAMILIES[selector][0]
         assert {selector, f"{folder}.${{{selector}}}"} <= set(PIPELINE[name]["params"])
 

@@ -12,9 +12,10 @@ from problems import classes_of, one_hot, some_probabilities, some_targets
 
 from ballast.decisions import argmax, max_f1
 from ballast.evaluation import curves, scores
-from ballast.evaluation.judging import Scored, evaluate
+from ballast.evaluation.judging import Options, evaluate
 from ballast.labels.classes import Classes
-from ballast.probabilities import ledger
+from ballast.probabilities.ledger import Ledger
+from ballast.probabilities.scored import Scored
 from ballast.report import charts
 from ballast.report.page import Run, defined_scores, render
 
@@ -26,31 +27,48 @@ LEVEL = 0.95
 
 
 @cache
-def a_run(count: int, multilabel: bool = False, decision=argmax, errors: int = 20) -> Run:
+def a_run(
+    count: int, multilabel: bool = False, decision=argmax, errors: int = 20, models=("cnn",)
+) -> Run:
     """A run with random scores, hostile names, and rows that occur in several parts."""
     rng = np.random.default_rng(count)
     names = (*(f"class {c:02}" for c in range(count - 1)), HOSTILE)
-    parts = []
+    targets_of, outputs_of = [], []
     for rows in (300 + 4 * count, 200 + 4 * count):
         labels = rng.choice(count, rows, p=(w := 0.97 ** np.arange(count)) / w.sum())
         labels[:count] = np.arange(count)
         targets = np.eye(count, dtype=np.uint8)[labels]
         if multilabel:
             targets = some_targets(rng, rows, count, multilabel=True)
-        logits = np.log(some_probabilities(rng, targets, multilabel))
-        parts.append(Scored(targets, 2 * logits, logits))
-    validation, test = parts
-    counts = validation.targets.sum(axis=0)
+        targets_of.append(targets)
+        outputs_of.append(np.log(some_probabilities(rng, targets, multilabel)))
+    held_out, test = targets_of
+    counts = held_out.sum(axis=0)
     positive = 1 if count == 2 and not multilabel else None
-    classes = Classes(names, counts, len(validation.targets), multilabel, positive)
-    balanced = Classes(names, np.full(count, counts.max()), int(counts.max()) * count, multilabel)
-    strengths = {"sampler: random_over": 1.0, "weighting: none": 0.0, "loss: focal": 0.0}
-    weights = np.ones((2, count) if multilabel else count)
-    layers = {"loss": "focal", "weighting": "none", "corrections": strengths}
-    entry = ledger.entry(classes, balanced, weights, layers)
-    entry["models"] = {"monitor": "f1_macro", "kept": "cnn", "scores": {"cnn": 0.8}}
-    options = {"replicates": 100, "level": LEVEL, "errors": errors}
-    evaluation = evaluate(validation, test, classes, entry, decision, {}, False, 0, **options)
+    classes = Classes(names, counts, len(held_out), multilabel, positive)
+    ledger = Ledger(
+        labels=names,
+        multilabel=multilabel,
+        rows=classes.rows,
+        examples=float(counts.max()) * count,
+        prior_before_sampling=classes.prior,
+        prior_after_sampling=np.full(count, 1 / count),
+        weights=np.ones((2, count) if multilabel else count),
+        sampler="random_over",
+        corrections={
+            "sampler: random_over": 1.0,
+            "weighting: none": 0.0,
+            "loss: cross_entropy": 0.0,
+        },
+    )
+    history = [{"loss": 1 / epoch, "val_f1_macro": 1 - 1 / epoch} for epoch in (1.0, 2.0, 3.0)]
+    scored = {
+        slot: Scored(name, scale * outputs_of[0], scale * outputs_of[1], history)
+        for slot, name, scale in zip(("model", "second_model"), models, (1, 2), strict=False)
+    }
+    ledgers = dict.fromkeys(scored, ledger)
+    options = Options(replicates=100, level=LEVEL, errors=errors)
+    evaluation = evaluate(scored, ledgers, held_out, test, classes, (decision, {}), options, seed=0)
     matches = {"train": 0, "validation": 1, "test": 2, "train, validation": 0, "train, test": 3}
     return Run(
         params={name: value for name, value in CHOSEN.items() if isinstance(value, str)}
@@ -58,11 +76,10 @@ def a_run(count: int, multilabel: bool = False, decision=argmax, errors: int = 2
         level=LEVEL,
         classes=classes,
         evaluation=evaluation,
-        rarest=names[scores.rarest(test.targets, classes)],
-        correct=True,
-        plots=curves.plots(evaluation, validation.targets, test.targets, classes, LEVEL),
-        ledger=entry,
-        history=[{"epoch": e, "loss": 1 / e, "val_f1_macro": 1 - 1 / e} for e in (1.0, 2.0, 3.0)],
+        rarest=names[scores.rarest(test, classes)],
+        plots=curves.plots(evaluation, classes, LEVEL),
+        ledgers=ledgers,
+        histories={each.model: each.history for each in scored.values()},
         data={"rows": 1000, "kept": 990, "rejected": 10, "conflicting_labels": 2},
         parts={"train": 690, "validation": 100, "test": 200, "excluded": 0},
         truncated=3,
@@ -116,12 +133,15 @@ def test_only_embeddings_and_models_in_use_are_named():
 
 
 def test_of_two_models_the_page_says_which_is_used():
-    run = a_run(2)
     assert "chosen for" not in a_page(2)
-    scores = {"cnn": 0.8, "mlp": 0.9, "cnn and mlp": 0.85}
-    models = {"monitor": "f1_macro", "kept": "mlp", "scores": scores}
-    page = render(replace(run, ledger=run.ledger | {"models": models}))
-    assert "mlp, chosen for its f1_macro of 0.900 on held-out rows (cnn 0.800, cnn" in page
+    run = a_run(2, models=("cnn", "mlp"))
+    combination = run.evaluation.combination
+    name, *others = sorted(combination.scores, key=lambda name: name != combination.decision.mixture.name)
+    page = render(run)
+    assert f"Models: {name}, chosen for its macro-F1 of {combination.scores[name]:.3f} on" in page
+    assert all(f"{other} {combination.scores[other]:.3f}" in page for other in others)
+    for model in run.histories:
+        assert f"{model}: loss" in page
 
 
 @EACH_RUN
@@ -264,7 +284,7 @@ def test_the_page_references_nothing_outside_itself():
 def test_the_headline_has_bounds_and_numbers_of_rows():
     run = a_run(3)
     page = re.sub(r"<[^>]*>|\s+", " ", render(run)).replace("  ", " ")
-    headline = run.evaluation.headline
+    headline = run.evaluation.test.headline
     for name in ("f1_macro", "mcc", "roc_auc", "log_loss"):
         value, low, high = (f"{headline[name + end]:.3f}" for end in ("", "_low", "_high"))
         assert re.search(rf"{value} +{low} to {high}", page), name

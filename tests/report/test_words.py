@@ -1,98 +1,124 @@
-"""The ledger in words: each layer is named, and what it did is said as it was."""
+"""The ledger as sentences: each layer is named with its effect."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from problems import classes_of, one_hot
 
 from ballast.decisions import argmax, cost_matrix, logit_adjustment, prior_shift
-from ballast.probabilities import calibration, ledger
+from ballast.evaluation.judging import Judged
+from ballast.probabilities.calibration import Calibration
+from ballast.probabilities.correction import Correction
+from ballast.probabilities.ledger import Ledger
+from ballast.probabilities.rules import Rule
 from ballast.report import words
 
 CLASSES = classes_of(one_hot([0] * 90 + [1] * 10, 2))
-EVENED = classes_of(one_hot([0] * 90 + [1] * 90, 2))
+LEDGER = Ledger(
+    labels=CLASSES.names,
+    multilabel=False,
+    rows=CLASSES.rows,
+    examples=float(CLASSES.rows),
+    prior_before_sampling=CLASSES.prior,
+    prior_after_sampling=CLASSES.prior,
+    weights=np.ones(2),
+    corrections={"sampler: none": 0.0, "weighting: none": 0.0, "loss: cross_entropy": 0.0},
+)
+P = np.array([[0.7, 0.3], [0.2, 0.8], [0.6, 0.4]])
 
 
-def book(before=CLASSES, after=CLASSES, weights=(1.0, 1.0), log_odds=True, **layers):
-    given = {"sampler: none": 0.0, "weighting: none": 0.0, "loss: cross_entropy": 0.0}
-    told = {"loss": "cross_entropy", "weighting": "none", "corrections": given} | layers
-    return ledger.entry(before, after, np.array(weights), told, log_odds)
+def training(**changes) -> list[str]:
+    """Return the sentences about a ledger with some changes."""
+    changes["corrections"] = LEDGER.corrections | changes.get("corrections", {})
+    return words.training(replace(LEDGER, **changes), CLASSES)
 
 
-def test_layers_that_did_nothing_are_named_and_said_to_do_nothing():
-    sampler, weighting, loss = words.training(book(), CLASSES)
+def test_layers_without_effect_are_named_with_no_effect():
+    sampler, weighting, loss = training()
     assert sampler.startswith("sampler: none. An epoch has 100 examples of 100 training rows.")
-    assert "leaves the class prior as it is" in sampler
-    assert weighting == "weighting: none. All rows weigh the same."
-    assert loss.startswith("loss: cross_entropy. Its outputs lead back to probabilities")
+    assert "leaves the class prior unchanged" in sampler
+    assert weighting == "weighting: none. All rows have the same weight."
+    assert loss.startswith("loss: cross_entropy. A formula converts its outputs to probabilities.")
 
 
-def test_what_a_sampler_did_is_told_in_rows_and_as_a_share_of_balance():
-    strength = {"sampler: random_over": 1.0, "weighting: none": 0.0, "loss: cross_entropy": -0.3}
-    sampler, _, loss = words.training(book(after=EVENED, corrections=strength), CLASSES)
-    assert "An epoch has 180 examples of 100 training rows" in sampler
-    assert "takes the class prior 100% of the way" in sampler
-    assert "30% more unlike" in loss
-
-
-@pytest.mark.parametrize("shape", ["single", "multi"])
-def test_weights_are_told_by_their_ends(shape):
-    weights = [0.5, 4.0] if shape == "single" else [[1.0, 1.0], [0.5, 4.0]]
-    strength = {"sampler: none": 0.0, "weighting: balanced": 1.0, "loss: cross_entropy": 0.0}
-    lines = words.training(
-        book(weights=weights, weighting="balanced", corrections=strength), CLASSES
+def test_the_effect_of_a_sampler_is_said_in_rows_and_as_a_share_of_balance():
+    sampler, _, loss = training(
+        sampler="random_over",
+        examples=180.0,
+        corrections={"sampler: random_over": 1.0, "loss: cross_entropy": -0.3},
     )
-    assert "Weights run from 4 (b) to 0.5 (a)." in lines[1]
+    assert "An epoch has 180 examples of 100 training rows" in sampler
+    assert "moves the class prior 100% of the way" in sampler
+    assert "30% more unequal" in loss
+
+
+@pytest.mark.parametrize("weights", [[0.5, 4.0], [[1.0, 1.0], [0.5, 4.0]]], ids=["single", "multi"])
+def test_weights_are_described_by_their_range(weights):
+    lines = training(
+        weights=np.array(weights), weighting="balanced", corrections={"weighting: balanced": 1.0}
+    )
+    assert "Weights range from 4 (b) to 0.5 (a)." in lines[1]
     assert "100% of the way" in lines[1]
 
 
-def test_what_no_formula_undoes_is_told_in_the_words_of_the_layer():
-    lines = words.training(book(log_odds=False, distortion=["It distortion."]), CLASSES)
-    # What it does to the prior is not known.
+def test_distortions_are_described_by_the_layers_sentence():
+    lines = training(has_inverse=False, distortions=("It distorts.",))
+    # The effect on the prior is unknown.
     assert lines[2] == "loss: cross_entropy."
-    assert lines[3] == "What no formula undoes: It distortion."
+    assert lines[3] == "Distortion without a formula: It distorts."
 
 
-def test_a_loss_that_is_to_even_out_the_classes_is_said_to_without_a_formula_too():
-    strength = {"sampler: none": 0.0, "weighting: none": 0.0, "loss: cross_entropy": 1.0}
-    lines = words.training(book(log_odds=False, corrections=strength), CLASSES)
+def test_a_loss_that_balances_the_classes_is_said_to_even_without_a_formula():
+    lines = training(has_inverse=False, corrections={"loss: cross_entropy": 1.0})
     assert "100% of the way" in lines[2]
 
 
-def test_the_way_back_is_told_with_its_map():
-    fitted = calibration.Calibration("isotonic", False, {})
-    first, second = words.correction(book(), True, fitted)
-    assert "is undone as far as formulas tell it" in first
+def test_the_correction_is_described_with_its_map():
+    first, second = words.correction(Correction(LEDGER, Calibration("isotonic", False, {})))
+    assert "are undone as far as there are formulas" in first
     assert "isotonic" in second
-    first, second = words.correction(book(), False, None)
-    assert "at their word" in first
-    assert "No calibration map" in second
+    assert "no calibration map" in words.correction(Correction(LEDGER))[1]
 
 
-def test_outputs_that_no_formula_can_undo_are_not_said_to_be_undone():
-    first, _ = words.correction(book(log_odds=False), True, None)
-    assert "they stay as they are" in first
+def test_outputs_without_a_formula_are_not_said_to_be_corrected():
+    first, _ = words.correction(Correction(replace(LEDGER, has_inverse=False)))
+    assert "no formula corrects them" in first
+
+
+def decision(rule: Rule, targets: np.ndarray, predicted: np.ndarray, p: np.ndarray) -> list[str]:
+    return words.decision("mine", rule, Judged(targets, p, p, predicted, {}))
 
 
 @pytest.mark.parametrize(
     ("member", "expected"),
     [
-        (argmax, "The most probable label is given."),
-        (cost_matrix, "The label of the least expected cost is given."),
-        (logit_adjustment, "The most probable label is given, after each class's offset."),
+        (argmax, "Labels are those that the network as trained prefers"),
+        (cost_matrix, "The label with the lowest expected cost is predicted."),
+        (logit_adjustment, "The most probable label is predicted, after adding each class's off"),
         (prior_shift, "Probabilities are first adapted"),
     ],
 )
-def test_a_decision_is_told_by_what_its_rule_does(member, expected):
-    p = np.array([[0.7, 0.3], [0.2, 0.8], [0.6, 0.4]])
-    rule = member.fit(one_hot([0, 1, 1], 2), p, CLASSES)
-    lines = words.decision("mine", rule)
+def test_a_decision_is_described_by_its_rule(member, expected):
+    targets = one_hot([0, 1, 1], 2)
+    lines = decision(member.fit(targets, P, CLASSES), targets, one_hot([0, 1, 0], 2), P)
     assert lines[0] == "decision: mine."
     assert any(line.startswith(expected) for line in lines)
+    assert not any("not the most probable class" in line for line in lines)
 
 
-def test_the_decisions_of_labels_are_cuts():
+def test_labels_that_are_not_the_most_probable_are_counted():
+    targets = one_hot([0, 1, 1], 2)
+    lines = decision(argmax.fit(targets, P, CLASSES), targets, targets, P)
+    assert "In 1 of 3 test rows the label is not the most probable class" in lines[2]
+
+
+def test_multi_label_decisions_are_thresholds():
     targets = np.array([[1, 1], [0, 1]])
-    rule = argmax.fit(targets, targets * 0.5 + 0.2, classes_of(targets, True))
-    assert words.decision("argmax", rule)[1] == (
-        "A label is given where its probability is above the label's cut."
-    )
+    p = targets * 0.5 + 0.2
+    rule = Rule(np.zeros(2), multilabel=True)
+    assert decision(rule, targets, targets, p)[1:] == [
+        "A label is predicted if its probability is above the label's threshold."
+    ]
+    lines = decision(rule, targets, 1 - targets, p)
+    assert "In 2 of 2 test rows the labels are not those with a probability above" in lines[2]

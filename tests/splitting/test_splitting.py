@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ballast.labels.parts import EXCLUDED, PARTS, TEST, TRAIN, VALIDATION, choosing
+from ballast.labels.parts import EXCLUDED, PARTS, TEST, TRAIN, VALIDATION, Split
 from ballast.project.errors import UserError
 from ballast.splitting.stratified import split
 from split import units as join_units
@@ -282,9 +282,10 @@ def test_more_folds_than_groups_are_refused():
         parted(one_hot([0, 0, 1] * 2), [0, 1, 2, 3, 4, 5], validation=0.0, folds=5)
 
 
-def test_validation_rows_and_rows_with_a_fold_choose():
-    parts = ["train", "validation", "test", "train", "excluded"]
-    assert choosing(parts, np.array([0, -1, -1, -1, -1])).tolist() == [0, 1]
+def test_validation_rows_and_rows_with_a_fold_are_held_out():
+    parts = np.array([TRAIN, VALIDATION, TEST, TRAIN, EXCLUDED])
+    folds = np.array([0, -1, -1, -1, -1])
+    assert Split(names(5), parts, folds, np.zeros((5, 2))).held_out.tolist() == [0, 1]
 
 
 @given(

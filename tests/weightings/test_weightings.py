@@ -8,10 +8,10 @@ from problems import check_blocks, check_contract, classes_of, one_hot, some_tar
 from sklearn.utils.class_weight import compute_class_weight
 
 from ballast.labels.classes import Classes
+from ballast.probabilities.balancing import clipped_weights
 from ballast.probabilities.ledger import normalise
 from ballast.project import params
 from ballast.project.errors import UserError
-from ballast.probabilities.balancing import clipped_weights
 from ballast.training.batches import Table
 from ballast.training.examples import Examples, mean_vectors
 from ballast.weightings import (
