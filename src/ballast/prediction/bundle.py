@@ -1,4 +1,4 @@
-"""What a run has left in `models/`, put together: from texts and numbers to labels."""
+"""The bundle in `models/`: from texts and numbers to labels."""
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
@@ -20,14 +20,14 @@ from ballast.texts.embedded import Read, Scaler
 
 @dataclass(frozen=True)
 class Predictor:
-    """Trained models and all that stands around them.
+    """Trained models and all that prediction needs around them.
 
     Attributes:
-        layout: how the files that they were trained on are read, and which columns they see.
-        readers: from texts to what each embedding makes of them; empty where no text is read.
-        scaler: of the numeric columns; None where there are none.
-        models: what each model that counts computes, by slot.
-        decision: from their outputs to probabilities and labels.
+        layout: how the training files are read, and which columns the models use.
+        readers: from texts to the inputs of each embedding; empty if no text is used.
+        scaler: of the numeric columns; None if there are none.
+        models: from rows to the outputs of each model in use, by slot.
+        decision: from the outputs to probabilities and labels.
     """
 
     layout: Layout
@@ -45,33 +45,33 @@ class Predictor:
         """Return each model's outputs by slot, float32, shape (rows, classes).
 
         Args:
-            texts: a text a row, as prepare cleans them; not looked at by a network of numbers.
+            texts: the text of each row, cleaned as in prepare; models of numbers ignore them.
             features: scaled numeric columns, float32, shape (rows, columns), or None.
         """
         rows = encoded(features, [read(texts) for read in self.readers])
         return {slot: forward(rows) for slot, forward in self.models.items()}
 
     def probabilities(self, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the classes' probabilities as the evaluation has them, shape (rows, classes)."""
+        """Return the classes' probabilities, as in the evaluation, shape (rows, classes)."""
         return self.decision.mixture.probabilities(outputs)
 
     def labels(self, outputs: Mapping[str, np.ndarray], probabilities: np.ndarray) -> list[str]:
-        """Return each row's label by the decision; several are joined by |."""
+        """Return each row's label by the decision; several labels are joined by |."""
         return joined(self.decision.predict(outputs, probabilities), self.classes)
 
 
 def load(folder: Path = Path("models")) -> Predictor:
-    """Return the predictor that a run has left.
+    """Return the predictor of the last run.
 
     Raises:
-        UserError: a piece is missing, or the pieces are of different runs.
+        UserError: a file is missing, or the files are of different runs.
     """
     layout, decision = Layout.load(folder), Decision.load(folder)
     trained = {part.slot: Trained.load(folder / part.slot) for part in decision.mixture.parts}
-    reads = {name for each in trained.values() for name in each.reads}
+    inputs = {name for each in trained.values() for name in each.reads}
     records = {slot: embedded.load_record(folder / slot) for slot in params.EMBEDDINGS}
-    slots = [slot for slot, record in records.items() if record.input in reads]
-    scaler = embedded.load_scaler(folder / params.EMBEDDINGS[0]) if "features" in reads else None
+    slots = [slot for slot, record in records.items() if record.input in inputs]
+    scaler = embedded.load_scaler(folder / params.EMBEDDINGS[0]) if "features" in inputs else None
     vectors = next(
         (embedded.load_word_vectors(folder / s) for s in slots if records[s].input == "tokens"),
         None,
@@ -89,7 +89,7 @@ def load(folder: Path = Path("models")) -> Predictor:
             {slot: each.forward(vectors) for slot, each in trained.items()},
             decision,
         )
-        # One row, to see that the pieces fit together.
+        # One row, to check that the files fit together.
         row = None if scaler is None else scaler.apply(np.zeros((1, len(layout.features))))
         outputs = predictor.outputs(["a"], row)
         predictor.labels(outputs, predictor.probabilities(outputs))
@@ -101,6 +101,6 @@ def load(folder: Path = Path("models")) -> Predictor:
 
 
 def _reader(folder: Path, record: embedded.Record) -> Callable[[Sequence[str]], Read]:
-    """Return the way from texts to what a network reads."""
+    """Return the function from texts to the inputs of a network."""
     embedding = importlib.import_module(f"ballast.embeddings.{record.embedding}")
     return embedding.reader(folder, record.options)

@@ -1,4 +1,4 @@
-"""Predict an input in bounded memory: while a chunk is computed, the next one is read."""
+"""Predict the rows of an input in bounded memory: chunks are read, computed and written at once."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ from ballast.rows.cleaning import FaultError, content
 
 @dataclass
 class Summary:
-    """What became of the rows: how many there were, and how many fell to which fault."""
+    """Number of rows, and of those with each kind of fault."""
 
     rows: int = 0
     faults: Counter[str] = field(default_factory=Counter)
@@ -32,11 +32,11 @@ class Summary:
     def lines(self) -> list[str]:
         """Return it for people."""
         failed = self.faults.total()
-        told = [f"{self.rows - failed} of {self.rows} rows predicted"]
+        lines = [f"{self.rows - failed} of {self.rows} rows predicted"]
         if failed:
-            told[0] += f"; {failed} not, for what the column of errors says:"
-            told += [f"  {count} x {fault}" for fault, count in self.faults.most_common(5)]
-        return told
+            lines[0] += f"; {failed} not, for the reasons in the column of errors:"
+            lines += [f"  {count} x {fault}" for fault, count in self.faults.most_common(5)]
+        return lines
 
 
 def predict(
@@ -44,22 +44,22 @@ def predict(
 ) -> Summary:
     """Write each row of the input with its label and the classes' probabilities.
 
-    A row that can't be predicted is written too, with the reason in the last column.
+    Rows that can't be predicted are written too, with the reason in the last column.
 
     Args:
-        predictor: what a run has left.
+        predictor: that of a run.
         rows: the input; `-` is standard input.
-        output: likewise.
-        form: the input's format, where its name doesn't tell.
+        output: the output; `-` is standard output.
+        form: format of the input, if its name has no known suffix.
         prefix: put before the names of the added columns.
 
     Raises:
-        UserError: input or output is not as it must be, or no row at all could be predicted.
+        UserError: input or output can't be used, or no row could be predicted.
     """
     with tempfile.TemporaryDirectory() as folder:
         labels = None
         if predictor.decision.rule.prior is not None:
-            # The rule looks at all rows together, before the first label is known.
+            # The rule needs the probabilities of all rows before the first label.
             if rows == STANDARD:
                 rows, form = Path(folder) / "input", form or "csv"
                 with rows.open("wb") as copy:
@@ -77,12 +77,12 @@ def predict(
 def _labels_of_all(predictor: Predictor, rows: Path, form: str | None) -> list[str]:
     """Return the labels of the rows that can be predicted."""
     with sources.opened(rows, form, predictor.layout) as source:
-        judged = list(_judged(predictor, source))
-    if not judged:
+        scored = list(_scored(predictor, source))
+    if not scored:
         return []
-    probabilities = np.concatenate([each.usable_probabilities for each in judged])
+    probabilities = np.concatenate([chunk.usable_probabilities for chunk in scored])
     outputs = {
-        slot: np.concatenate([each.outputs[slot] for each in judged]) for slot in predictor.models
+        slot: np.concatenate([chunk.outputs[slot] for chunk in scored]) for slot in predictor.models
     }
     return predictor.labels(outputs, probabilities)
 
@@ -92,28 +92,28 @@ def _write(
 ) -> Summary:
     summary = Summary()
     place = "row" if source.form == "parquet" else "line"
-    for judged in _judged(predictor, source):
+    for scored in _scored(predictor, source):
         if labels is None:
-            chunk_labels = iter(predictor.labels(judged.outputs, judged.usable_probabilities))
+            chunk_labels = iter(predictor.labels(scored.outputs, scored.usable_probabilities))
         else:
             chunk_labels = labels
         errors = [
             fault and f"{place} {record.row}: {fault}"
-            for record, fault in zip(judged.chunk.records, judged.faults, strict=True)
+            for record, fault in zip(scored.chunk.records, scored.faults, strict=True)
         ]
-        predicted = [None if fault else next(chunk_labels) for fault in judged.faults]
-        sink.write(Predicted(judged.chunk, predicted, judged.probabilities, errors))
+        predicted = [None if fault else next(chunk_labels) for fault in scored.faults]
+        sink.write(Predicted(scored.chunk, predicted, scored.probabilities, errors))
         summary.rows += len(errors)
-        # What stands behind a colon is the row's own.
-        summary.faults.update(fault.partition(":")[0] for fault in judged.faults if fault)
+        # What follows a colon is specific to the row.
+        summary.faults.update(fault.partition(":")[0] for fault in scored.faults if fault)
     return summary
 
 
 @dataclass(frozen=True)
-class _Judged:
-    """A chunk with its rows' probabilities (NaN where there is a fault), or what is wrong.
+class _Scored:
+    """A chunk with its rows' probabilities (NaN if there is a fault) and faults.
 
-    The models' outputs are those of the rows without a fault, by slot.
+    `outputs` are those of each model by slot, for the rows without a fault.
     """
 
     chunk: Chunk
@@ -126,31 +126,31 @@ class _Judged:
         return self.probabilities[[fault is None for fault in self.faults]]
 
 
-def _judged(predictor: Predictor, source: Source) -> Iterator[_Judged]:
-    """Yield the chunks of the input in their order, under a progress bar."""
+def _scored(predictor: Predictor, source: Source) -> Iterator[_Scored]:
+    """Yield the chunks of the input in order, under a progress bar."""
     with bars() as progress:
         task = progress.add_task("predicting", total=source.size)
-        for judged in _side_by_side(predictor, source.chunks):
-            yield judged
-            progress.update(task, completed=judged.chunk.done)
+        for scored in _in_parallel(predictor, source.chunks):
+            yield scored
+            progress.update(task, completed=scored.chunk.done)
 
 
-def _side_by_side(predictor: Predictor, chunks: Iterable[Chunk]) -> Iterator[_Judged]:
-    # The network's machine code holds no lock of Python's, so reading and writing go on beside it.
+def _in_parallel(predictor: Predictor, chunks: Iterable[Chunk]) -> Iterator[_Scored]:
+    # Networks compute without Python's global lock, so reading and writing go on meanwhile.
     workers = os.cpu_count() or 1
-    waiting = deque()
-    # Threads of BLAS beside these would wait for a core, spinning, longer than they compute.
+    pending = deque()
+    # More threads of BLAS than cores would spin, waiting for a core.
     with threadpool_limits(1), ThreadPoolExecutor(workers) as pool:
         for chunk in chunks:
-            waiting.append(pool.submit(judge, predictor, chunk))
-            if len(waiting) > workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+            pending.append(pool.submit(score, predictor, chunk))
+            if len(pending) > workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
 
 
-def judge(predictor: Predictor, chunk: Chunk) -> _Judged:
-    """Return the probabilities of a chunk's rows, each cleaned as prepare does it."""
+def score(predictor: Predictor, chunk: Chunk) -> _Scored:
+    """Return the probabilities of a chunk's rows, each cleaned as in prepare."""
     texts, numbers, faults = [], [], []
     for record in chunk.records:
         try:
@@ -167,12 +167,12 @@ def judge(predictor: Predictor, chunk: Chunk) -> _Judged:
     if predictor.scaler is not None:
         numbers = np.array(numbers, dtype=np.float64).reshape(len(rows), columns)
         scaled = predictor.scaler.apply(numbers)
-        small = np.isfinite(scaled).all(axis=1)
-        for row in rows[~small]:
+        finite = np.isfinite(scaled).all(axis=1)
+        for row in rows[~finite]:
             faults[row] = "a numeric column holds a number too large to be scaled"
-        rows, scaled = rows[small], scaled[small]
-        texts = [text for text, fits in zip(texts, small, strict=True) if fits]
+        rows, scaled = rows[finite], scaled[finite]
+        texts = [text for text, usable in zip(texts, finite, strict=True) if usable]
     probabilities = np.full((len(faults), len(predictor.classes)), np.nan)
     outputs = predictor.outputs(texts, scaled)
     probabilities[rows] = predictor.probabilities(outputs)
-    return _Judged(chunk, outputs, probabilities, faults)
+    return _Scored(chunk, outputs, probabilities, faults)

@@ -65,9 +65,13 @@ def correction(applied: Correction) -> list[str]:
     else:
         first = "The network's outputs are not log odds, so no formula corrects them."
     if applied.calibration is None:
-        return [first, "There is no calibration map."]
-    method = applied.calibration.method
-    return [first, f"A calibration map is fitted on held-out rows: {method}, {MAPS[method]}."]
+        second = "There is no calibration map."
+    else:
+        method = applied.calibration.method
+        second = f"A calibration map is fitted on held-out rows: {method}, {MAPS[method]}."
+    if applied.ledger.only_ranks:
+        return [first, second, "The loss only ranks the rows: labels follow corrected outputs."]
+    return [first, second]
 
 
 def decision(name: str, rule: Rule, test: Judged) -> list[str]:
