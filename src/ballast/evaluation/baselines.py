@@ -4,6 +4,7 @@ import numpy as np
 
 from ballast.evaluation import scores
 from ballast.labels.classes import Classes
+from ballast.probabilities.costs import cost_matrix
 
 
 def scores_of(targets: np.ndarray, classes: Classes) -> dict[str, dict[str, float]]:
@@ -35,5 +36,7 @@ def scores_of(targets: np.ndarray, classes: Classes) -> dict[str, dict[str, floa
     if classes.multilabel:
         labels = targets.sum(axis=1) + prior.sum()
         drawn["f1_samples"] = float(scores.share(2 * targets @ prior, labels).mean())
+    if classes.costs is not None:
+        drawn["expected_cost"] = float(support @ cost_matrix(classes) @ prior / rows)
     random = {name: drawn.get(name, value) for name, value in majority.items()}
     return {"always_majority": majority, "prior_random": random}

@@ -32,7 +32,7 @@ FEWEST = 500
 # Random numbers per chunk: a few megabytes where they are only summed; where they are reordered for
 # each class, they should stay in the processor's cache.
 CHUNK_OF_KINDS, CHUNK_OF_ROWS = 2**19, 2**17
-RANGES = {"mcc": (-1.0, 1.0), "log_loss": (0.0, np.inf)}
+RANGES = {"mcc": (-1.0, 1.0), "log_loss": (0.0, np.inf), "expected_cost": (0.0, np.inf)}
 
 Ends = dict[str, tuple[float, float]]
 
@@ -67,15 +67,14 @@ def of_counts(targets: np.ndarray, predicted: np.ndarray, classes: Classes, plan
     """Return (low, high) of the scores of counts, by name."""
     true, predicted, times = _kinds(targets, predicted)
     strata = true.argmax(axis=1) if plan.stratified else np.zeros(len(times), dtype=int)
-    f1_of_rows = scores.f1_of_rows(true, predicted)[:, None]
-    values = np.hstack([true & predicted, true, predicted, f1_of_rows])
+    of_rows = scores.of_rows(true, predicted, classes)
+    values = np.column_stack([true & predicted, true, predicted, *of_rows.values()]).astype(float)
     names: list[str] = []
 
     def of_sums(sums: np.ndarray, rows: int) -> np.ndarray:
-        hits, support, positives, f1 = np.split(sums, np.arange(1, 4) * true.shape[1], axis=-1)
-        by_name = scores.of_counts(hits, support, positives, rows, classes)
-        if classes.multilabel:
-            by_name["f1_samples"] = f1[..., 0] / rows
+        *counts, totals = np.split(sums, np.arange(1, 4) * true.shape[1], axis=-1)
+        by_name = scores.of_counts(*counts, rows, classes)
+        by_name |= zip(of_rows, np.moveaxis(totals, -1, 0) / rows, strict=True)
         names[:] = by_name
         return np.stack(list(by_name.values()), axis=-1)
 

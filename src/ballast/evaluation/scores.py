@@ -6,6 +6,7 @@ import numpy as np
 
 from ballast.evaluation.ranking import Ranking
 from ballast.labels.classes import Classes
+from ballast.probabilities.costs import cost_matrix
 
 Headline = Literal[
     "f1_macro",
@@ -17,15 +18,15 @@ Headline = Literal[
     "log_loss",
     "calibration_error",
 ]
-# Further scores of multi-label tasks.
-OF_LABELS = ("f1_micro", "f1_samples")
-LOWER_IS_BETTER = ("log_loss", "calibration_error")
+# Further scores of multi-label tasks, and of tasks with costs.
+OF_LABELS, OF_COSTS = ("f1_micro", "f1_samples"), ("expected_cost",)
+LOWER_IS_BETTER = ("log_loss", "calibration_error", *OF_COSTS)
 
 
 def headline(
     targets: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray, classes: Classes
 ) -> dict[str, float]:
-    """Return the headline scores by name (`Headline`, and multi-label `OF_LABELS`).
+    """Return the headline scores by name: `Headline`, multi-label `OF_LABELS`, or `OF_COSTS`.
 
     f1_macro is the mean of the classes' F1 (Opitz and Burst 2019); balanced_accuracy the mean of
     the classes' recalls (multi-label: of each label's presence and absence); recall_rarest the
@@ -33,7 +34,8 @@ def headline(
     average_precision and roc_auc are those of the positive class, or the mean of each class against
     the rest, over the classes for which the rows define them. mcc of a multi-label task is the mean
     over labels, f1_micro the F1 of all labels pooled, f1_samples the mean of the rows' F1.
-    A class without a row in `targets` has an F1 of 0.
+    expected_cost, if there are costs, is the mean cost of a row. A class without a row in `targets`
+    has an F1 of 0.
 
     Args:
         targets: multi-hot labels, shape (rows, classes).
@@ -53,11 +55,10 @@ def headline(
     result["average_precision"], result["roc_auc"] = average_precision, roc_auc
     result["log_loss"] = log_loss(targets, probabilities, classes.multilabel)
     result["calibration_error"] = calibration_error(targets, probabilities, classes.multilabel)
-    names = get_args(Headline)
-    if classes.multilabel:
-        result["f1_samples"] = float(f1_of_rows(targets, predicted).mean())
-        names += OF_LABELS
-    return {name: result[name] for name in names}
+    for name, column in of_rows(targets, predicted, classes).items():
+        result[name] = float(column.mean())
+    names = (*get_args(Headline), *OF_LABELS, *OF_COSTS)
+    return {name: result[name] for name in names if name in result}
 
 
 def per_class(
@@ -144,6 +145,16 @@ def f1_of_rows(targets: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     columns = (targets & predicted, targets, predicted)
     hits, support, positives = (column.sum(axis=1, dtype=np.int64) for column in columns)
     return np.where(support + positives > 0, share(2 * hits, support + positives), 1.0)
+
+
+def of_rows(targets: np.ndarray, predicted: np.ndarray, classes: Classes) -> dict[str, np.ndarray]:
+    """Return the headline scores that are means over rows: each row's by name, shape (rows,)."""
+    if classes.multilabel:
+        return {"f1_samples": f1_of_rows(targets, predicted)}
+    if classes.costs is None:
+        return {}
+    pairs = targets.argmax(axis=1), predicted.argmax(axis=1)
+    return {"expected_cost": cost_matrix(classes)[pairs]}
 
 
 def log_loss(targets: np.ndarray, probabilities: np.ndarray, multilabel: bool) -> float:

@@ -60,7 +60,7 @@ class LabelSet:
             rows=len(targets),
             multilabel=self.task == "multilabel",
             positive=None if self.positive is None else self.labels.index(self.positive),
-            costs=costs,
+            costs=costs or None,
         )
         if costs and classes.multilabel:
             raise UserError(

@@ -27,6 +27,7 @@ TITLES = {
     "calibration_error": "calibration error (lower is better)",
     "f1_micro": "micro-F1",
     "f1_samples": "F1 by row",
+    "expected_cost": "expected cost per row (lower is better)",
 }
 # Most points of a curve in a chart.
 POINTS = 60
