@@ -9,6 +9,8 @@ from ballast.embeddings._skip_gram import skip_gram
 from ballast.project.errors import UserError
 from ballast.texts.corpus import Corpus, Embedded, read_words, tokenize_corpus
 
+NEEDS = [{"text"}]
+
 reader = read_words
 
 

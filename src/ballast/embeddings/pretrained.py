@@ -13,6 +13,8 @@ from ballast.project.progress import bars
 from ballast.texts.corpus import Corpus, Embedded, random_vectors, read_words, tokenize_corpus
 from ballast.texts.tokens import RESERVED
 
+NEEDS = [{"text"}, {"vectors"}]
+
 reader = read_words
 
 

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from ballast.texts.corpus import Corpus, Embedded, random_vectors, read_words, tokenize_corpus
 
+NEEDS = [{"text"}]
+
 reader = read_words
 
 

@@ -14,6 +14,8 @@ from ballast.encoders.encoder import SentenceEncoder, model_files
 from ballast.project.progress import track
 from ballast.texts.corpus import Corpus, Vectors, model_of, texts_of
 
+NEEDS = [{"text"}, {"encoder"}]
+
 # After so many new texts their vectors are written: an interrupted run goes on from there.
 CHUNK = 512
 

@@ -11,6 +11,8 @@ from scipy.sparse import csr_array
 from ballast.texts import terms
 from ballast.texts.corpus import Corpus, Terms, texts_of
 
+NEEDS = [{"text"}]
+
 
 def embed(
     corpus: Corpus,

@@ -13,6 +13,8 @@ from ballast.project.errors import UserError
 from ballast.texts import terms
 from ballast.texts.corpus import Corpus, Vectors, texts_of
 
+NEEDS = [{"text"}]
+
 
 def embed(
     corpus: Corpus,

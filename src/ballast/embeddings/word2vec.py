@@ -8,6 +8,8 @@ from pydantic import Field
 from ballast.embeddings._skip_gram import skip_gram
 from ballast.texts.corpus import Corpus, Embedded, read_words, tokenize_corpus
 
+NEEDS = [{"text"}]
+
 reader = read_words
 
 

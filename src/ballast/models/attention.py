@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from ballast.networks.layers import Inputs
 
+NEEDS = [{"tokens"}]
+
 # Texts are computed together up to so many tokens: what is held in memory at a time.
 BLOCK = 2**14
 

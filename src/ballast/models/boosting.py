@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from ballast.networks.layers import Inputs
     from ballast.training.learners.boosting import Boosted
 
+NEEDS = [{"features"}]
+
 
 def build(
     inputs: "Inputs",

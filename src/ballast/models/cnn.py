@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from ballast.networks.layers import Inputs
 
+NEEDS = [{"tokens"}]
+
 
 def build(
     inputs: "Inputs",

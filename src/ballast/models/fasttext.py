@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from ballast.networks.layers import Inputs
 
+NEEDS = [{"tokens"}]
+
 # Pairs of words are told apart by (FACTOR * first + second) mod buckets.
 FACTOR = 7919
 

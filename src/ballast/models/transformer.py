@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from ballast.networks.layers import Inputs
 
+NEEDS = [{"wordpieces"}]
+
 POOLINGS = ("mean", "cls")
 
 
