@@ -75,11 +75,16 @@ def demo(
 
 
 @app.command()
-def check() -> None:
-    """Check the whole of params.yaml, chosen or not."""
+def check(
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set-param", "-S", help="name=value, as `dvc exp run -S` takes it"),
+    ] = None,
+) -> None:
+    """Check the whole of params.yaml, chosen or not, and the files and columns that it names."""
     from ballast.setup.checking import check_params
 
-    run(check_params)
+    run(lambda: check_params(settings=settings or ()))
     print("params.yaml is in order.")
 
 

@@ -10,6 +10,8 @@ from ballast.project.errors import UserError
 from ballast.texts.corpus import Corpus, read_words, tokenize_corpus
 from ballast.texts.embedded import Embedded
 
+NEEDS = [{"text"}]
+
 reader = read_words
 
 

@@ -3,6 +3,8 @@
 from ballast.project.errors import UserError
 from ballast.texts.corpus import Corpus
 
+NEEDS = [{"features"}]
+
 
 def embed(corpus: Corpus, seed: int) -> None:
     """Return nothing for the texts: the network takes the scaled numeric columns only.

@@ -14,6 +14,8 @@ from ballast.texts.corpus import Corpus, random_vectors, read_words, tokenize_co
 from ballast.texts.embedded import Embedded
 from ballast.texts.tokens import RESERVED
 
+NEEDS = [{"text"}, {"vectors"}]
+
 reader = read_words
 
 

@@ -7,6 +7,8 @@ from pydantic import Field
 from ballast.texts.corpus import Corpus, random_vectors, read_words, tokenize_corpus
 from ballast.texts.embedded import Embedded
 
+NEEDS = [{"text"}]
+
 reader = read_words
 
 

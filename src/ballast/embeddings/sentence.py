@@ -15,6 +15,8 @@ from ballast.project.progress import track
 from ballast.texts.corpus import Corpus, model_of, texts_of
 from ballast.texts.embedded import Vectors
 
+NEEDS = [{"text"}, {"encoder"}]
+
 # After so many new texts their vectors are written: an interrupted run goes on from there.
 CHUNK = 512
 

@@ -12,6 +12,8 @@ from ballast.texts import terms
 from ballast.texts.corpus import Corpus, texts_of
 from ballast.texts.embedded import Terms
 
+NEEDS = [{"text"}]
+
 
 def embed(
     corpus: Corpus,

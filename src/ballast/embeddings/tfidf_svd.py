@@ -14,6 +14,8 @@ from ballast.texts import terms
 from ballast.texts.corpus import Corpus, texts_of
 from ballast.texts.embedded import Vectors
 
+NEEDS = [{"text"}]
+
 
 def embed(
     corpus: Corpus,

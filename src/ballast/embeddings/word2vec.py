@@ -9,6 +9,8 @@ from ballast.embeddings._skip_gram import skip_gram
 from ballast.texts.corpus import Corpus, read_words, tokenize_corpus
 from ballast.texts.embedded import Embedded
 
+NEEDS = [{"text"}]
+
 reader = read_words
 
 

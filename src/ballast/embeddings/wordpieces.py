@@ -13,6 +13,8 @@ from ballast.texts.corpus import Corpus, model_of, texts_of
 from ballast.texts.embedded import Embedded
 from ballast.texts.tokens import RESERVED
 
+NEEDS = [{"text"}, {"encoder"}]
+
 
 def embed(corpus: Corpus, seed: int, *, max_tokens: Annotated[int, Field(ge=3)] = 512) -> Embedded:
     """Return texts as the token numbers that a model's own tokenizer gives, and its vectors.

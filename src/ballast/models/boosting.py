@@ -37,6 +37,9 @@ class Boosted:
     input: tuple[str, ...] = ("features",)
 
 
+NEEDS = [{"features"}]
+
+
 def build(
     inputs: Inputs,
     *,

@@ -31,6 +31,9 @@ class Linear:
     factor: float
 
 
+NEEDS = [{"terms", "features"}]
+
+
 def build(
     inputs: Inputs,
     *,

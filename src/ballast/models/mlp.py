@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import keras
 
 
+NEEDS = [{"features"}]
+
+
 def build(
     inputs: Inputs,
     *,

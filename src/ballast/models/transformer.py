@@ -14,6 +14,9 @@ from ballast.project.errors import UserError
 if TYPE_CHECKING:
     import keras
 
+
+NEEDS = [{"wordpieces"}]
+
 POOLINGS = ("mean", "cls")
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 LEARNER = "projected"
 
+NEEDS = [{"tokens"}]
+
 
 def build(
     inputs: Inputs,

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 LEARNER = "projected"
 
+NEEDS = [{"tokens"}, {"terms"}]
+
 
 def build(
     inputs: Inputs,

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ballast.project.errors import UserError, did_you_mean
+from ballast.project.params import listed
 from ballast.rows.dataset import Layout
 
 SUFFIXES = {
@@ -234,13 +235,16 @@ def _read_parquet(path: Path, dataset: Layout) -> Iterator[Record]:
 
 
 def require(columns: list[str], dataset: Layout, path: Path) -> None:
-    """Raise a `UserError` unless a file has each used column exactly once."""
-    for name in dataset.used_columns():
+    """Raise a `UserError` unless a file has each column that is used, once; it names them all."""
+    faults = []
+    for name in dict.fromkeys(dataset.used_columns()):
         if name not in columns:
-            raise UserError(
+            faults.append(
                 f"{path} has no column {name!r}, which the dataset's block in params.yaml names; "
                 f"found: {', '.join(columns) or 'none'}.{did_you_mean(name, columns)} A file "
                 "without a header line needs `columns`."
             )
-        if columns.count(name) > 1:
-            raise UserError(f"{path} has more than one column {name!r}: rename all but one.")
+        elif columns.count(name) > 1:
+            faults.append(f"{path} has more than one column {name!r}: rename all but one.")
+    if faults:
+        raise UserError(listed(faults))

@@ -12,6 +12,8 @@ from ballast.resampling.drawing import Rows, labels_of_one
 from ballast.resampling.plans import Plan
 from ballast.samplers._rewording import NearWords, Rewording
 
+NEEDS = [{"text"}]
+
 REWORDED = "new texts of the smaller classes are rows with some words changed, as nobody wrote them"
 
 

@@ -10,6 +10,7 @@ from ballast.resampling.drawing import Rows
 from ballast.resampling.plans import Plan
 from ballast.samplers._mixing import pairs
 
+MIXES_LABELS = True
 BETWEEN = "inputs lie between two rows, also of two classes, and carry the labels of both"
 
 

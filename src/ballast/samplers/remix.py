@@ -10,6 +10,7 @@ from ballast.resampling.drawing import Rows, labels_of_one
 from ballast.resampling.plans import Plan
 from ballast.samplers._mixing import pairs
 
+MIXES_LABELS = True
 TOWARDS = (
     "inputs lie between two rows, also of two classes, and those between a large and a small class "
     "carry the label of the small one"

@@ -1,86 +1,95 @@
-"""Check the whole of `params.yaml`: also the blocks that no stage would read now."""
+"""Check the whole of `params.yaml`: what is chosen, and the blocks that no stage would read now."""
 
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ballast.project.errors import UserError, did_you_mean
 from ballast.project.params import (
-    FAMILIES,
     SELECTORS,
     check,
-    load,
+    faults,
+    flat,
+    listed,
     member,
     members,
     options,
-    select,
+    read,
 )
-from ballast.rows.dataset import Dataset, selected
+from ballast.rows.dataset import Dataset
+from ballast.setup import chosen
+from ballast.setup.chosen import fault
 
 
-def check_params(path: Path = Path("params.yaml")) -> dict[str, Any]:
-    """Return the parameters, every block held against the code that uses it.
+def check_params(path: Path = Path("params.yaml"), settings: Sequence[str] = ()) -> None:
+    """Hold every name and every block against the code and the data that it stands for.
+
+    Args:
+        path: the file.
+        settings: name=value, as `dvc exp run -S` takes them; the file stays as it is.
 
     Raises:
         UserError: with all that is wrong, a line each.
     """
-    params = load(path)
-    faults = [*_selector_faults(params), *_block_faults(params)]
-    if faults:
-        raise UserError("\n       ".join(dict.fromkeys(faults)))
-    return params
+    params, lines = _with_settings(path, settings)
+    at_top = list(faults(params))
+    lines += [line for _, line in at_top]
+    # Of a block with a bad name in it, the others can still be checked.
+    broken = {name for name, _ in at_top if not isinstance(params.get(name), dict)}
+    sound = {name: value for name, value in params.items() if name not in broken}
+    lines += [*chosen.faults(sound), *_in_blocks(sound)]
+    if lines:
+        raise UserError(listed(lines))
 
 
-def _selector_faults(params: dict[str, Any]) -> list[str]:
-    faults = []
-    for selector in FAMILIES:
-        faults += _fault(select, params, selector)
-    faults += _fault(selected, params)
-    raw = Path("data/raw") / params["dataset"]
-    if not raw.is_dir():
-        faults.append(
-            f"params.yaml: dataset: there is no folder {raw}: put the files there, or get them "
-            f"with `ballast fetch {params['dataset']}` or `dvc pull`."
-        )
-    vectors = Path("data/vectors") / str(params["vectors"])
-    if not vectors.is_file():
-        faults.append(f"params.yaml: vectors: there is no file {vectors}.")
-    encoder = Path("data/encoders") / str(params["encoder"])
-    if not encoder.exists():
-        faults.append(
-            f"params.yaml: encoder: there is no folder {encoder}: bring one with `ballast "
-            f"fetch-encoder {params['encoder']} SOURCE`, or with `dvc pull`."
-        )
-    return faults
+def _with_settings(path: Path, settings: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """Return the parameters with some set as DVC sets them, and which could not be set."""
+    params, lines = read(path), []
+    if not settings:
+        return params, lines
+    from dvc.exceptions import InvalidArgumentError
+    from dvc.utils.hydra import apply_overrides
+
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(shutil.copy(path, folder))
+        for setting in settings:
+            try:
+                apply_overrides(copy, [setting])
+            except InvalidArgumentError as error:
+                reason = str(error.__cause__).splitlines()[0].rstrip(".")
+                known = {*params, *flat(params)}
+                name = setting.partition("=")[0]
+                hint = "" if name in known else did_you_mean(name, known)
+                lines.append(f"-S {setting}: {reason}.{hint}")
+        return read(copy), lines
 
 
-def _block_faults(params: dict[str, Any]) -> list[str]:
+def _in_blocks(params: dict[str, Any]) -> Iterator[str]:
     from ballast.evaluation.judging import Options
     from ballast.splitting.stratified import split
     from ballast.training.options import Training
 
-    faults = _fault(options, split, params["split"], "split")
+    if "split" in params:
+        yield from fault(options, split, params["split"], "split")
     for name, schema in {"training": Training, "evaluation": Options}.items():
-        faults += _fault(check, schema, params[name], name)
-    for name, block in params["datasets"].items():
-        faults += _fault(check, Dataset, block, f"datasets.{name}")
+        if name in params:
+            yield from fault(check, schema, params[name], name)
+    for name, block in params.get("datasets", {}).items():
+        yield from fault(check, Dataset, block, f"datasets.{name}")
     for folder, selectors in SELECTORS.items():
-        if folder == "datasets":
-            continue
-        known = members(folder)
-        for name in params[folder]:
-            if name in known:
-                faults += _fault(member, params, selectors[0], name)
-            else:
-                hint = did_you_mean(name, known) or f" Known: {', '.join(known)}."
-                faults.append(f"params.yaml: unknown block {folder}.{name}.{hint}")
-        for name in sorted(set(known) - set(params[folder])):
-            faults.append(f"params.yaml: {folder} lacks a block for {name}: add `{name}: {{}}`.")
-    return faults
+        if folder != "datasets" and folder in params:
+            yield from _in_family(params, folder, selectors[0])
 
 
-def _fault(function, *arguments) -> list[str]:
-    try:
-        function(*arguments)
-    except UserError as error:
-        return [str(error)]
-    return []
+def _in_family(params: dict[str, Any], folder: str, selector: str) -> Iterator[str]:
+    known = members(folder)
+    for name in params[folder]:
+        if name in known:
+            yield from fault(member, params, selector, name)
+        else:
+            hint = did_you_mean(str(name), known) or f" Known: {', '.join(known)}."
+            yield f"params.yaml: unknown block {folder}.{name}.{hint}"
+    for name in sorted(set(known) - set(params[folder])):
+        yield f"params.yaml: {folder} lacks a block for {name}: add `{name}: {{}}`."

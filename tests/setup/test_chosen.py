@@ -1,0 +1,100 @@
+"""What members declare of themselves is what they do."""
+
+from importlib import import_module
+from itertools import product
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+import pytest
+from problems import LETTERS
+
+from ballast.labels.classes import Classes
+from ballast.networks.layers import Inputs
+from ballast.project.errors import UserError
+from ballast.project.params import members
+from ballast.resampling.drawing import Rows
+from ballast.setup.chosen import INPUTS
+from ballast.texts.corpus import Corpus
+
+TEXTS = ["the cat sat", "the dog ran", "a cat and a dog", "the cat ran"] * 3
+KINDS = ("tokens", "terms", "features")
+
+
+def member(folder: str, name: str):
+    return import_module(f"ballast.{folder}.{name}")
+
+
+def refuses(function, *arguments, **options) -> bool:
+    try:
+        function(*arguments, **options)
+    except UserError:
+        return True
+    return False
+
+
+# Of transformer only the files of a pretrained model could tell.
+@pytest.mark.parametrize("name", [name for name in members("models") if name != "transformer"])
+def test_a_model_is_built_where_it_has_what_it_needs_and_only_there(name):
+    module = member("models", name)
+    for there in product([False, True], repeat=len(KINDS)):
+        present = {kind for kind, given in zip(KINDS, there, strict=True) if given}
+        inputs = Inputs(
+            np.ones((5, 2), np.float32) if "tokens" in present else None,
+            np.ones((9, 2)) if "features" in present else np.empty((0, 0)),
+            3,
+            4 if "terms" in present else 0,
+        )
+        unmet = name == "none" or any(not kinds & present for kinds in module.NEEDS)
+        assert refuses(module.build, inputs) == unmet, present
+
+
+def test_only_none_can_be_no_model():
+    annotations = {name: member("models", name).build.__annotations__ for name in members("models")}
+    assert [name for name, types in annotations.items() if types["return"] is NoReturn] == ["none"]
+
+
+@pytest.mark.parametrize("name", members("embeddings"))
+def test_an_embedding_refuses_a_corpus_without_what_it_needs(name, tmp_path):
+    module = member("embeddings", name)
+    for kinds in getattr(module, "NEEDS", []):
+        corpus = Corpus(
+            texts=None if kinds == {"text"} else TEXTS,
+            features=np.ones((len(TEXTS), 0 if kinds == {"features"} else 2)),
+            training=np.ones(len(TEXTS), dtype=bool),
+            vectors=tmp_path / ("none" if kinds == {"vectors"} else "some.vec"),
+            encoder=tmp_path / ("none" if kinds == {"encoder"} else "some"),
+        )
+        assert refuses(module.embed, corpus, 0)
+
+
+@pytest.mark.parametrize("name", members("embeddings"))
+def test_an_embedding_that_needs_text_alone_returns_the_type_that_it_says(name):
+    module = member("embeddings", name)
+    needs = getattr(module, "NEEDS", [])
+    expected = module.embed.__annotations__["return"]
+    assert expected is None or expected in INPUTS
+    if {"vectors"} not in needs and {"encoder"} not in needs:
+        training = np.ones(len(TEXTS), dtype=bool)
+        corpus = Corpus(TEXTS, np.ones((len(TEXTS), 2)), training, Path("none"))
+        options = {"dimensions": 2} if name == "tfidf_svd" else {}
+        embedded = module.embed(corpus, 0, **options)
+        assert type(embedded) is (expected or type(None))
+
+
+@pytest.mark.parametrize("name", members("samplers"))
+def test_a_sampler_mixes_labels_and_needs_text_where_it_says_so(name):
+    module = member("samplers", name)
+    rng = np.random.default_rng(0)
+    targets = np.repeat(np.eye(3, dtype=int), [20, 12, 8], axis=0)
+    several = name in ("ml_ros", "mlsmote")
+    if several:
+        targets[:4, 1] = 1
+    classes = Classes(LETTERS[:3], targets.sum(axis=0), len(targets), several)
+    features = targets @ np.eye(3) + rng.normal(size=(len(targets), 3))
+    texts = [TEXTS[row % len(TEXTS)] for row in range(len(targets))]
+    plan = module.sample(Rows(targets, texts, features, 0), classes, 0)
+    assert (plan.label_shares is not None) == getattr(module, "MIXES_LABELS", False)
+    needs = getattr(module, "NEEDS", [])
+    without = Rows(targets, None, features, 0)
+    assert refuses(module.sample, without, classes, 0) == (needs == [{"text"}])
