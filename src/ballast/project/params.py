@@ -129,13 +129,16 @@ def _cost_faults(costs: Any) -> Iterator[str]:
     """Yield what is wrong with `costs`."""
     schema = TypeAdapter(dict[str, dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]])
     try:
-        schema.validate_python(costs)
+        schema.validate_python(costs, strict=True)
     except ValidationError as error:
         for fault in error.errors():
-            place = ".".join(["costs", *map(str, fault["loc"])])
+            *path, key = ("costs", *map(str, fault["loc"]))
+            if key == "[key]":
+                yield f"params.yaml: {'.'.join(path)} must be the name of a class, in quotes."
+                continue
             yield (
-                f"params.yaml: {place} must be numbers from 0 on, by true and then by predicted "
-                f"class, as in {{spam: {{ham: 10.0}}}}; found {fault['input']!r}."
+                f"params.yaml: {'.'.join([*path, key])} must be numbers from 0 on, by true and "
+                f"then by predicted class, as in {{spam: {{ham: 10.0}}}}; found {fault['input']!r}."
             )
 
 
