@@ -1,4 +1,4 @@
-"""Calibration: what is bent is straightened, what cannot be told stays."""
+"""Calibration: distorted scores become calibrated, and what can't be known stays as it is."""
 
 import json
 from typing import get_args
@@ -35,20 +35,20 @@ def error(targets, logits, multilabel):
 def test_contract(method, multilabel):
     targets, logits = true_logits(0, multilabel, rows=200)
     logits = logits.astype(np.float32)
-    kept = targets.copy(), logits.copy()
-    found = fit(method, targets, logits, multilabel)
-    np.testing.assert_array_equal(targets, kept[0])
-    np.testing.assert_array_equal(logits, kept[1])
-    assert fit(method, targets, logits, multilabel) == found
+    copies = targets.copy(), logits.copy()
+    fitted = fit(method, targets, logits, multilabel)
+    np.testing.assert_array_equal(targets, copies[0])
+    np.testing.assert_array_equal(logits, copies[1])
+    assert fit(method, targets, logits, multilabel) == fitted
 
     _, others = true_logits(1, multilabel, rows=50)
-    mapped = found.apply(np.concatenate([others, 1000 * others, 0 * others]))
+    mapped = fitted.apply(np.concatenate([others, 1000 * others, 0 * others]))
     assert mapped.shape == (150, 3)
     assert mapped.dtype == np.float64
     assert np.isfinite(mapped).all()
-    back = Calibration.from_json(json.loads(json.dumps(found.to_json(), allow_nan=False)))
-    assert back == found
-    np.testing.assert_array_equal(back.apply(others), found.apply(others))
+    back = Calibration.from_json(json.loads(json.dumps(fitted.to_json(), allow_nan=False)))
+    assert back == fitted
+    np.testing.assert_array_equal(back.apply(others), fitted.apply(others))
 
 
 @EACH_TASK
@@ -63,7 +63,7 @@ def test_classes_in_another_order_make_no_difference(method, multilabel):
 
 @EACH_TASK
 @METHODS
-def test_no_class_becomes_less_likely_where_its_score_rises(method, multilabel):
+def test_no_class_becomes_less_probable_as_its_score_rises(method, multilabel):
     targets, logits = true_logits(3, multilabel, rows=300, count=2)
     column = np.linspace(-30, 30, 500)
     rising = np.stack([np.zeros(500), column], axis=1)
@@ -76,36 +76,36 @@ def test_no_class_becomes_less_likely_where_its_score_rises(method, multilabel):
 def test_temperature_recovers_a_known_slope(multilabel, slope):
     """The slope's standard error at 20,000 rows is about 1 %."""
     targets, logits = true_logits(4, multilabel)
-    found = fit("temperature", targets, logits / slope, multilabel)
-    assert found.values["slope"] == pytest.approx(slope, rel=0.04)
-    assert error(targets, found.apply(logits / slope), multilabel) < 0.01
+    fitted = fit("temperature", targets, logits / slope, multilabel)
+    assert fitted.values["slope"] == pytest.approx(slope, rel=0.04)
+    assert error(targets, fitted.apply(logits / slope), multilabel) < 0.01
 
 
-@pytest.mark.parametrize("bend", [lambda z: 3 * z + 2, lambda z: z / 4 - 1])
-def test_sigmoid_recovers_what_was_done_to_each_label(bend):
+@pytest.mark.parametrize("distortion", [lambda z: 3 * z + 2, lambda z: z / 4 - 1])
+def test_sigmoid_undoes_a_line_for_each_label(distortion):
     targets, logits = true_logits(5, True)
-    found = fit("sigmoid", targets, bend(logits), True)
-    np.testing.assert_allclose(found.apply(bend(logits)), logits, atol=0.6)
-    assert np.abs(found.apply(bend(logits)) - logits).mean() < 0.1
+    fitted = fit("sigmoid", targets, distortion(logits), True)
+    np.testing.assert_allclose(fitted.apply(distortion(logits)), logits, atol=0.6)
+    assert np.abs(fitted.apply(distortion(logits)) - logits).mean() < 0.1
 
 
-def bent(logits: np.ndarray, multilabel: bool) -> np.ndarray:
+def distorted(logits: np.ndarray, multilabel: bool) -> np.ndarray:
     """As a margin loss leaves them: another scale and another middle for each class."""
     return 3 * logits + np.array([1.0, 0.0, -2.0]) * (1 if multilabel else 0.5)
 
 
 @EACH_TASK
 @pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
-def test_bent_logits_become_calibrated(method, multilabel):
+def test_distorted_logits_become_calibrated(method, multilabel):
     targets, logits = true_logits(6, multilabel)
-    found = fit(method, targets, bent(logits, multilabel), multilabel)
+    fitted = fit(method, targets, distorted(logits, multilabel), multilabel)
     targets, logits = true_logits(7, multilabel)
-    assert error(targets, bent(logits, multilabel), multilabel) > 0.05
-    assert error(targets, found.apply(bent(logits, multilabel)), multilabel) < 0.02
+    assert error(targets, distorted(logits, multilabel), multilabel) > 0.05
+    assert error(targets, fitted.apply(distorted(logits, multilabel)), multilabel) < 0.02
 
 
 @EACH_TASK
-def test_isotonic_mends_what_no_line_does(multilabel):
+def test_isotonic_corrects_what_no_line_does(multilabel):
     targets, logits = true_logits(8, multilabel, count=2)
     curved = np.sign(logits) * np.abs(logits) ** 3 + 2
     if not multilabel:
@@ -118,13 +118,13 @@ def test_isotonic_mends_what_no_line_does(multilabel):
 
 @EACH_TASK
 @METHODS
-def test_what_is_calibrated_stays_nearly_so(method, multilabel):
+def test_calibrated_logits_stay_nearly_the_same(method, multilabel):
     targets, logits = true_logits(9, multilabel)
-    found = fit(method, targets, logits, multilabel)
+    fitted = fit(method, targets, logits, multilabel)
     targets, logits = true_logits(10, multilabel)
     before, after = (
         log_loss(targets, probabilities(z, multilabel), multilabel)
-        for z in (logits, found.apply(logits))
+        for z in (logits, fitted.apply(logits))
     )
     assert after == pytest.approx(before, abs=0.01)
 
@@ -140,7 +140,7 @@ def test_two_classes_are_one_problem(method):
 @EACH_TASK
 @pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
 @pytest.mark.parametrize("share", [0, 1])
-def test_a_class_that_no_row_has_or_every_row_keeps_its_log_odds(method, multilabel, share):
+def test_the_log_odds_of_a_class_of_no_row_or_every_row_stay(method, multilabel, share):
     targets, logits = true_logits(12, multilabel, rows=300)
     if multilabel:
         targets[:, 1] = share
@@ -155,7 +155,7 @@ def test_a_class_that_no_row_has_or_every_row_keeps_its_log_odds(method, multila
 
 
 @METHODS
-def test_scores_that_mislead_or_say_nothing_are_given_no_slope(method):
+def test_misleading_or_equal_scores_get_no_slope(method):
     rng = np.random.default_rng(0)
     targets = (rng.random((400, 1)) < 0.2).astype(np.uint8)
     misleading = fit(method, targets, rng.normal(size=(400, 1)) - 3 * targets, True)
@@ -170,7 +170,7 @@ def test_scores_that_mislead_or_say_nothing_are_given_no_slope(method):
 
 @EACH_TASK
 @METHODS
-def test_rows_that_are_all_told_right_leave_the_logits_finite(method, multilabel):
+def test_if_all_rows_are_correct_the_logits_stay_finite(method, multilabel):
     targets = one_hot(np.arange(30) % 3, 3)
     logits = 40.0 * targets - 20
     mapped = fit(method, targets, logits, multilabel).apply(logits)
