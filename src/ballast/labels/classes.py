@@ -1,4 +1,4 @@
-"""What is known of the classes: their names, their numbers of training rows, the task."""
+"""The classes: their names, their numbers of training rows, the task."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -45,14 +45,14 @@ class LabelSet:
         return cls(**values | {"labels": tuple(values["labels"])})
 
     def classes(self, targets: np.ndarray, costs: Costs | None = None) -> "Classes":
-        """Return the classes as they stand in some rows.
+        """Return the classes of some rows.
 
         Args:
-            targets: multi-hot labels of those rows, shape (rows, classes).
+            targets: multi-hot labels of these rows, shape (rows, classes).
             costs: `costs` in params.yaml.
 
         Raises:
-            UserError: costs of what is no class, or rows with several labels.
+            UserError: costs of an unknown class, or in a multi-label task.
         """
         classes = Classes(
             names=self.labels,
@@ -65,8 +65,8 @@ class LabelSet:
         if costs and classes.multilabel:
             raise UserError(
                 "params.yaml: costs: a row may have several labels, and none is predicted in place "
-                "of another. Leave costs empty; decision: cost_matrix has false_positive and "
-                "false_negative."
+                "of another. Leave costs empty, and use false_positive and false_negative of "
+                "decision: cost_matrix."
             )
         for true, row in (costs or {}).items():
             classes.check_names([true], "costs")
@@ -80,13 +80,13 @@ class Classes:
 
     Attributes:
         names: class names, in the order of every array's class axis.
-        counts: training rows with each class, shape (classes,); after resampling, the examples
-            expected in an epoch, which may be fractions.
+        counts: number of training rows with each class, shape (classes,); after resampling, of
+            examples expected in an epoch, which may be fractions.
         rows: number of these rows or examples (less than the sum of `counts` where rows have many
             labels).
         multilabel: whether a row may have several labels; else exactly one.
         positive: index of the class that a binary task is about; None for other tasks.
-        costs: of predicting one class for another, by name; None where `costs` names none.
+        costs: of predicting one class for another, by name; None if there are none.
     """
 
     names: tuple[str, ...]
@@ -105,9 +105,9 @@ class Classes:
         """Return the position of a class name."""
         return self.names.index(name)
 
-    def check_names(self, given: Iterable[str], place: str) -> None:
-        """Raise a `UserError` that names `place` in params.yaml if a name is no class's."""
-        unknown = set(given) - set(self.names)
+    def check_names(self, names: Iterable[str], place: str) -> None:
+        """Raise a `UserError` about `place` in params.yaml if a name is not that of a class."""
+        unknown = set(names) - set(self.names)
         if unknown:
             name = min(unknown)
             raise UserError(
@@ -115,20 +115,20 @@ class Classes:
                 f"{', '.join(self.names)}.{did_you_mean(name, self.names)}"
             )
 
-    def by_name(self, given: Mapping[str, float] | None, rest: float, place: str) -> np.ndarray:
-        """Return an option given by class name as an array, shape (classes,).
+    def by_name(self, values: Mapping[str, float] | None, rest: float, place: str) -> np.ndarray:
+        """Return an option by class name as an array, shape (classes,).
 
         Args:
-            given: value by class name; None stands for an empty mapping.
-            rest: the value of classes that are not named.
-            place: the option's place in params.yaml, for the message.
+            values: value by class name; None is an empty mapping.
+            rest: value of the classes that are not named.
+            place: the option's name in params.yaml, for the message.
 
         Raises:
-            UserError: a name that is no class's.
+            UserError: an unknown class.
         """
-        given = given or {}
-        self.check_names(given, place)
-        return np.array([given.get(name, rest) for name in self.names])
+        values = values or {}
+        self.check_names(values, place)
+        return np.array([values.get(name, rest) for name in self.names])
 
 
 def multi_hot(labels: pa.ChunkedArray, count: int) -> np.ndarray:
@@ -141,12 +141,12 @@ def multi_hot(labels: pa.ChunkedArray, count: int) -> np.ndarray:
 
 
 def joined(matrix: np.ndarray, names: Sequence[str]) -> list[str]:
-    """Return each row's labels as text; several are joined by |.
+    """Return each row's labels as text; several labels are joined by |.
 
     Args:
         matrix: multi-hot labels, shape (rows, classes).
         names: of the classes.
     """
-    given = [names[c] for c in np.nonzero(matrix)[1].tolist()]
+    labels = [names[c] for c in np.nonzero(matrix)[1].tolist()]
     ends = np.cumsum(matrix.sum(axis=1, dtype=np.int64)).tolist()
-    return ["|".join(given[a:b]) for a, b in zip([0, *ends], ends, strict=False)]
+    return ["|".join(labels[a:b]) for a, b in zip([0, *ends], ends, strict=False)]

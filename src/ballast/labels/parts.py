@@ -1,4 +1,4 @@
-"""The parts of the split by name, who is held out, and the file that says so of each row."""
+"""The parts of the split by name, which rows are held out, and the file of the split."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +39,8 @@ class Split:
     def held_out(self) -> np.ndarray:
         """Numbers of the held-out rows: validation rows, and training rows that have a fold.
 
-        Each is scored by networks that have not learnt from it. Epoch, strength, combination,
-        calibration and decision are chosen on them.
+        Each is scored by networks not trained on it. Epoch, strength of the regularisation,
+        combination, calibration and decision are chosen on them.
         """
         return np.flatnonzero((self.parts == VALIDATION) | (self.folds >= 0))
 

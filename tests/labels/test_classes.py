@@ -1,0 +1,80 @@
+"""The label set, the classes of some rows, and the split by name."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from problems import classes_of, one_hot
+
+from ballast.labels import parts
+from ballast.labels.classes import LabelSet, joined, multi_hot
+from ballast.labels.parts import PARTS, TEST, TRAIN, VALIDATION, Split
+from ballast.project.errors import UserError
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        LabelSet("binary", ("ham", "spam"), "spam"),
+        LabelSet("binary", ("ham", "spam")),
+        LabelSet("multiclass", ("a", "é", "z|")),
+        LabelSet("multilabel", ("a", "b")),
+    ],
+)
+def test_a_label_set_comes_back_from_its_file(task, tmp_path):
+    task.save(tmp_path / "classes.json")
+    assert LabelSet.load(tmp_path / "classes.json") == task
+
+
+def test_the_classes_are_those_of_the_rows():
+    targets = one_hot([0, 0, 0, 1], 2)
+    classes = LabelSet("binary", ("ham", "spam"), "spam").classes(targets)
+    assert (classes.names, classes.rows, classes.positive) == (("ham", "spam"), 4, 1)
+    assert classes.counts.tolist() == [3, 1]
+    assert classes.prior.tolist() == [0.75, 0.25]
+    assert not classes.multilabel
+    assert LabelSet("multilabel", ("a", "b")).classes(targets).multilabel
+
+
+def test_options_by_class_name_are_an_array():
+    classes = classes_of(one_hot([0, 1, 2], 3))
+    np.testing.assert_array_equal(classes.by_name({"c": 2.0}, 1.0, "x"), [1, 1, 2])
+    np.testing.assert_array_equal(classes.by_name(None, 0.5, "x"), [0.5, 0.5, 0.5])
+    with pytest.raises(UserError, match=r"params\.yaml: losses\.focal\.alpha: 'z' is no class"):
+        classes.by_name({"z": 2.0}, 1.0, "losses.focal.alpha")
+
+
+def test_labels_are_multi_hot_and_text():
+    labels = pa.chunked_array([[[0], [], [1, 2]], [[2]]], pa.list_(pa.int32()))
+    matrix = multi_hot(labels, 3)
+    assert matrix.dtype == np.uint8
+    np.testing.assert_array_equal(matrix, [[1, 0, 0], [0, 0, 0], [0, 1, 1], [0, 0, 1]])
+    assert joined(matrix, "abc") == ["a", "", "b|c", "c"]
+    assert joined(matrix[:0], "abc") == []
+
+
+def some_split(folds: bool) -> Split:
+    numbers = np.array([TRAIN, VALIDATION, TEST, PARTS.index("excluded"), TRAIN])
+    return Split(
+        ids=list("vwxyz"),
+        parts=numbers,
+        folds=np.array([0, -1, -1, -1, 1]) if folds else np.full(5, -1),
+        targets=np.array([[1, 0], [0, 1], [1, 1], [0, 0], [0, 1]], dtype=np.uint8),
+    )
+
+
+@pytest.mark.parametrize("folds", [False, True])
+def test_a_split_comes_back_from_its_file(folds, tmp_path):
+    split = some_split(folds)
+    parts.save(split, tmp_path / "split")
+    back = parts.load(2, tmp_path / "split")
+    assert back.ids == split.ids
+    for name in ("parts", "folds", "targets"):
+        np.testing.assert_array_equal(getattr(back, name), getattr(split, name))
+
+
+def test_held_out_are_validation_rows_and_training_rows_with_a_fold():
+    assert some_split(folds=False).names(some_split(folds=False).held_out) == ["w"]
+    split = some_split(folds=True)
+    assert split.names(split.held_out) == ["v", "w", "z"]
+    assert split.names(split.training) == ["v", "z"]
+    assert split.names(split.test) == ["x"]
