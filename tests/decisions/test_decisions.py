@@ -1,6 +1,6 @@
-"""Decisions: what every member promises; max_f1 is exact, and never worse than no rule at all.
+"""Decisions: what every member must do; max_f1 is exact, and never worse than no offsets at all.
 
-`exact` is max_f1 that trusts the labels alone: only that is the best on validation rows.
+`exact` is max_f1 that uses the labels alone: only that is the best on held-out rows.
 """
 
 import json
@@ -22,7 +22,7 @@ from problems import (
 from sklearn.metrics import f1_score, fbeta_score
 
 from ballast.decisions import argmax, max_f1
-from ballast.probabilities.rules import Rule
+from ballast.probabilities.rules import Rule, log_scores
 from ballast.project import params
 from ballast.project.errors import UserError
 
@@ -30,6 +30,16 @@ MEMBERS = params.members("decisions")
 EACH_TASK = pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
 macro = partial(f1_score, average="macro", zero_division=0)
 exact = partial(max_f1.fit, shrink=0.0)
+
+
+def predict(rule: Rule, p: np.ndarray) -> np.ndarray:
+    """Predict rows whose uncorrected logits are those of the probabilities."""
+    return rule.predict(p, log_scores(p, rule.multilabel))
+
+
+def most_probable(p: np.ndarray, multilabel: bool) -> np.ndarray:
+    """The labels without any offsets."""
+    return Rule(np.zeros(p.shape[1]), multilabel).predict(p)
 
 
 def some_problem(seed: int, multilabel: bool, rows: int = 60, count: int = 4):
@@ -54,16 +64,16 @@ def test_every_member_has_its_block_of_options():
 
 
 def fitted(name: str, targets, probabilities, multilabel: bool, names=None) -> Rule:
-    """Fit a member with its default options, which it must keep as they are."""
+    """Fit a member with its default options; it must not change its arguments."""
     module, options = check_contract("decision", name)
     if "label" in options and not multilabel:
         options["label"] = "a"  # without a positive class there is no default
     classes = classes_of(targets, multilabel)
     classes = replace(classes, names=names or classes.names)
-    kept = targets.copy(), probabilities.copy()
+    copies = targets.copy(), probabilities.copy()
     rule = module.fit(targets, probabilities, classes, **options)
-    np.testing.assert_array_equal(targets, kept[0])
-    np.testing.assert_array_equal(probabilities, kept[1])
+    np.testing.assert_array_equal(targets, copies[0])
+    np.testing.assert_array_equal(probabilities, copies[1])
     assert isinstance(rule, Rule)
     assert rule.multilabel == multilabel
     assert rule.offsets.shape == (targets.shape[1],)
@@ -78,17 +88,17 @@ def test_contract(name, multilabel):
     targets, probabilities = some_problem(0, multilabel)
     rule = fitted(name, targets, probabilities, multilabel)
     _, others = some_problem(1, multilabel, rows=30)
-    kept = others.copy()
-    predicted = rule.predict(others)
-    np.testing.assert_array_equal(others, kept)
+    copy = others.copy()
+    predicted = predict(rule, others)
+    np.testing.assert_array_equal(others, copy)
     assert predicted.shape == others.shape
     assert predicted.dtype == np.uint8
     assert set(np.unique(predicted)) <= {0, 1}
     if not multilabel:
         assert (predicted.sum(axis=1) == 1).all()
     order = np.random.default_rng(0).permutation(len(others))
-    np.testing.assert_array_equal(rule.predict(others[order]), predicted[order])
-    assert rule.predict(others[:0]).shape == (0, 4)
+    np.testing.assert_array_equal(predict(rule, others[order]), predicted[order])
+    assert predict(rule, others[:0]).shape == (0, 4)
 
     again = fitted(name, targets, probabilities, multilabel)
     assert again.to_json() == rule.to_json()
@@ -99,11 +109,10 @@ def test_contract(name, multilabel):
 def test_a_rule_comes_back_from_json_as_it_was(name, multilabel):
     targets, probabilities = some_problem(2, multilabel)
     rule = fitted(name, targets, probabilities, multilabel)
-    told = {"calibration": None, **rule.to_json()}
-    back = Rule.from_json(json.loads(json.dumps(told, allow_nan=False)))
+    back = Rule.from_json(json.loads(json.dumps(rule.to_json(), allow_nan=False)))
     assert back.to_json() == rule.to_json()
     _, others = some_problem(3, multilabel)
-    np.testing.assert_array_equal(back.predict(others), rule.predict(others))
+    np.testing.assert_array_equal(predict(back, others), predict(rule, others))
 
 
 @EACH_TASK
@@ -116,35 +125,51 @@ def test_classes_in_another_order_make_no_difference(name, multilabel, seed):
     here = fitted(name, targets, probabilities, multilabel, tuple("abcd"))
     there = fitted(name, targets[:, order], probabilities[:, order], multilabel, tuple("dbac"))
     np.testing.assert_array_equal(
-        there.predict(probabilities[:, order]), here.predict(probabilities)[:, order]
+        predict(there, probabilities[:, order]), predict(here, probabilities)[:, order]
     )
 
 
 @EACH_TASK
 @pytest.mark.parametrize("name", MEMBERS)
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
-def test_rows_that_all_look_alike_are_decided_alike(name, multilabel, value):
+def test_equal_rows_get_equal_labels(name, multilabel, value):
     targets = some_targets(np.random.default_rng(0), 20, 2, multilabel)
     probabilities = np.tile([value, value if multilabel else 1 - value], (20, 1))
     rule = fitted(name, targets, probabilities, multilabel)
-    assert len(np.unique(rule.predict(probabilities), axis=0)) == 1
+    assert len(np.unique(predict(rule, probabilities), axis=0)) == 1
 
 
 @EACH_TASK
 @pytest.mark.parametrize("name", MEMBERS)
-def test_one_validation_row_and_classes_without_any_are_no_hindrance(name, multilabel):
+def test_a_single_held_out_row_and_classes_without_one_are_enough(name, multilabel):
     targets, probabilities = one_hot([1], 3), np.array([[0.5, 0.2, 0.3]])
-    predicted = fitted(name, targets, probabilities, multilabel).predict(probabilities)
+    predicted = predict(fitted(name, targets, probabilities, multilabel), probabilities)
     assert multilabel or predicted.sum() == 1
 
 
-def test_argmax_takes_the_likeliest_class_and_the_likely_labels():
-    p = np.array([[0.2, 0.5, 0.3], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8]])
+@pytest.mark.parametrize("name", MEMBERS)
+def test_only_argmax_takes_labels_as_trained(name):
+    targets, probabilities = some_problem(0, False)
+    assert fitted(name, targets, probabilities, False).uncorrected == (name == "argmax")
+
+
+def test_argmax_takes_the_class_or_labels_that_the_network_prefers():
+    """Whatever the probabilities are after the correction."""
+    logits = np.array([[0.2, 0.5, -0.3], [0.6, 0.3, 0.1], [-0.1, -0.1, 0.8]])
+    p = np.array([[0.9, 0.05, 0.05], [0.1, 0.1, 0.8], [0.3, 0.4, 0.3]])
     classes = classes_of(one_hot([0, 1, 2], 3))
-    predicted = argmax.fit(p, p, classes).predict(p)
-    np.testing.assert_array_equal(predicted.argmax(axis=1), p.argmax(axis=1))
-    many = classes_of(one_hot([0, 1, 2], 3), multilabel=True)
-    np.testing.assert_array_equal(argmax.fit(p, p, many).predict(p), p > 0.5)
+    predicted = argmax.fit(p, p, classes).predict(p, logits)
+    np.testing.assert_array_equal(predicted.argmax(axis=1), [1, 0, 2])
+    several = classes_of(one_hot([0, 1, 2], 3), multilabel=True)
+    np.testing.assert_array_equal(argmax.fit(p, p, several).predict(p, logits), logits > 0)
+
+
+@EACH_TASK
+@pytest.mark.parametrize("name", [name for name in MEMBERS if name != "argmax"])
+def test_the_other_decisions_use_corrected_probabilities_alone(name, multilabel):
+    targets, p = some_problem(5, multilabel)
+    rule = fitted(name, targets, p, multilabel)
+    np.testing.assert_array_equal(rule.predict(p, -log_scores(p, multilabel)), rule.predict(p))
 
 
 # max_f1 against every rule there is.
@@ -157,7 +182,7 @@ def test_argmax_takes_the_likeliest_class_and_the_likely_labels():
     average=st.sampled_from(["macro", "positive"]),
     positive=st.integers(0, 1),
 )
-def test_binary_rule_is_the_best_of_all_cuts(seed, coarse, average, positive):
+def test_binary_rule_is_the_best_of_all_thresholds(seed, coarse, average, positive):
     if coarse:
         targets, p = coarse_problem(seed, False, 2)
     else:
@@ -170,104 +195,99 @@ def test_binary_rule_is_the_best_of_all_cuts(seed, coarse, average, positive):
             return macro(targets, predicted)
         return f1_score(targets[:, positive], predicted[:, positive], zero_division=0)
 
-    cuts = [one_hot((p[:, 1] >= cut).astype(int), 2) for cut in [*p[:, 1], 2.0]]
-    best = max(value(cut) for cut in cuts)
+    best = max(value(one_hot((p[:, 1] >= t).astype(int), 2)) for t in [*p[:, 1], 2.0])
     assert value(rule.predict(p)) == pytest.approx(best, abs=1e-9)
 
 
 @settings(max_examples=100)
 @given(seed=st.integers(0, 100_000), coarse=st.booleans())
-def test_multi_label_rule_is_the_best_cut_of_each_label(seed, coarse):
+def test_multi_label_rule_is_the_best_threshold_of_each_label(seed, coarse):
     if coarse:
         targets, p = coarse_problem(seed, True, 3)
     else:
         targets, p = some_problem(seed, True, rows=12, count=3)
     predicted = exact(targets, p, classes_of(targets, True)).predict(p)
     for c in range(3):
-        best = max(
-            f1_score(targets[:, c], p[:, c] >= cut, zero_division=0) for cut in [*p[:, c], 2.0]
-        )
-        found = f1_score(targets[:, c], predicted[:, c], zero_division=0)
-        assert found == pytest.approx(best, abs=1e-9)
+        best = max(f1_score(targets[:, c], p[:, c] >= t, zero_division=0) for t in [*p[:, c], 2.0])
+        f1 = f1_score(targets[:, c], predicted[:, c], zero_division=0)
+        assert f1 == pytest.approx(best, abs=1e-9)
 
 
 @EACH_TASK
 @settings(max_examples=200)
 @given(seed=st.integers(0, 1_000_000), count=st.integers(2, 5), coarse=st.booleans())
-@example(seed=82, count=4, coarse=True)  # ties that no offsets break as argmax does
-def test_on_validation_rows_it_is_never_worse_than_argmax(multilabel, seed, count, coarse):
+@example(seed=82, count=4, coarse=True)  # ties that no offsets break as the argmax does
+def test_on_held_out_rows_it_is_never_worse_than_no_offsets(multilabel, seed, count, coarse):
     problem = coarse_problem if coarse else partial(some_problem, rows=15)
     targets, p = problem(seed, multilabel, count=count)
-    classes = classes_of(targets, multilabel)
-    values = [macro(targets, fit(targets, p, classes).predict(p)) for fit in (argmax.fit, exact)]
-    assert values[1] >= values[0] - 1e-9
+    rule = exact(targets, p, classes_of(targets, multilabel))
+    plain = macro(targets, most_probable(p, multilabel))
+    assert macro(targets, rule.predict(p)) >= plain - 1e-9
 
 
 @settings(max_examples=100)
 @given(seed=st.integers(0, 1_000_000))
 @example(seed=0)
-def test_probabilities_that_differ_by_their_last_bit_are_no_trap(seed):
+def test_probabilities_that_differ_in_the_last_bit_do_no_harm(seed):
     rng = np.random.default_rng(seed)
     rare = 0.3 * (1 + rng.integers(-2, 3, 8) * 2.0**-52)
     targets, p = one_hot(rng.integers(0, 2, 8), 2), np.stack([1 - rare, rare], axis=1)
-    values = [
-        macro(targets, fit(targets, p, classes_of(targets)).predict(p))
-        for fit in (argmax.fit, exact)
-    ]
-    assert values[1] >= values[0] - 1e-9
+    rule = exact(targets, p, classes_of(targets))
+    assert macro(targets, rule.predict(p)) >= macro(targets, most_probable(p, False)) - 1e-9
 
 
-def test_labels_that_argmax_tells_by_a_hair_are_no_trap():
+def test_labels_that_are_separated_by_a_hair_do_no_harm():
     p = 0.5 + 1e-11 * np.array([[-1.0], [-1.0], [1.0], [1.0]])
     targets = (p > 0.5).astype(np.uint8)
     predicted = exact(targets, p, classes_of(targets, True)).predict(p)
     np.testing.assert_array_equal(predicted, targets)
 
 
-def test_it_helps_where_argmax_never_finds_the_rare_class():
+def test_it_helps_where_the_rare_class_is_never_the_most_probable():
     rng = np.random.default_rng(0)
     p = rng.beta(1, 8, 3000)
     targets = one_hot((rng.random(3000) < p).astype(int), 2)
     pair = np.stack([1 - p, p], axis=1)
     classes = classes_of(targets, positive=1)
-    plain, rule = (fit(targets, pair, classes) for fit in (argmax.fit, max_f1.fit))
-    assert macro(targets, rule.predict(pair)) > macro(targets, plain.predict(pair)) + 0.1
+    rule = max_f1.fit(targets, pair, classes)
+    plain = macro(targets, most_probable(pair, False))
+    assert macro(targets, rule.predict(pair)) > plain + 0.1
 
 
 @EACH_TASK
 @pytest.mark.parametrize("seed", range(3))
-def test_calibrated_probabilities_are_cut_at_half_the_best_f1(multilabel, seed):
+def test_the_threshold_of_calibrated_probabilities_is_half_the_best_f1(multilabel, seed):
     rng = np.random.default_rng(seed)
     p = rng.beta(1, 5, 200_000)
     positive = (rng.random(len(p)) < p).astype(np.uint8)
     if multilabel:
-        targets, given_as = positive[:, None], p[:, None]
-        rule = exact(targets, given_as, classes_of(targets, True))
-        cut = 1 / (1 + np.exp(rule.offsets[0]))
+        targets, columns = positive[:, None], p[:, None]
+        rule = exact(targets, columns, classes_of(targets, True))
+        threshold = 1 / (1 + np.exp(rule.offsets[0]))
     else:
-        targets, given_as = one_hot(positive, 2), np.stack([1 - p, p], axis=1)
+        targets, columns = one_hot(positive, 2), np.stack([1 - p, p], axis=1)
         classes = classes_of(targets, positive=1)
-        rule = exact(targets, given_as, classes, average="positive")
-        cut = 1 / (1 + np.exp(rule.offsets[1] - rule.offsets[0]))
-    best = f1_score(positive, rule.predict(given_as)[:, -1])
-    assert cut == pytest.approx(best / 2, abs=0.02)
+        rule = exact(targets, columns, classes, average="positive")
+        threshold = 1 / (1 + np.exp(rule.offsets[1] - rule.offsets[0]))
+    best = f1_score(positive, rule.predict(columns)[:, -1])
+    assert threshold == pytest.approx(best / 2, abs=0.02)
 
 
-def test_multi_class_offsets_are_relative_and_find_more_than_argmax():
+def test_multi_class_offsets_are_relative_and_better_than_none():
     gains = []
     for seed in range(10):
         targets, p = some_problem(seed, False, rows=200, count=5)
         classes = classes_of(targets)
         rule = exact(targets, p, classes)
         assert rule.offsets.mean() == pytest.approx(0, abs=1e-12)
-        plain = argmax.fit(targets, p, classes)
-        gains.append(macro(targets, rule.predict(p)) - macro(targets, plain.predict(p)))
+        plain = macro(targets, most_probable(p, False))
+        gains.append(macro(targets, rule.predict(p)) - plain)
     assert min(gains) >= 0
     assert np.mean(gains) > 0.01
 
 
 @pytest.mark.parametrize("step", [-0.3, 0.3])
-def test_no_single_multi_class_offset_can_be_bettered(step):
+def test_no_single_multi_class_offset_can_be_improved(step):
     targets, p = some_problem(11, False, rows=60, count=4)
     rule = exact(targets, p, classes_of(targets))
     best = macro(targets, rule.predict(p))
@@ -278,7 +298,7 @@ def test_no_single_multi_class_offset_can_be_bettered(step):
 
 
 @EACH_TASK
-def test_where_argmax_is_right_about_everything_nothing_moves(multilabel):
+def test_if_all_rows_are_correct_nothing_moves(multilabel):
     targets = some_targets(np.random.default_rng(0), 30, 3, multilabel)
     p = 0.9 * targets + (1 - targets) * 0.05
     rule = exact(targets, p, classes_of(targets, multilabel))
@@ -287,7 +307,7 @@ def test_where_argmax_is_right_about_everything_nothing_moves(multilabel):
     np.testing.assert_array_equal(certain.predict(targets.astype(float)), targets)
 
 
-def test_a_label_without_a_row_keeps_its_cut():
+def test_the_threshold_of_a_label_without_a_row_stays():
     targets, p = some_problem(3, True)
     targets[:, 2] = 0
     rule = exact(targets, p, classes_of(targets, True))
@@ -308,32 +328,32 @@ def test_an_unknown_average_is_refused():
 
 @EACH_TASK
 @pytest.mark.parametrize("beta", [0.5, 2.0])
-def test_f_beta_is_the_best_of_all_cuts(multilabel, beta):
+def test_f_beta_is_the_best_of_all_thresholds(multilabel, beta):
     for seed in range(20):
         targets, p = some_problem(seed, multilabel, rows=15, count=2)
         classes = classes_of(targets, multilabel, positive=None if multilabel else 1)
         average = "macro" if multilabel else "positive"
-        found = exact(targets, p, classes, average=average, beta=beta).predict(p)[:, 1]
+        predicted = exact(targets, p, classes, average=average, beta=beta).predict(p)[:, 1]
         score = partial(fbeta_score, targets[:, 1], beta=beta, zero_division=0)
-        best = max(score(p[:, 1] >= cut) for cut in [*p[:, 1], 2.0])
-        assert score(found) == pytest.approx(best, abs=1e-9)
+        best = max(score(p[:, 1] >= threshold) for threshold in [*p[:, 1], 2.0])
+        assert score(predicted) == pytest.approx(best, abs=1e-9)
 
 
 @EACH_TASK
-def test_more_recall_is_asked_for_with_a_greater_beta(multilabel):
+def test_a_larger_beta_predicts_more_positives(multilabel):
     targets, p = some_problem(0, multilabel, rows=400, count=2)
     classes = classes_of(targets, multilabel, positive=None if multilabel else 1)
     average = "macro" if multilabel else "positive"
-    given = [
+    positives = [
         max_f1.fit(targets, p, classes, average=average, beta=beta).predict(p)[:, 1].sum()
         for beta in (0.25, 1.0, 4.0)
     ]
-    assert given == sorted(given)
-    assert given[0] < given[2]
+    assert positives == sorted(positives)
+    assert positives[0] < positives[2]
 
 
 @EACH_TASK
-def test_offsets_are_shrunk_by_the_number_of_validation_rows(multilabel):
+def test_offsets_are_shrunk_by_the_number_of_held_out_rows(multilabel):
     """Labels alone, probabilities alone, and n / (n + shrink) of the way between them."""
     targets, p = some_problem(4, multilabel, rows=200)
     classes = classes_of(targets, multilabel)
@@ -341,33 +361,33 @@ def test_offsets_are_shrunk_by_the_number_of_validation_rows(multilabel):
         max_f1.fit(targets, p, classes, shrink=shrink).offsets for shrink in (0.0, 30.0, 1e12)
     )
     rows = targets.sum(axis=0)
-    known = rows.argmax()
+    largest = rows.argmax()
     if not multilabel:
-        # Only differences count: those to the class with most rows.
-        labels, some, most = (offsets - offsets[known] for offsets in (labels, some, most))
+        # Only differences matter: those to the class with most rows.
+        labels, some, most = (offsets - offsets[largest] for offsets in (labels, some, most))
     np.testing.assert_allclose(some, most + rows / (rows + 30) * (labels - most), atol=1e-9)
     others = targets[np.random.default_rng(0).permutation(len(targets))]
     again = max_f1.fit(others, p, classes, shrink=1e12).offsets
-    again = again if multilabel else again - again[known]
+    again = again if multilabel else again - again[largest]
     np.testing.assert_allclose(again, most, atol=1e-6)
 
 
 @pytest.mark.parametrize("positives", [0, 1, 5, 20])
-def test_labels_of_a_binary_task_count_as_much_as_the_positive_rows_say(positives):
+def test_the_labels_of_a_binary_task_count_by_the_number_of_positive_rows(positives):
     rng = np.random.default_rng(2)
     targets = one_hot((np.arange(400) < positives).astype(int), 2)
     log_odds = rng.normal(size=400) - 2 + 2 * targets[:, 1]
     p = 1 / (1 + np.exp(np.stack([log_odds, -log_odds], axis=1)))
-    cuts = []
+    differences = []
     for shrink in (0.0, 20.0, 1e12):
         offsets = max_f1.fit(targets, p, classes_of(targets), shrink=shrink).offsets
-        cuts.append(offsets[1] - offsets[0])
-    labels, some, most = cuts
+        differences.append(offsets[1] - offsets[0])
+    labels, some, most = differences
     share = positives / (positives + 20)
     assert some == pytest.approx(most + share * (labels - most), abs=1e-9)
 
 
-def test_shrinking_helps_where_validation_has_few_rows_of_a_class():
+def test_shrinking_helps_if_a_class_has_few_held_out_rows():
     gains = []
     for seed in range(20):
         rng = np.random.default_rng(seed)
@@ -388,13 +408,13 @@ def test_shrinking_helps_where_validation_has_few_rows_of_a_class():
     assert np.mean(gains) > 0.01
 
 
-# Offsets that have to prove themselves.
+# Offsets that must be better in cross-validation.
 
 
 @EACH_TASK
 def test_proven_offsets_are_those_of_the_best_f1_or_none(multilabel):
     """Each label's by itself where there are several, all of them or none otherwise."""
-    kept = []
+    used = []
     for seed in range(30):
         targets, p = some_problem(seed, multilabel, rows=120)
         classes = classes_of(targets, multilabel)
@@ -403,9 +423,9 @@ def test_proven_offsets_are_those_of_the_best_f1_or_none(multilabel):
         )
         same = proven == usual if multilabel else np.array([(proven == usual).all()])
         assert (same | (proven == 0 if multilabel else (proven == 0).all())).all()
-        kept.append(same)
+        used.append(same)
     # Neither always nor never.
-    assert 0 < np.mean(kept) < 1
+    assert 0 < np.mean(used) < 1
 
 
 def test_offsets_that_help_are_proven_and_those_of_chance_are_not():
@@ -416,7 +436,7 @@ def test_offsets_that_help_are_proven_and_those_of_chance_are_not():
     classes = classes_of(targets, positive=1)
     usual, proven = (max_f1.fit(targets, pair, classes, proven=proven) for proven in (False, True))
     np.testing.assert_array_equal(proven.offsets, usual.offsets)
-    # Where argmax is as good as can be, offsets follow chance.
+    # If the most probable class is the best label, offsets follow chance.
     moved = []
     for seed in range(40):
         rng = np.random.default_rng(seed)
@@ -436,7 +456,7 @@ def test_offsets_that_help_are_proven_and_those_of_chance_are_not():
 
 
 @EACH_TASK
-def test_proven_offsets_of_very_few_rows_are_found_without_an_error(multilabel):
+def test_proven_offsets_of_very_few_rows_are_no_error(multilabel):
     targets, p = some_problem(0, multilabel, rows=9)
     classes = classes_of(targets, multilabel)
     for rows in (1, 2, 3, 7):
@@ -445,14 +465,14 @@ def test_proven_offsets_of_very_few_rows_are_found_without_an_error(multilabel):
 
 
 @pytest.mark.parametrize("beta", [1.0, 2.0])
-def test_what_rows_have_to_do_with_f_sums_up_to_it_and_tells_its_spread(beta):
+def test_the_contributions_of_rows_add_up_to_f_and_give_its_standard_error(beta):
     targets, p = some_problem(0, False, rows=400)
     predicted = one_hot(p.argmax(axis=1), p.shape[1])
-    parts = max_f1._parts_of_f(predicted, targets, beta)
+    of_rows = max_f1._f_of_rows(predicted, targets, beta)
     score = partial(fbeta_score, beta=beta, average=None, zero_division=0)
-    np.testing.assert_allclose(parts.sum(axis=0), score(targets, predicted), atol=1e-12)
+    np.testing.assert_allclose(of_rows.sum(axis=0), score(targets, predicted), atol=1e-12)
     rng = np.random.default_rng(1)
     draws = [rng.integers(0, len(p), len(p)) for _ in range(2000)]
     spread = np.std([score(targets[rows], predicted[rows]) for rows in draws], axis=0)
-    told = np.sqrt(np.sum((parts - parts.mean(axis=0)) ** 2, axis=0))
-    np.testing.assert_allclose(told, spread, rtol=0.1)
+    error = np.sqrt(np.sum((of_rows - of_rows.mean(axis=0)) ** 2, axis=0))
+    np.testing.assert_allclose(error, spread, rtol=0.1)

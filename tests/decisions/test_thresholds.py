@@ -1,4 +1,4 @@
-"""A recall or a precision is promised as far as the validation rows prove it, and no further."""
+"""A recall or a precision is guaranteed as far as the held-out rows allow, and no further."""
 
 import re
 from dataclasses import replace
@@ -11,7 +11,7 @@ from problems import classes_of, one_hot, some_probabilities, some_targets
 from scipy.stats import binomtest
 
 from ballast.decisions import min_precision, min_recall
-from ballast.decisions._cuts import gaps, rows_needed
+from ballast.decisions._thresholds import gaps, rows_needed
 from ballast.evaluation import intervals
 from ballast.project import params
 from ballast.project.errors import UserError
@@ -31,7 +31,7 @@ def binary(scores: np.ndarray) -> np.ndarray:
 
 @settings(max_examples=200)
 @given(rows=st.integers(1, 60), data=st.data(), target=st.floats(0.05, 0.95))
-def test_rows_needed_is_the_least_number_that_will_do(rows, data, target):
+def test_rows_needed_is_the_least_number_that_is_enough(rows, data, target):
     share = data.draw(st.integers(1, rows)) / rows
     needed = rows_needed(share, target, 0.95)
     if needed is None:
@@ -44,18 +44,18 @@ def test_rows_needed_is_the_least_number_that_will_do(rows, data, target):
         assert before <= target + 1e-9 or needed == 1
 
 
-def test_offsets_stand_in_the_gaps_and_0_where_it_may():
-    offsets, can = gaps(np.array([-3.0, -3.0, -1.0, 2.0]))
+def test_offsets_are_in_the_gaps_and_0_where_possible():
+    offsets, is_open = gaps(np.array([-3.0, -3.0, -1.0, 2.0]))
     np.testing.assert_allclose(offsets, [-4.0, -3.0, -2.0, 0.0, 3.0])
-    np.testing.assert_array_equal(can, [True, False, True, True, True])
+    np.testing.assert_array_equal(is_open, [True, False, True, True, True])
 
 
 def candidates(scores: np.ndarray, present: np.ndarray):
-    """Return (recall's counts, precision's counts) of every cut there is."""
-    for cut in [*np.unique(scores), np.inf]:
-        given = scores >= cut
-        hits = int(present[given].sum())
-        yield (hits, int(present.sum())), (hits, int(given.sum()))
+    """Return (recall's counts, precision's counts) of every possible threshold."""
+    for threshold in [*np.unique(scores), np.inf]:
+        positive = scores >= threshold
+        hits = int(present[positive].sum())
+        yield (hits, int(present.sum())), (hits, int(positive.sum()))
 
 
 @EACH
@@ -67,37 +67,37 @@ def candidates(scores: np.ndarray, present: np.ndarray):
     multilabel=st.booleans(),
 )
 @example(seed=0, target=0.3, coarse=True, multilabel=False)
-def test_no_cut_that_keeps_the_promise_is_better(member, seed, target, coarse, multilabel):
+def test_no_threshold_with_the_guarantee_is_better(member, seed, target, coarse, multilabel):
     rng = np.random.default_rng(seed)
     p = rng.integers(1, 6, 25) / 6 if coarse else rng.random(25)
     present = (rng.random(25) < p).astype(np.uint8)
     if multilabel:
-        targets, given_as = present[:, None], p[:, None]
+        targets, columns = present[:, None], p[:, None]
     else:
-        targets, given_as = one_hot(present, 2), binary(p)
+        targets, columns = one_hot(present, 2), binary(p)
     classes = classes_of(targets, multilabel, positive=None if multilabel else 1)
-    rule = member.fit(targets, given_as, classes, target=target)
-    predicted = rule.predict(given_as)[:, -1]
+    rule = member.fit(targets, columns, classes, target=target)
+    predicted = rule.predict(columns)[:, -1]
     hits = int((predicted * present).sum())
-    mine, other = (hits, int(present.sum())), (hits, int(predicted.sum()))
-    kept = [(a, b) for a, b in candidates(p, present)]
+    bounded, other = (hits, int(present.sum())), (hits, int(predicted.sum()))
+    pairs = list(candidates(p, present))
     if member is min_precision:
-        mine, other = other, mine
-        kept = [(b, a) for a, b in kept]
+        bounded, other = other, bounded
+        pairs = [(b, a) for a, b in pairs]
 
     def share(pair):
         return pair[0] / max(pair[1], 1)
 
-    feasible = [b for a, b in kept if wilson(*a) >= target]
+    feasible = [b for a, b in pairs if wilson(*a) >= target]
     if feasible:
         assert rule.note == ""
-        assert wilson(*mine) >= target
+        assert wilson(*bounded) >= target
         assert share(other) == pytest.approx(max(map(share, feasible)))
     elif present.any():
         assert "infeasible" in rule.note
-        assert wilson(*mine) == pytest.approx(max(wilson(*a) for a, _ in kept))
+        assert wilson(*bounded) == pytest.approx(max(wilson(*a) for a, _ in pairs))
     else:
-        assert "no validation row" in rule.note
+        assert "no held-out row" in rule.note
         assert (rule.offsets == 0).all()
 
 
@@ -108,7 +108,7 @@ def some_rows(multilabel: bool):
 
 
 @EACH
-def test_a_class_of_many_is_cut_against_the_rest(member):
+def test_one_of_several_classes_is_set_against_the_rest(member):
     targets, p = some_rows(False)
     rule = member.fit(targets, p, classes_of(targets), label="b", target=0.6)
     assert rule.note == ""
@@ -117,14 +117,14 @@ def test_a_class_of_many_is_cut_against_the_rest(member):
     hits = (targets * predicted).sum(axis=0)[1]
     rows = (targets if member is min_recall else predicted).sum(axis=0)[1]
     assert wilson(hits, rows) >= 0.6
-    # The other classes keep their order among themselves.
+    # The order of the other classes stays.
     rest = predicted[:, 1] == 0
-    kept = np.where(np.arange(4) == 1, -1, p).argmax(axis=1)
-    np.testing.assert_array_equal(predicted[rest].argmax(axis=1), kept[rest])
+    best_other = np.where(np.arange(4) == 1, -1, p).argmax(axis=1)
+    np.testing.assert_array_equal(predicted[rest].argmax(axis=1), best_other[rest])
 
 
 @EACH
-def test_every_label_of_many_has_its_cut_or_one_of_them(member):
+def test_every_label_has_its_threshold_or_only_one_of_them(member):
     targets, p = some_rows(True)
     classes = classes_of(targets, True)
     every = member.fit(targets, p, classes, target=0.5)
@@ -135,7 +135,7 @@ def test_every_label_of_many_has_its_cut_or_one_of_them(member):
 
 
 @EACH
-def test_a_class_must_be_named_where_there_are_many_and_must_exist(member):
+def test_one_of_several_classes_must_be_named_and_exist(member):
     targets, p = some_rows(False)
     with pytest.raises(UserError, match=r"label: name the class.*a, b, c, d"):
         member.fit(targets, p, classes_of(targets))
@@ -152,8 +152,8 @@ def test_options_out_of_range_are_refused(member, option):
         params.options(member.fit, option, "decisions.min")
 
 
-def test_the_note_says_how_many_more_positives_prove_the_recall():
-    """10 of 10 prove .72; at this rate n prove n / (n + 3.84), which is .80 at 16."""
+def test_the_note_says_how_many_more_positives_are_needed_for_the_recall():
+    """10 of 10 guarantee .72; at this rate n guarantee n / (n + 3.84), which is .80 at 16."""
     present = np.arange(30) >= 20
     targets, p = one_hot(present.astype(int), 2), binary(np.linspace(0.05, 0.95, 30))
     classes = replace(classes_of(targets, positive=1), names=("ham", "spam"))
@@ -166,10 +166,10 @@ def test_the_note_says_how_many_more_positives_prove_the_recall():
     np.testing.assert_array_equal(rule.predict(p)[:, 1], present)
 
 
-def test_the_note_says_where_no_number_of_rows_proves_the_precision():
+def test_the_note_says_if_no_number_of_rows_is_enough_for_the_precision():
     present = np.tile([0, 1, 1, 1, 1], 20)
     targets, p = one_hot(present, 2), np.full((100, 2), 0.5)
     rule = min_precision.fit(targets, p, classes_of(targets, positive=1), target=0.9)
     assert re.search(
-        r"80 of 100 right, lower bound 0\.71 < 0\.90; at this rate no number", rule.note
+        r"80 of 100 correct, lower bound 0\.71 < 0\.90; at this rate no number", rule.note
     )
