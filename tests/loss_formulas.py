@@ -1,4 +1,4 @@
-"""The losses' formulas as they stand in the papers, in float64 and without care for far logits."""
+"""The formulas of the losses as in the papers, in float64 and without care for large logits."""
 
 import numpy as np
 from scipy.special import expit, softmax
@@ -22,26 +22,27 @@ def focal(labels, logits, classes, *, gamma, alpha):
     return -factors * (1 - p) ** gamma * np.log(p)
 
 
-def costs_of(classes, costs, diagonal):
+def costs_of(classes, diagonal):
+    costs = classes.costs or {}
     return np.array(
         [
             [
-                (costs or {}).get(true, {}).get(found, diagonal if true == found else 1)
-                for found in classes.names
+                costs.get(true, {}).get(predicted, diagonal if true == predicted else 1)
+                for predicted in classes.names
             ]
             for true in classes.names
         ]
     )
 
 
-def cost_sensitive(labels, logits, classes, *, costs):
-    matrix = costs_of(classes, costs, 1)
+def cost_sensitive(labels, logits, classes):
+    matrix = costs_of(classes, 1)
     factors = matrix[labels.argmax(axis=1), logits.argmax(axis=1)]
     return factors * cross_entropy(labels, logits, classes)
 
 
-def expected_cost(labels, logits, classes, *, costs, cross_entropy):
-    matrix, p = costs_of(classes, costs, 0), softmax(logits, axis=1)
+def expected_cost(labels, logits, classes, *, cross_entropy):
+    matrix, p = costs_of(classes, 0), softmax(logits, axis=1)
     y = labels.argmax(axis=1)
     return (matrix[y] * p).sum(axis=1) - cross_entropy * np.log(p[np.arange(len(y)), y])
 

@@ -3,7 +3,9 @@
 import doctest
 import inspect
 import re
+from dataclasses import replace
 from functools import cache, partial
+from typing import get_args
 
 import keras
 import numpy as np
@@ -34,6 +36,7 @@ from ballast.losses import (
     soft_f1,
 )
 from ballast.probabilities import balancing, costs
+from ballast.probabilities.calibration import Method
 from ballast.project import params
 from ballast.project.errors import UserError
 
@@ -73,12 +76,18 @@ def checked(name: str) -> tuple:
     return check_contract("loss", name)
 
 
+def bound(name: str, changes: dict, classes: Classes) -> dict:
+    """Return all arguments but labels and logits; the costs among the changes are the classes'."""
+    options = checked(name)[1] | changes
+    costs = options.pop("costs", None)
+    return {"classes": replace(classes, costs=costs), **options}
+
+
 def member(name: str, changes: dict, classes: Classes):
     """Return the loss of (labels, logits), and the inverse of logits, options filled in."""
-    module, options = checked(name)
-    bound = {"classes": classes, **options, **changes}
+    module, arguments = checked(name)[0], bound(name, changes, classes)
     back = getattr(module, "inverse", None)
-    return partial(module.loss, **bound), back and partial(back, **bound)
+    return partial(module.loss, **arguments), back and partial(back, **arguments)
 
 
 def whole_batch(name: str) -> bool:
@@ -260,8 +269,7 @@ def test_values_are_the_formulas(name, changes, multilabel):
     if name == "distribution_balanced":
         labels[0] = 0
     # A member without a formula written down there fails here.
-    options = checked(name)[1] | changes
-    expected = FORMULAS[name](labels, logits, classes, **options)
+    expected = FORMULAS[name](labels, logits, **bound(name, changes, classes))
     summary = np.mean if whole_batch(name) else np.asarray
     np.testing.assert_allclose(summary(loss(labels, logits)), expected, rtol=1e-6, atol=1e-12)
     single = loss(tf.constant(labels, tf.float32), tf.constant(logits, tf.float32))
@@ -390,15 +398,6 @@ def test_a_class_without_a_row_and_a_label_of_every_row_do_no_harm(name, changes
         assert np.isfinite(inverse(logits)).all()
 
 
-@pytest.mark.parametrize("module", [cost_sensitive, expected_cost])
-@pytest.mark.parametrize("costs", [{"nobody": {"a": 2.0}}, {"a": {"nobody": 2.0}}])
-def test_costs_of_an_unknown_class_are_refused(module, costs):
-    with pytest.raises(
-        UserError, match=r"params\.yaml: losses\..*costs.*'nobody' is no class.*a, b"
-    ):
-        module.loss(*some_rows(False), of(False), costs=costs)
-
-
 @pytest.mark.parametrize(
     ("name", "block"),
     [
@@ -406,8 +405,9 @@ def test_costs_of_an_unknown_class_are_refused(module, costs):
         ("asymmetric", {"gamma_negative": -1}),
         ("auc_margin", {"margin": 0}),
         ("balanced_softmax", {"tau": 1.0}),
-        ("cost_sensitive", {"costs": {"a": {"b": -1}}}),
-        ("cost_sensitive", {"costs": {"a": 5.0}}),
+        # Costs are at the top level of params.yaml.
+        ("cost_sensitive", {"costs": {"a": {"b": 2.0}}}),
+        ("expected_cost", {"costs": {"a": {"b": 2.0}}}),
         ("distribution_balanced", {"scale": 0}),
         ("distribution_balanced", {"rebalance": 1}),
         ("expected_cost", {"cross_entropy": 0}),
@@ -445,16 +445,16 @@ def test_cost_sensitive_jumps_where_the_predicted_class_changes():
         np.array([[0.0, 0.0, 1.0]] * 3),
         np.log([[0.5, 0.3, 0.2], [0.3, 0.5, 0.2], [0.3, 0.2, 0.5]]),
     )
-    found = np.asarray(cost_sensitive.loss(*rows, of(False), costs=costs))
+    found = np.asarray(cost_sensitive.loss(*rows, replace(of(False), costs=costs)))
     np.testing.assert_allclose(found, [-20 * np.log(0.2), -np.log(0.2), -np.log(0.5)], rtol=1e-12)
 
 
 def test_costs_are_a_matrix_for_two_classes_too():
-    two = of(False, 2)
+    two = replace(of(False, 2), costs={"b": {"a": 10.0}})
     rows = np.eye(2)[[1, 0]], np.array([[1.0, 0.0], [0.0, 1.0]])
-    found = cost_sensitive.loss(*rows, two, costs={"b": {"a": 10.0}})
+    found = cost_sensitive.loss(*rows, two)
     np.testing.assert_allclose(found, np.log1p(np.e) * np.array([10, 1]), rtol=1e-12)
-    found = expected_cost.loss(*rows, two, costs={"b": {"a": 10.0}})
+    found = expected_cost.loss(*rows, two)
     wrong = np.e / (1 + np.e)
     np.testing.assert_allclose(found, np.log1p(np.e) + wrong * np.array([10, 1]), rtol=1e-12)
 
@@ -468,7 +468,7 @@ def test_outputs_of_expected_cost_that_no_p_leads_to_still_have_a_finite_inverse
     """Costs as squared distances and little cross-entropy: the middle class is never best."""
     far = {"a": {"c": 4.0}, "c": {"a": 4.0}}
     logits = np.array([[0.0, 3.0, 0.0], [0.0, 60.0, 0.0], [0.0, 0.0, 0.0]])
-    found = expected_cost.inverse(logits, of(False), costs=far, cross_entropy=0.05)
+    found = expected_cost.inverse(logits, replace(of(False), costs=far), cross_entropy=0.05)
     assert np.isfinite(found).all()
 
 
@@ -477,8 +477,8 @@ def test_the_inverse_of_expected_cost_is_one_for_all_outputs_of_two_classes(shar
     """p = s1 (k + s0) / (k + 11 s0 s1), worked out by hand for costs 1 and 10."""
     steps = np.linspace(-15, 15, 61)
     logits = np.stack([np.zeros_like(steps), steps], axis=1)
-    options = {"costs": {"b": {"a": 10.0}}, "cross_entropy": share}
-    found = softmax(expected_cost.inverse(logits, of(False, 2), **options), axis=1)[:, 1]
+    two = replace(of(False, 2), costs={"b": {"a": 10.0}})
+    found = softmax(expected_cost.inverse(logits, two, cross_entropy=share), axis=1)[:, 1]
     s = expit(steps)
     expected = s * (share + 1 - s) / (share + 11 * s * (1 - s))
     np.testing.assert_allclose(found, expected, rtol=1e-9)
@@ -700,6 +700,16 @@ def test_a_loss_without_a_way_back_says_why(name):
     taken = inspect.signature(module.inverse).parameters.values()
     assert {p.name for p in taken if p.kind is p.KEYWORD_ONLY} == options.keys()
     assert all(p.default is p.empty for p in taken)
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_what_a_loss_says_of_its_outputs_is_about_those_without_a_formula(name):
+    module, _ = checked(name)
+    assert getattr(module, "CALIBRATION", "isotonic") in get_args(Method)
+    for flag in ("PER_BATCH", "ONLY_RANKS", "CORRECTS_PRIOR"):
+        assert isinstance(getattr(module, flag, False), bool)
+    if hasattr(module, "CALIBRATION") or getattr(module, "ONLY_RANKS", False):
+        assert name not in INVERTIBLE
 
 
 def test_a_rare_class_looks_far_likelier_to_focal_loss_than_it_is():

@@ -24,8 +24,8 @@ def loss(
 
     Source: Menon, Jayasumana, Rawat, Jain, Veit and Kumar, Long-tail Learning via Logit Adjustment,
     2021. Multi-label: the log odds of a label's prior in the place of log pi.
-    The gain, argmax of z with the least balanced error, is there with `evaluation.correct: false`;
-    the inverse puts the prior back.
+    The argmax of z, that of `decision: argmax`, has the least balanced error; the inverse puts the
+    prior back for the probabilities.
 
     Args:
         labels: one-hot, or multi-label multi-hot, float, shape (batch, classes).

@@ -49,8 +49,8 @@ def weigh(
     regression on each row's mean word vector and numeric columns (multi-label: one a label), and
     from rows that it wasn't fitted on. A mixed label counts as its larger part. The same search by
     moving thresholds of the stand-in without weights needs no refit; what both reach is printed,
-    since a threshold often does as well (`decision: max_f1`). `evaluation.correct: true` divides
-    the weights out of the probabilities again: use them with `evaluation.correct: false`.
+    since a threshold often does as well (`decision: max_f1`). Labels follow the weights with
+    `decision: argmax`; probabilities are corrected for them.
 
     Source: the search is a practitioners' rule; that weights and thresholds can replace each other,
     Elkan, The Foundations of Cost-Sensitive Learning, 2001.
