@@ -29,8 +29,7 @@ class Options(BaseModel):
         combine: which of several models counts: `best`, `mean`, or `auto`, whichever of these is
             better on held-out rows.
         calibration: map, fitted on held-out rows, that makes probabilities of what is left once
-            formulas have undone sampling, weights and loss; `auto` is one where these cannot undo
-            all (`correction.automatic`), else none.
+            formulas have undone sampling, weights and loss; `auto` takes `correction.automatic`.
         interval: how intervals are found: `bca` or `percentile` bootstrap (`intervals.ends`), or
             `wilson`: macro-F1, balanced accuracy and ROC AUC from the classes' Wilson intervals,
             which hold what they should with a dozen rows of a class as well; the calibration error

@@ -81,9 +81,10 @@ class Correction:
 def automatic(ledger: Ledger) -> Choice:
     """Return the map that takes the place of what no formula undoes.
 
-    Log odds that are distorted are still near a line: sigmoid. Outputs that are no log odds may
-    follow any rising curve: isotonic, unless the loss names a map of its own.
+    Log odds that formulas lead to are only too sure or not sure enough, as networks are after
+    training: temperature. Log odds that are distorted are still near a line: sigmoid. Outputs that
+    are no log odds may follow any rising curve: isotonic, unless the loss names a map of its own.
     """
     if not ledger.has_inverse:
         return ledger.calibration or "isotonic"
-    return "sigmoid" if ledger.distortions else "none"
+    return "sigmoid" if ledger.distortions else "temperature"
