@@ -16,6 +16,7 @@ WHOLE = {
     **dict.fromkeys((*params.FILES, *params.FAMILIES), "none"),
     **{name: {} for name in ("datasets", *params.BLOCKS, *FOLDERS)},
     "seed": 0,
+    "costs": {},
     "allow_double_correction": False,
 }
 

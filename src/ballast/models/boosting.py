@@ -12,6 +12,7 @@ from ballast.networks.trees import summed
 from ballast.project.errors import UserError
 
 LEARNER = "boosting"
+NEEDS = [{"features"}]
 
 
 @dataclass(frozen=True)

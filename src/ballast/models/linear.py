@@ -12,6 +12,7 @@ from ballast.networks.inputs import Inputs
 from ballast.project.errors import UserError
 
 LEARNER = "linear"
+NEEDS = [{"terms", "features"}]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from ballast.project.errors import UserError
 if TYPE_CHECKING:
     import keras
 
+NEEDS = [{"features"}]
+
 
 NEEDS = [{"features"}]
 

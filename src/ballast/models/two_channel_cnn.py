@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import keras
 
 LEARNER = "projected"
+NEEDS = [{"tokens"}]
 
 NEEDS = [{"tokens"}]
 
