@@ -38,6 +38,8 @@ FAMILIES = {
 EMBEDDINGS = tuple(name for name, (folder, _) in FAMILIES.items() if folder == "embeddings")
 # What is trained; evaluate combines them on held-out rows.
 MODELS = tuple(name for name, (folder, _) in FAMILIES.items() if folder == "models")
+# What counts only beside a second model.
+OF_SECOND_MODEL = ("second_loss", "second_weighting")
 # folder or block -> its selectors
 SELECTORS = {"datasets": ["dataset"]} | {
     folder: [name for name, (other, _) in FAMILIES.items() if other == folder]
@@ -183,10 +185,22 @@ def flat(values: Mapping, prefix: str = "") -> dict[str, Any]:
 
 
 def in_effect(name: str, params: Mapping) -> bool:
-    """Return False for options of members that are not chosen, by their dotted names."""
+    """Return False, by dotted names, for options of members that are not chosen.
+
+    And for what is a second model's where there is none.
+    """
+    if name in OF_SECOND_MODEL:
+        return params.get("second_model") != "none"
     folder, _, rest = name.partition(".")
-    chosen = [str(params.get(selector)) for selector in SELECTORS.get(folder, [])]
-    return folder not in SELECTORS or rest.partition(".")[0] in chosen
+    return (
+        folder not in SELECTORS or rest.partition(".")[0] in chosen_members(folder, params).values()
+    )
+
+
+def chosen_members(folder: str, params: Mapping) -> dict[str, str]:
+    """Return {selector: name} of the members of a family, or of the data set, that are in use."""
+    selectors = [name for name in SELECTORS[folder] if in_effect(name, params)]
+    return {name: str(params.get(name)) for name in selectors}
 
 
 def options(function: Callable, block: dict[str, Any] | None, where: str) -> dict[str, Any]:
