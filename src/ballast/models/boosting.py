@@ -38,9 +38,6 @@ class Boosted:
     input: tuple[str, ...] = ("features",)
 
 
-NEEDS = [{"features"}]
-
-
 def build(
     inputs: Inputs,
     *,

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 LEARNER = "projected"
 NEEDS = [{"tokens"}]
 
-NEEDS = [{"tokens"}]
-
 
 def build(
     inputs: Inputs,

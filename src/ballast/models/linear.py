@@ -32,9 +32,6 @@ class Linear:
     factor: float
 
 
-NEEDS = [{"terms", "features"}]
-
-
 def build(
     inputs: Inputs,
     *,

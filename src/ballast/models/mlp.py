@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 NEEDS = [{"features"}]
 
 
-NEEDS = [{"features"}]
-
-
 def build(
     inputs: Inputs,
     *,

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 LEARNER = "projected"
 NEEDS = [{"tokens"}, {"terms"}]
 
-NEEDS = [{"tokens"}, {"terms"}]
-
 
 def build(
     inputs: Inputs,
