@@ -21,6 +21,11 @@ BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with what takes minutes, so that no process is left with it at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("pipeline") is None)
+
+
 def pytest_collection_finish():
     """Take what is imported by now out of what every training's garbage collection goes through."""
     gc.collect()
