@@ -7,7 +7,8 @@
 # make stale: is dvc.lock that of the code? make comment.md: what a pull request's comment says.
 PYTHON ?= python3
 ENV := .venv
-PYTEST = $(ENV)/bin/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+PYTEST = $(ENV)/bin/pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
+  --no-loadscope-reorder
 # DVC starts the stages with `python`: that of the environment.
 export PATH := $(CURDIR)/$(ENV)/bin:$(PATH)
 # What comment.md compares; from the environment too.

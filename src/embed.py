@@ -43,13 +43,14 @@ def read_corpus(vectors: str, encoder: str) -> tuple[Corpus, int]:
     if not corpus.vectors.is_file():
         files = sorted(file.name for file in corpus.vectors.parent.glob("*"))
         raise UserError(
-            f"params.yaml: vectors: {corpus.vectors} does not exist; there are {files}."
+            f"params.yaml: vectors: {corpus.vectors} does not exist; there are {files}. Name one "
+            "of these, or put the file there."
         )
     if not corpus.encoder.exists():
         folders = sorted(path.name for path in corpus.encoder.parent.iterdir() if path.is_dir())
         raise UserError(
-            f"params.yaml: encoder: {corpus.encoder} does not exist; there are {folders}. `ballast "
-            "fetch-encoder` brings one."
+            f"params.yaml: encoder: {corpus.encoder} does not exist; there are {folders}. Fetch "
+            "one with `ballast fetch-encoder`."
         )
     return corpus, len(split.ids)
 
@@ -59,7 +60,7 @@ def fit_scaler(corpus: Corpus, rows: int) -> Scaler | None:
 
     Args:
         corpus: all rows, new texts last.
-        rows: how many of them are the data set's own; a new text counts no row twice.
+        rows: how many of them are prepared rows; new texts do not count twice.
     """
     if corpus.features.shape[1] == 0:
         return None
@@ -67,14 +68,14 @@ def fit_scaler(corpus: Corpus, rows: int) -> Scaler | None:
     scaler = Scaler(fitted.mean_, fitted.scale_)
     if not (np.isfinite(scaler.apply(corpus.features)).all() and np.isfinite(scaler.scale).all()):
         raise UserError(
-            "the numeric columns hold numbers too large to be scaled; mend them in the data, or "
-            "take the column out of `features` in the dataset's block in params.yaml."
+            "the numeric columns contain numbers too large to be scaled; correct them in the data, "
+            "or take the column out of `features` in the dataset's block in params.yaml."
         )
     return scaler
 
 
 def main(slots: Sequence[str] = params.EMBEDDINGS) -> None:
-    """Embed all rows, as each of some slots says."""
+    """Embed all rows for each of some slots."""
     for slot in slots:
         if slot not in params.EMBEDDINGS:
             known = ", ".join(params.EMBEDDINGS)
@@ -83,7 +84,7 @@ def main(slots: Sequence[str] = params.EMBEDDINGS) -> None:
     corpus, rows = read_corpus(settings["vectors"], settings["encoder"])
     for slot in slots:
         embedding, options = params.select(settings, slot)
-        # Numeric columns stand beside the first embedding.
+        # Numeric columns go with the first embedding.
         scaler = fit_scaler(corpus, rows) if slot == params.EMBEDDINGS[0] else None
         features = None if scaler is None else scaler.apply(corpus.features)
         result = embedding.embed(corpus, settings["seed"], **options)

@@ -39,7 +39,7 @@ def main() -> None:
     after = plan.times @ plan.targets(np.concatenate([targets, targets[sources]]))
     for name, old, new in zip(before.names, before.counts, after, strict=True):
         print(f"  {name}: {old} -> {new:.0f}")
-    print(f"  {plan.size} examples an epoch, of {len(np.unique(plan.rows))} rows")
+    print(f"  {plan.size} examples per epoch, from {len(np.unique(plan.rows))} rows")
     if plan.texts:
         print(f"  {len(plan.texts)} new texts")
 

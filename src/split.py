@@ -1,8 +1,8 @@
 """Stage 2, split: each row goes to train, validation or test, stratified.
 
 Run by `dvc repro split`. Reads `data/prepared/`. Writes `data/split/rows.parquet` (id, part, fold,
-label numbers). Groups, duplicates and near-duplicates never cross the split; a given split is
-kept.
+label numbers). Groups, duplicates and near-duplicates never cross the split; predefined parts are
+respected.
 """
 
 from itertools import chain
@@ -19,7 +19,7 @@ from ballast.splitting.stratified import split
 
 
 def units(groups: list[str | None], duplicates: np.ndarray) -> np.ndarray:
-    """Join rows that share a group or a duplicate number, directly or through others."""
+    """Return the unit of each row: rows connected by a common group or duplicate number."""
     count = len(duplicates)
     first: dict = {}
     links = [("group", group) if group is not None else None for group in groups]
@@ -54,8 +54,8 @@ def main() -> None:
     print(", ".join(f"{name}: {size}" for name, size in zip(PARTS, sizes, strict=True)))
     if excluded := sizes[EXCLUDED]:
         print(
-            f"  {excluded} rows are excluded: they duplicate rows of another given part, or share "
-            "a group with them"
+            f"  {excluded} rows are excluded: they are duplicates of rows in a later predefined "
+            "part, or share a group with them"
         )
     if options["folds"] > 1:
         print(f"  the training rows are in {options['folds']} folds")

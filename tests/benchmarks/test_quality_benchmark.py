@@ -18,6 +18,8 @@ from sklearn.preprocessing import MultiLabelBinarizer
 from ballast.labels.classes import Classes
 from ballast.setup import demo
 
+pytestmark = pytest.mark.pipeline
+
 FILES = {"csv": "news.csv", "keep": "kept.jsonl", "output": "quality"}
 SYSTEMS = ["ballast", "linear_svc", "complement_nb"]
 

@@ -1,13 +1,17 @@
 """The benchmark of speed runs, and what it writes holds together; never how fast it is."""
 
 import json
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from closure import ROOT
+
+pytestmark = pytest.mark.pipeline
 
 PEERS = ["nine-class Keras code", "ours, cnn frozen", "TF-IDF, LinearSVC", "fastText"]
 PAIR = PEERS[:2]
@@ -23,8 +27,13 @@ def folder(tmp_path_factory):
     best = {name: {"best": [0.5, 0.7], "epoch": [1, 3]} for name in PAIR}
     # What stands is kept where quality is not measured anew.
     (folder / "speed.json").write_text(json.dumps({"quality": {"epochs": 3, "best": best}}))
+    # It calls `ballast`, as a user would.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        [*command, f"--output={folder / 'speed'}"], capture_output=True, text=True
+        [*command, f"--output={folder / 'speed'}"],
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     return folder

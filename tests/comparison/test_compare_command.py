@@ -362,6 +362,21 @@ def test_options_of_a_member_that_is_not_chosen_change_nothing_and_it_says_so(pr
     assert found["warnings"] == []
 
 
+def test_loss_and_weighting_of_no_second_model_change_nothing_and_it_says_so(project):
+    project.params |= {"second_loss": "focal", "second_weighting": "balanced"}
+    project.write(rows_of([*range(0, 120, 10), *range(1, 7)]))
+    found = told("main")
+    assert found["params"]["in_effect"] == []
+    assert found["warnings"] == [
+        "second_loss, second_weighting changed, but second_model: none is chosen: nothing could "
+        "change by it"
+    ]
+    project.params["second_model"] = "cnn"
+    project.write(rows_of([*range(0, 120, 10), *range(1, 7)]))
+    names = [change["name"] for change in told("main")["params"]["in_effect"]]
+    assert sorted(names) == ["second_loss", "second_model", "second_weighting"]
+
+
 def test_results_that_are_not_those_of_the_parameters_are_told(project):
     text = (project.folder / "params.yaml").read_text("utf-8")
     changed = text.replace("loss: cross_entropy", "loss: focal")

@@ -71,60 +71,54 @@ def test_every_member_has_its_block_of_options():
 
 
 def embed(name: str, tmp_path: Path, texts=TEXTS, seed: int = 3, **changes):
-    """Return what a member makes of some texts, every word counted."""
+    """Return a member's result on some texts, with every word in the vocabulary."""
     module, options = check_contract("embedding", name)
     options |= {"min_count": 1} if "min_count" in options else {}
-    given = corpus(texts, vectors=file_of(tmp_path, GLOVE), encoder=model_of(name, tmp_path))
-    return module.embed(given, seed, **options | SMALL.get(name, {}) | changes)
+    rows = corpus(texts, vectors=file_of(tmp_path, GLOVE), encoder=model_of(name, tmp_path))
+    return module.embed(rows, seed, **options | SMALL.get(name, {}) | changes)
 
 
-def kept(found) -> dict:
-    if isinstance(found, Embedded):
-        return {"vocabulary": found.vocabulary, "vectors": found.vectors} | found.kept
-    return found.kept
-
-
-def rows_of(found) -> list[np.ndarray]:
-    """Return what a network reads, a line a row."""
-    if isinstance(found, Embedded):
-        return np.split(found.tokens, found.offsets[1:-1])
-    return list(found.weights.toarray() if isinstance(found, Terms) else found.values)
+def rows_of(embedded) -> list[np.ndarray]:
+    """Return what a network reads, an array per row."""
+    if isinstance(embedded, Embedded):
+        return np.split(embedded.tokens, embedded.offsets[1:-1])
+    return list(embedded.weights.toarray() if isinstance(embedded, Terms) else embedded.values)
 
 
 @pytest.mark.parametrize("name", MEMBERS)
 def test_contract(name, tmp_path):
-    found = embed(name, tmp_path)
+    embedded = embed(name, tmp_path)
     if name not in YIELDS:
-        assert found is None
+        assert embedded is None
         return
-    assert isinstance(found, YIELDS[name])
-    rows, again = rows_of(found), embed(name, tmp_path)
+    assert isinstance(embedded, YIELDS[name])
+    rows, again = rows_of(embedded), embed(name, tmp_path)
     assert len(rows) == len(TEXTS)
     for row, other in zip(rows, rows_of(again), strict=True):
         np.testing.assert_array_equal(row, other)
-    for file, values in kept(found).items():
-        np.testing.assert_array_equal(kept(again)[file], values)
+    for file, values in embedded.files().items():
+        np.testing.assert_array_equal(again.files()[file], values)
 
 
 @pytest.mark.parametrize("name", [*WORDS, "wordpieces"])
 def test_tokens_are_those_of_the_vocabulary(name, tmp_path):
-    found = embed(name, tmp_path)
-    size = len(found.vocabulary)
-    assert found.vectors.dtype == np.float32
-    assert found.vectors.shape[0] == size + 2
-    assert np.isfinite(found.vectors).all()
-    assert not found.vectors[0].any(), "padding has the zero vector"
-    assert found.offsets.shape == (len(TEXTS) + 1,)
-    assert found.offsets[0] == 0
-    assert found.offsets[-1] == len(found.tokens)
-    assert np.issubdtype(found.tokens.dtype, np.unsignedinteger)
-    assert ((found.tokens >= 1) & (found.tokens < size + 2)).all()
+    embedded = embed(name, tmp_path)
+    size = len(embedded.vocabulary)
+    assert embedded.vectors.dtype == np.float32
+    assert embedded.vectors.shape[0] == size + 2
+    assert np.isfinite(embedded.vectors).all()
+    assert not embedded.vectors[0].any(), "padding has the zero vector"
+    assert embedded.offsets.shape == (len(TEXTS) + 1,)
+    assert embedded.offsets[0] == 0
+    assert embedded.offsets[-1] == len(embedded.tokens)
+    assert np.issubdtype(embedded.tokens.dtype, np.unsignedinteger)
+    assert ((embedded.tokens >= 1) & (embedded.tokens < size + 2)).all()
 
 
 @pytest.mark.parametrize("name", TERMS)
 def test_terms_are_finite_numbers_of_unit_length(name, tmp_path):
-    found = embed(name, tmp_path)
-    for text, row in zip(TEXTS, rows_of(found), strict=True):
+    embedded = embed(name, tmp_path)
+    for text, row in zip(TEXTS, rows_of(embedded), strict=True):
         assert row.dtype == np.float32
         # Words and characters each have length 1; a vector has it as a whole.
         length = np.sqrt(2) if name == "tfidf" else 1
@@ -133,8 +127,8 @@ def test_terms_are_finite_numbers_of_unit_length(name, tmp_path):
 
 @pytest.mark.parametrize("name", YIELDS)
 def test_prediction_reads_new_texts_as_the_stage_did(name, tmp_path):
-    found = embed(name, tmp_path)
-    for file, values in kept(found).items():
+    embedded = embed(name, tmp_path)
+    for file, values in embedded.files().items():
         (tmp_path / file).parent.mkdir(exist_ok=True)
         if isinstance(values, Path):
             shutil.copyfile(values, tmp_path / file)
@@ -144,39 +138,39 @@ def test_prediction_reads_new_texts_as_the_stage_did(name, tmp_path):
             storage.write_json(tmp_path / f"{file}.json", values)
     module, options = check_contract("embedding", name)
     read = module.reader(tmp_path, options | SMALL.get(name, {}))(TEXTS)
-    if isinstance(found, Embedded):
+    if isinstance(embedded, Embedded):
         read = np.split(read[0], read[1][1:-1])
     elif name == "tfidf":
         read = read.toarray()
-    for row, other in zip(rows_of(found), read, strict=True):
+    for row, other in zip(rows_of(embedded), read, strict=True):
         np.testing.assert_array_equal(row, other)
 
 
 @pytest.mark.parametrize("name", YIELDS)
 def test_other_rows_change_nothing(name, tmp_path):
-    found = embed(name, tmp_path)
+    embedded = embed(name, tmp_path)
     others = embed(name, tmp_path, [*TEXTS[:4], "dog dog dog cat", "quagga"])
-    for file, values in kept(found).items():
-        np.testing.assert_array_equal(kept(others)[file], values)
-    for row, other in zip(rows_of(found)[:4], rows_of(others)[:4], strict=True):
+    for file, values in embedded.files().items():
+        np.testing.assert_array_equal(others.files()[file], values)
+    for row, other in zip(rows_of(embedded)[:4], rows_of(others)[:4], strict=True):
         np.testing.assert_array_equal(row, other)
 
 
 # Not of wordpieces: its vocabulary is the pretrained model's, whatever the training rows have.
 @pytest.mark.parametrize("name", WORDS)
 def test_words_of_other_rows_are_unknown(name, tmp_path):
-    found = embed(name, tmp_path)
-    assert "zebra" not in found.vocabulary
-    texts = rows_of(found)
+    embedded = embed(name, tmp_path)
+    assert "zebra" not in embedded.vocabulary
+    texts = rows_of(embedded)
     assert texts[4][1] == 1
-    assert [found.vocabulary[token - 2] for token in texts[0]] == ["the", "cat", "sat"]
+    assert [embedded.vocabulary[token - 2] for token in texts[0]] == ["the", "cat", "sat"]
 
 
 def test_weights_of_terms_are_those_of_the_formula(tmp_path):
-    """One kind, by hand: 4 training rows, of which "the" stands in 2, "cat" in 2, "sat" in 2."""
-    found = embed("tfidf", tmp_path, words=[1, 1], characters=None)
-    assert found.kept["words"] == sorted({"the", "cat", "sat", "dog", "a", "and", "!"})
-    terms = dict(zip(found.kept["words"], found.weights.toarray().T, strict=True))
+    """One kind, by hand: 4 training rows, of which "the" occurs in 2, "cat" in 2, "sat" in 2."""
+    embedded = embed("tfidf", tmp_path, words=[1, 1], characters=None)
+    assert embedded.kept["words"] == sorted({"the", "cat", "sat", "dog", "a", "and", "!"})
+    terms = dict(zip(embedded.kept["words"], embedded.weights.toarray().T, strict=True))
     once = 1 + np.log(5 / 3)
     rare = 1 + np.log(5 / 2)
     # "a cat and a dog": a twice in its one row.
@@ -187,9 +181,9 @@ def test_weights_of_terms_are_those_of_the_formula(tmp_path):
 
 
 def test_terms_of_characters_stay_inside_words(tmp_path):
-    found = embed("tfidf", tmp_path, words=None, characters=[2, 3])
-    assert {"th", " th", "he "} <= set(found.kept["characters"])
-    assert not [term for term in found.kept["characters"] if " " in term.strip()]
+    embedded = embed("tfidf", tmp_path, words=None, characters=[2, 3])
+    assert {"th", " th", "he "} <= set(embedded.kept["characters"])
+    assert not [term for term in embedded.kept["characters"] if " " in term.strip()]
 
 
 def test_latent_directions_keep_as_much_as_they_can(tmp_path):
@@ -205,7 +199,7 @@ def test_what_gives_no_terms_is_refused(name, tmp_path):
         embed(name, tmp_path, words=None, characters=None)
     with pytest.raises(UserError, match=r"\[3, 2\]"):
         embed(name, tmp_path, words=[3, 2])
-    with pytest.raises(UserError, match="no term of words stands in 4"):
+    with pytest.raises(UserError, match="no term of words occurs in 4"):
         embed(name, tmp_path, min_count=4)
 
 
@@ -222,14 +216,14 @@ def test_a_data_set_without_text_is_refused(name, tmp_path):
 
 @pytest.mark.parametrize("name", WORDS)
 def test_long_texts_rare_words_and_large_vocabularies_are_cut(name, tmp_path):
-    found = embed(name, tmp_path, max_tokens=2)
-    assert (np.diff(found.offsets) == [2, 2, 2, 0, 2, 2]).all()
-    assert found.cut == sum(len(text.split()) > 2 for text in TEXTS)
+    embedded = embed(name, tmp_path, max_tokens=2)
+    assert (np.diff(embedded.offsets) == [2, 2, 2, 0, 2, 2]).all()
+    assert embedded.cut == sum(len(text.split()) > 2 for text in TEXTS)
     assert embed(name, tmp_path).cut == 0
-    found = embed(name, tmp_path, vocabulary=2)
-    assert found.vocabulary == ["a", "cat"]  # twice each, as are dog, sat and the
-    found = embed(name, tmp_path, min_count=2)
-    assert found.vocabulary == ["a", "cat", "dog", "sat", "the"]
+    embedded = embed(name, tmp_path, vocabulary=2)
+    assert embedded.vocabulary == ["a", "cat"]  # twice each, as are dog, sat and the
+    embedded = embed(name, tmp_path, min_count=2)
+    assert embedded.vocabulary == ["a", "cat", "dog", "sat", "the"]
     with pytest.raises(UserError, match="min_count"):
         embed(name, tmp_path, min_count=3)
 
@@ -243,14 +237,14 @@ def test_numeric_needs_columns():
 @pytest.mark.parametrize("module", [drawn, word2vec, fasttext])
 def test_vectors_have_their_dimensions_and_follow_the_seed(module):
     options = {"dimensions": 7, "min_count": 1}
-    found = [module.embed(corpus(), seed, **options).vectors for seed in (0, 1)]
-    assert found[0].shape[1] == 7
-    assert (found[0][2:] != found[1][2:]).any()
+    embedded = [module.embed(corpus(), seed, **options).vectors for seed in (0, 1)]
+    assert embedded[0].shape[1] == 7
+    assert (embedded[0][2:] != embedded[1][2:]).any()
 
 
 def test_random_vectors_are_uniform_and_wait_for_training():
-    found = drawn.embed(corpus(), 0, dimensions=400)
-    inner = found.vectors[1:]
+    embedded = drawn.embed(corpus(), 0, dimensions=400)
+    inner = embedded.vectors[1:]
     assert np.abs(inner).max() <= 0.25
     assert inner.std() == pytest.approx(0.25 / np.sqrt(3), rel=0.05)
 
@@ -263,10 +257,10 @@ from ballast.embeddings import NAME
 rng = np.random.default_rng(0)
 words = [f"w{chr(97 + k)}" for k in range(26)]
 texts = [" ".join(rng.choice(words, 12)) for _ in range(40)]
-found = NAME.embed(
+embedded = NAME.embed(
     Corpus(texts, np.ones((40, 0)), np.arange(40) < 30, Path("none")), 5, dimensions=12, epochs=3
 )
-print(hashlib.sha256(found.vectors.tobytes() + found.tokens.tobytes()).hexdigest())
+print(hashlib.sha256(embedded.vectors.tobytes() + embedded.tokens.tobytes()).hexdigest())
 """
 
 
@@ -287,31 +281,31 @@ def test_skip_gram_knows_which_words_keep_company(module):
     rng = np.random.default_rng(0)
     topics = [[first + second for second in "abcdefghijklmnopqrstuvwxyz"] for first in "xy"]
     texts = [" ".join(rng.choice(topics[row % 2], 10)) for row in range(1000)]
-    given = Corpus(texts, np.ones((1000, 0)), np.ones(1000, dtype=bool), Path("none"))
-    found = module.embed(given, 0, dimensions=10, epochs=20)
-    assert not found.vectors[:2].any()
-    vectors = found.vectors[2:] / np.linalg.norm(found.vectors[2:], axis=1, keepdims=True)
-    alike = vectors @ vectors.T
-    same = np.equal.outer(*[[word[0] for word in found.vocabulary]] * 2)
-    assert alike[same].mean() > alike[~same].mean() + 0.2
+    rows = Corpus(texts, np.ones((1000, 0)), np.ones(1000, dtype=bool), Path("none"))
+    embedded = module.embed(rows, 0, dimensions=10, epochs=20)
+    assert not embedded.vectors[:2].any()
+    vectors = embedded.vectors[2:] / np.linalg.norm(embedded.vectors[2:], axis=1, keepdims=True)
+    similarity = vectors @ vectors.T
+    same = np.equal.outer(*[[word[0] for word in embedded.vocabulary]] * 2)
+    assert similarity[same].mean() > similarity[~same].mean() + 0.2
 
 
 def test_words_of_shared_letters_are_near_in_fasttext_and_not_in_word2vec():
-    """Rare words, three of each stem, in texts that tell nothing of which belong together."""
+    """Rare words, three of each stem, in texts that do not show which belong together."""
     rng = np.random.default_rng(0)
     common = ["".join(rng.choice(list("abcdefg"), 7)) for _ in range(60)]
     stems = ["".join(rng.choice(list("hijklmnopqrstuvwxyz"), 8)) for _ in range(10)]
     rare = [stem + ending for stem in stems for ending in ("", "e", "es")]
     texts = [" ".join([*rng.choice(common, 9), word]) for word in 4 * rare]
-    given = Corpus(texts, np.ones((120, 0)), np.ones(120, dtype=bool), Path("none"))
+    rows = Corpus(texts, np.ones((120, 0)), np.ones(120, dtype=bool), Path("none"))
     own = np.equal.outer(*[np.arange(30) // 3] * 2)
 
     def nearest_are_of_the_stem(module) -> float:
-        found = module.embed(given, 0, dimensions=50, epochs=5)
-        vectors = np.array([vector_of(found, word) for word in rare])
+        embedded = module.embed(rows, 0, dimensions=50, epochs=5)
+        vectors = np.array([vector_of(embedded, word) for word in rare])
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        alike = vectors @ vectors.T - 2 * np.eye(30)
-        return own[np.arange(30), alike.argmax(axis=1)].mean()
+        similarity = vectors @ vectors.T - 2 * np.eye(30)
+        return own[np.arange(30), similarity.argmax(axis=1)].mean()
 
     assert nearest_are_of_the_stem(fasttext) > 0.9
     assert nearest_are_of_the_stem(word2vec) < 0.3
@@ -320,8 +314,8 @@ def test_words_of_shared_letters_are_near_in_fasttext_and_not_in_word2vec():
 def test_fasttext_takes_its_ngrams_as_told():
     whole = fasttext.embed(corpus(), 0, dimensions=8)
     for changes in ({"shortest": 2}, {"longest": 3}, {"buckets": 5}):
-        found = fasttext.embed(corpus(), 0, dimensions=8, **changes)
-        assert (found.vectors != whole.vectors).any(), changes
+        embedded = fasttext.embed(corpus(), 0, dimensions=8, **changes)
+        assert (embedded.vectors != whole.vectors).any(), changes
     with pytest.raises(UserError, match=r"longest \(2\) is less than shortest \(3\)"):
         fasttext.embed(corpus(), 0, longest=2)
 
@@ -342,25 +336,25 @@ def test_fasttext_takes_its_ngrams_as_told():
     ids=["glove", "crlf", "word2vec", "fasttext", "glove_gz", "fasttext_gz"],
 )
 def test_every_format_gives_the_same_vectors(name, content, tmp_path, capsys):
-    found = pretrained.embed(corpus(vectors=file_of(tmp_path, content, name)), 0)
-    assert found.vectors.shape == (len(found.vocabulary) + 2, 3)
-    assert vector_of(found, "the") == [1, 2, 3]
+    embedded = pretrained.embed(corpus(vectors=file_of(tmp_path, content, name)), 0)
+    assert embedded.vectors.shape == (len(embedded.vocabulary) + 2, 3)
+    assert vector_of(embedded, "the") == [1, 2, 3]
     # "Cat" is all that the file has of "cat"; of "dog" it has the very word.
-    assert vector_of(found, "cat") == [4, 5, 6]
-    assert vector_of(found, "dog") == [-7, -8, -9]
-    assert f"3 of {len(found.vocabulary)} words" in capsys.readouterr().out
+    assert vector_of(embedded, "cat") == [4, 5, 6]
+    assert vector_of(embedded, "dog") == [-7, -8, -9]
+    assert f"3 of {len(embedded.vocabulary)} words" in capsys.readouterr().out
 
 
 def test_of_several_spellings_the_first_is_taken(tmp_path):
     content = "DOG 1 1\nDog 2 2\nthe 3 3\nthe 4 4\n"
-    found = pretrained.embed(corpus(vectors=file_of(tmp_path, content)), 0)
-    assert vector_of(found, "dog") == [1, 1]
-    assert vector_of(found, "the") == [3, 3]
+    embedded = pretrained.embed(corpus(vectors=file_of(tmp_path, content)), 0)
+    assert vector_of(embedded, "dog") == [1, 1]
+    assert vector_of(embedded, "the") == [3, 3]
 
 
 def test_words_that_the_file_lacks_are_random_by_seed(tmp_path):
-    given = corpus(vectors=file_of(tmp_path, GLOVE))
-    first, again, other = (pretrained.embed(given, seed) for seed in (0, 0, 1))
+    rows = corpus(vectors=file_of(tmp_path, GLOVE))
+    first, again, other = (pretrained.embed(rows, seed) for seed in (0, 0, 1))
     lacking = vector_of(first, "sat")
     assert any(lacking)
     assert max(np.abs(lacking)) <= 0.25
@@ -370,19 +364,19 @@ def test_words_that_the_file_lacks_are_random_by_seed(tmp_path):
 
 def test_only_wanted_words_are_kept(tmp_path):
     lines = "".join(f"word{number} 1 2\n" for number in range(1000))
-    found, dimensions = pretrained.read_vectors(
+    embedded, dimensions = pretrained.read_vectors(
         file_of(tmp_path, "The 5 6\n" + lines), {"the": 2, "word7": 3, "absent": 4}
     )
     assert dimensions == 2
-    assert {row: vector.tolist() for row, vector in found.items()} == {2: [5, 6], 3: [1, 2]}
-    assert all(vector.dtype == np.float32 for vector in found.values())
+    assert {row: vector.tolist() for row, vector in embedded.items()} == {2: [5, 6], 3: [1, 2]}
+    assert all(vector.dtype == np.float32 for vector in embedded.values())
 
 
 def test_words_with_spaces_of_any_kind_are_read_over(tmp_path):
     content = "the 1 2\n. . . 3 4\n\u00a0 5 6\nnew\u0085york 7 8\ncat 9 10\n"
-    found = pretrained.embed(corpus(vectors=file_of(tmp_path, content)), 0)
-    assert vector_of(found, "the") == [1, 2]
-    assert vector_of(found, "cat") == [9, 10]
+    embedded = pretrained.embed(corpus(vectors=file_of(tmp_path, content)), 0)
+    assert vector_of(embedded, "the") == [1, 2]
+    assert vector_of(embedded, "cat") == [9, 10]
 
 
 @pytest.mark.parametrize(

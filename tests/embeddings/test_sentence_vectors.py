@@ -37,14 +37,14 @@ def folder(tmp_path):
 @pytest.fixture
 def encoded(monkeypatch):
     """Every text that is really encoded."""
-    texts, own = [], SentenceEncoder.__call__
+    encoded, original = [], SentenceEncoder.__call__
 
-    def call(self, given):
-        texts.extend(given)
-        return own(self, given)
+    def call(self, texts):
+        encoded.extend(texts)
+        return original(self, texts)
 
     monkeypatch.setattr(SentenceEncoder, "__call__", call)
-    return texts
+    return encoded
 
 
 def corpus(texts, folder) -> Corpus:
@@ -53,13 +53,13 @@ def corpus(texts, folder) -> Corpus:
 
 
 def test_each_text_has_its_vector(folder, capfd):
-    found = sentence.embed(corpus(TEXTS, folder), 0)
+    embedded = sentence.embed(corpus(TEXTS, folder), 0)
     expected, _ = SentenceEncoder(folder)(TEXTS)
-    assert found.values.dtype == np.float32
-    assert found.values.tobytes() == expected.tobytes()
-    assert found.kept["encoder/model.safetensors"] == folder / "model.safetensors"
+    assert embedded.values.dtype == np.float32
+    assert embedded.values.tobytes() == expected.tobytes()
+    assert embedded.kept["encoder/model.safetensors"] == folder / "model.safetensors"
     out = capfd.readouterr().out
-    assert "4 texts that differ: 4 to encode, 0 in " in out
+    assert "4 distinct texts: 4 to encode, 0 in " in out
     assert "1 of them are read in several windows of up to 16 tokens" in out
 
 
@@ -99,19 +99,19 @@ def test_another_model_another_prefix_or_a_broken_file_are_encoded_anew(
 
 @pytest.mark.parametrize("prefix", ["", "big "])
 def test_prediction_reads_the_copy_of_the_model(folder, tmp_path, prefix):
-    found = sentence.embed(corpus(TEXTS, folder), 0, prefix=prefix)
-    for name, file in found.kept.items():
+    embedded = sentence.embed(corpus(TEXTS, folder), 0, prefix=prefix)
+    for name, file in embedded.kept.items():
         place = tmp_path / "embedding" / name
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, place)
     read = sentence.reader(tmp_path / "embedding", {"prefix": prefix})
-    assert read(TEXTS[2:]).tobytes() == found.values[2:].tobytes()
+    assert read(TEXTS[2:]).tobytes() == embedded.values[2:].tobytes()
 
 
-def test_what_is_missing_is_told(folder):
+def test_missing_texts_models_and_files_are_named(folder):
     with pytest.raises(UserError, match=r"sentence needs texts.*numeric"):
         sentence.embed(corpus(None, folder), 0)
-    with pytest.raises(UserError, match=r"needs a model: bring one with `ballast fetch-encoder"):
+    with pytest.raises(UserError, match=r"needs a model: fetch one with `ballast fetch-encoder"):
         sentence.embed(corpus(TEXTS, folder.parent / "none"), 0)
     with pytest.raises(UserError, match="other does not exist"):
         sentence.embed(corpus(TEXTS, folder.parent / "other"), 0)
@@ -130,11 +130,13 @@ def test_a_folder_is_copied_without_what_is_not_read(folder, tmp_path):
     for name in ("README.md", ".gitattributes", "pytorch_model.bin"):
         (folder / name).write_text(name, encoding="utf-8")
     root = tmp_path / "data" / "encoders"
-    found = fetch_encoder("mine", str(folder), root)
-    assert found == root / "mine"
-    assert names(found) == NAMES
+    fetched = fetch_encoder("mine", str(folder), root)
+    assert fetched == root / "mine"
+    assert names(fetched) == NAMES
     assert names(root) == ["mine"]
-    assert SentenceEncoder(found)(TEXTS)[0].tobytes() == SentenceEncoder(folder)(TEXTS)[0].tobytes()
+    assert (
+        SentenceEncoder(fetched)(TEXTS)[0].tobytes() == SentenceEncoder(folder)(TEXTS)[0].tobytes()
+    )
     with pytest.raises(UserError, match="mine is already there"):
         fetch_encoder("mine", str(folder), root)
 

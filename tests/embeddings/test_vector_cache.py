@@ -1,4 +1,4 @@
-"""Vectors kept between runs: hits are what was kept, and nothing broken is ever one."""
+"""Vectors cached between runs: hits are what was written, and nothing broken is a hit."""
 
 import sqlite3
 import subprocess
@@ -16,12 +16,12 @@ def entries(*texts: str, dimensions: int = 5) -> dict:
     return {text: (rng.normal(size=dimensions).astype(np.float32), 1 + len(text)) for text in texts}
 
 
-def check_same(found: dict, expected: dict) -> None:
-    assert found.keys() == expected.keys()
+def check_same(entries: dict, expected: dict) -> None:
+    assert entries.keys() == expected.keys()
     for text, (vector, windows) in expected.items():
-        assert found[text][0].dtype == np.float32
-        assert found[text][0].tobytes() == vector.tobytes()
-        assert found[text][1] == windows
+        assert entries[text][0].dtype == np.float32
+        assert entries[text][0].tobytes() == vector.tobytes()
+        assert entries[text][1] == windows
 
 
 @pytest.fixture
@@ -29,16 +29,16 @@ def file(tmp_path):
     return tmp_path / "some" / "model.sqlite"
 
 
-def test_what_was_kept_is_found_later_to_the_bit(file, capfd):
-    kept = entries("one", "", "zwölf \ud800 \U0001f600")
+def test_written_entries_are_read_later_to_the_bit(file, capfd):
+    written = entries("one", "", "zwölf \ud800 \U0001f600")
     cache = VectorCache(file, 5)
-    assert cache.find(list(kept)) == {}
-    cache.keep(kept)
-    check_same(cache.find([*kept, "other"]), kept)
+    assert cache.find(list(written)) == {}
+    cache.add(written)
+    check_same(cache.find([*written, "other"]), written)
     cache.close()
     again = VectorCache(file, 5)
-    check_same(again.find(["one"]), {"one": kept["one"]})
-    again.keep(entries("one"))
+    check_same(again.find(["one"]), {"one": written["one"]})
+    again.add(entries("one"))
     check_same(again.find(["one"]), entries("one"))
     again.close()
     assert capfd.readouterr() == ("", "")
@@ -46,11 +46,11 @@ def test_what_was_kept_is_found_later_to_the_bit(file, capfd):
 
 def test_two_caches_share_a_file(file):
     first, second = VectorCache(file, 5), VectorCache(file, 5)
-    kept = entries("a", "b", "c")
-    first.keep({"a": kept["a"]})
-    second.keep({"b": kept["b"]})
-    first.keep({"c": kept["c"]})
-    check_same(second.find("abc"), kept)
+    written = entries("a", "b", "c")
+    first.add({"a": written["a"]})
+    second.add({"b": written["b"]})
+    first.add({"c": written["c"]})
+    check_same(second.find("abc"), written)
     first.close()
     second.close()
 
@@ -64,7 +64,7 @@ cache = VectorCache(Path(sys.argv[1]), 5)
 for number in range(60):
     text = f"{number}"
     vector = np.full(5, number, np.float32)
-    cache.keep({text: (vector, 1), sys.argv[2] + text: (vector, 2)})
+    cache.add({text: (vector, 1), sys.argv[2] + text: (vector, 2)})
 cache.close()
 """
 
@@ -81,46 +81,46 @@ def test_processes_write_side_by_side(file):
     ]
     assert [process.communicate()[0] for process in running] == ["", "", ""]
     cache = VectorCache(file, 5)
-    found = cache.find([f"{name}{number}" for name in ("", "x", "y", "z") for number in range(60)])
-    assert len(found) == 240
-    assert all((found[f"{number}"][0] == number).all() for number in range(60))
+    hits = cache.find([f"{name}{number}" for name in ("", "x", "y", "z") for number in range(60)])
+    assert len(hits) == 240
+    assert all((hits[f"{number}"][0] == number).all() for number in range(60))
     cache.close()
 
 
 @pytest.mark.parametrize(
     "content", [b"no data base at all" * 90, b"SQLite format 3\x00" + b"?" * 5000]
 )
-def test_a_broken_file_is_told_and_begun_anew(file, content, capfd):
+def test_a_broken_file_is_reported_and_replaced(file, content, capfd):
     file.parent.mkdir()
     file.write_bytes(content)
     cache = VectorCache(file, 5)
     assert cache.find(["one"]) == {}
-    cache.keep(entries("one"))
+    cache.add(entries("one"))
     check_same(cache.find(["one"]), entries("one"))
     cache.close()
     assert "is broken" in capfd.readouterr().out
 
 
 def test_pages_that_break_later_are_told_and_no_entry_is_wrong(file, capfd):
-    kept = entries(*map(str, range(300)))
+    written = entries(*map(str, range(300)))
     cache = VectorCache(file, 5)
-    cache.keep(kept)
+    cache.add(written)
     cache.close()
     whole = file.read_bytes()
     rng = np.random.default_rng(0)
     for place in rng.integers(100, len(whole) - 200, 40):
         file.write_bytes(whole[:place] + rng.bytes(200) + whole[place + 200 :])
         cache = VectorCache(file, 5)
-        found = cache.find(list(kept))
-        check_same(found, {text: kept[text] for text in found})
+        hits = cache.find(list(written))
+        check_same(hits, {text: written[text] for text in hits})
         cache.close()
     assert "Traceback" not in capfd.readouterr().err
 
 
 def test_changed_entries_count_as_missing(file):
     cache = VectorCache(file, 5)
-    kept = entries("long", "short", "changed", "windows", "none", "well")
-    cache.keep(kept)
+    written = entries("long", "short", "changed", "windows", "none", "well")
+    cache.add(written)
     cache.close()
     base = sqlite3.connect(file)
     (body,) = base.execute(
@@ -133,12 +133,12 @@ def test_changed_entries_count_as_missing(file):
     base.commit()
     base.close()
     cache = VectorCache(file, 5)
-    check_same(cache.find(list(kept)), {"well": kept["well"]})
-    cache.keep({"long": kept["long"]})
+    check_same(cache.find(list(written)), {"well": written["well"]})
+    cache.add({"long": written["long"]})
     assert cache.find(["long"]).keys() == {"long"}
     cache.close()
     other = VectorCache(file, 6)
-    assert other.find(list(kept)) == {}
+    assert other.find(list(written)) == {}
     other.close()
 
 
@@ -146,9 +146,9 @@ def test_where_no_file_can_be_all_is_missing_and_that_is_told(tmp_path, capfd):
     (tmp_path / "plain").write_text("a file where a folder should be", encoding="utf-8")
     for place in (tmp_path / "plain" / "model.sqlite", tmp_path):
         cache = VectorCache(place, 5)
-        cache.keep(entries("one"))
+        cache.add(entries("one"))
         assert cache.find(["one"]) == {}
-        assert "no vectors are kept" in capfd.readouterr().out
+        assert "vectors are not cached" in capfd.readouterr().out
         cache.close()
 
 
@@ -163,8 +163,8 @@ def test_a_fingerprint_is_that_of_what_the_files_hold(tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     one.write_text("1", encoding="utf-8")
     two.write_text("2", encoding="utf-8")
-    found = fingerprint([one, two])
-    assert fingerprint([one, two]) == found
-    assert fingerprint([two, one]) != found
+    before = fingerprint([one, two])
+    assert fingerprint([one, two]) == before
+    assert fingerprint([two, one]) != before
     one.write_text("3", encoding="utf-8")
-    assert fingerprint([one, two]) != found
+    assert fingerprint([one, two]) != before

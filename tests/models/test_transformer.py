@@ -79,7 +79,7 @@ def test_texts_are_windows_between_special_tokens(folder, tmp_path, capfd):
     assert (texts[3][[PLACES - 1, 2 * PLACES - 1, -1]] == 5).all()
     assert len(texts[3]) == 42 + 3 * 2
     assert not found.vectors[:2].any()
-    assert "0 of 5 texts are cut" in capfd.readouterr().out
+    assert "0 of 5 texts are truncated" in capfd.readouterr().out
     short = embed(folder, max_tokens=4)
     assert np.diff(short.offsets).tolist() == [4, 2, 4, 4, 4]
     assert (found.cut, short.cut) == (0, 4)

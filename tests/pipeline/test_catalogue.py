@@ -13,7 +13,7 @@ from ballast.project import params
 from ballast.project.errors import UserError
 from ballast.setup import demo
 
-pytestmark = pytest.mark.pipeline
+pytestmark = [pytest.mark.pipeline, pytest.mark.usefixtures("undrawn")]
 
 LABEL_SETS = {"ml_ros", "mlsmote", "weighted_sigmoid", "distribution_balanced"}
 NEEDED = {

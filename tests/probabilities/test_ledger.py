@@ -175,28 +175,23 @@ def test_outputs_that_are_no_log_odds_are_left_to_the_map(multilabel):
 @pytest.mark.parametrize(
     ("changes", "method"),
     [
-        ({}, "none"),
+        ({}, "temperature"),
         ({"distortions": ("It distorts.",)}, "sigmoid"),
         ({"has_inverse": False, "distortions": ("No formula.",)}, "isotonic"),
         ({"has_inverse": False, "calibration": "sigmoid", "distortions": ("No.",)}, "sigmoid"),
     ],
 )
-def test_a_map_replaces_what_no_formula_undoes(changes, method):
+def test_the_map_depends_on_what_the_formulas_leave(changes, method):
     classes = population(np.array([0.6, 0.4]), False)
     entry = ledger_of(classes, classes, np.ones(2), **changes)
     assert automatic(entry) == method
     rng = np.random.default_rng(0)
     targets, outputs = one_hot(np.arange(40) % 2, 2), rng.normal(size=(40, 2))
+    logits = Correction(entry).apply(outputs)
     fitted = Correction.fit(entry, outputs, targets)
-    if method == "none":
-        assert fitted == Correction(entry)
-    else:
-        logits = Correction(entry).apply(outputs)
-        assert fitted.calibration == calibration.fit(method, targets, logits, multilabel=False)
+    assert fitted.calibration == calibration.fit(method, targets, logits, multilabel=False)
     assert Correction.fit(entry, outputs, targets, "none").calibration is None
-    assert Correction.fit(entry, outputs, targets, "temperature").calibration.method == (
-        "temperature"
-    )
+    assert Correction.fit(entry, outputs, targets, "isotonic").calibration.method == "isotonic"
 
 
 def some_ledger(seed: int, multilabel: bool) -> Ledger:

@@ -16,6 +16,7 @@ WHOLE = {
     **dict.fromkeys((*params.FILES, *params.FAMILIES), "none"),
     **{name: {} for name in ("datasets", *params.BLOCKS, *FOLDERS)},
     "seed": 0,
+    "costs": {},
     "allow_double_correction": False,
 }
 
@@ -62,6 +63,10 @@ def test_values_are_read_as_yaml_1_2(tmp_path):
         ({"datasets": "demo"}, ["datasets must be a block", "'demo'"]),
         ({"losses": ["focal"]}, ["losses must be a block"]),
         ({"split": 0.2}, ["split must be a block", "0.2"]),
+        (
+            {"model": "linear", "second_model": "linear"},
+            ["second_model, second_loss and second_weighting are those of the first"],
+        ),
     ],
 )  # fmt: skip
 def test_a_mistake_at_the_top_is_named(tmp_path, change, needles):

@@ -136,7 +136,8 @@ def test_of_two_models_the_page_says_which_is_used():
     assert "chosen for" not in a_page(2)
     run = a_run(2, models=("cnn", "mlp"))
     combination = run.evaluation.combination
-    name, *others = sorted(combination.scores, key=lambda name: name != combination.decision.mixture.name)
+    chosen = combination.decision.mixture.name
+    name, *others = sorted(combination.scores, key=lambda name: name != chosen)
     page = render(run)
     assert f"Models: {name}, chosen for its macro-F1 of {combination.scores[name]:.3f} on" in page
     assert all(f"{other} {combination.scores[other]:.3f}" in page for other in others)

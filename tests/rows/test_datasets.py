@@ -14,6 +14,8 @@ from dvc.utils.serialize import dump_yaml, modify_yaml
 from ballast.project import params
 from ballast.setup.fetch import REGISTRY
 
+pytestmark = pytest.mark.pipeline
+
 # name -> rows, labels, task, rarest label
 FACTS = {
     "sms_spam": (5574, 2, "binary", "spam"),

@@ -1,4 +1,4 @@
-"""Samplers: what every member promises, and each one's own numbers."""
+"""Samplers: the contract of every member, and each one's numbers."""
 
 import importlib
 import warnings
@@ -15,7 +15,7 @@ from ballast.project.errors import UserError
 from ballast.resampling.drawing import Rows
 from ballast.resampling.plans import Plan
 from ballast.samplers import none, random_over, random_under
-from ballast.samplers._interpolation import follow
+from ballast.samplers._interpolation import interpolate
 
 MEMBERS = params.members("samplers")
 ROWS_ONCE = ["random_over", "random_under"]
@@ -84,10 +84,10 @@ CLEANERS = sorted({name for name, *_ in CLEANING})
 
 
 def rows_of(targets: np.ndarray, numeric: bool = False) -> Rows:
-    """Return training rows whose texts (or columns) tell something of their labels."""
+    """Return training rows whose texts (or columns) are informative of their labels."""
     rng = np.random.default_rng(11)
     words = [[f"{LETTERS[c]}{rng.integers(8)}" for c in np.flatnonzero(row)] for row in targets]
-    texts = [" ".join([*own, f"w{rng.integers(20)}", "le", "la"]) for own in words]
+    texts = [" ".join([*some, f"w{rng.integers(20)}", "le", "la"]) for some in words]
     features = rng.normal(size=(len(targets), 4)) + np.resize(targets, (len(targets), 4))
     return (
         Rows(targets, None, features)
@@ -102,7 +102,7 @@ def on_a_line(labels: list[int], places: list[float]) -> Rows:
 
 
 def plan_of(name: str, rows: Rows, seed: int = 0, **options) -> Plan:
-    """Return a member's plan; options not given stay at their defaults."""
+    """Return a member's plan; other options have their defaults."""
     module = importlib.import_module(f"ballast.samplers.{name}")
     classes = classes_of(rows.targets, name in LABEL_SETS)
     return module.sample(rows, classes, seed, **options)
@@ -159,11 +159,11 @@ def test_every_member_has_its_block_of_options():
 @pytest.mark.parametrize("name", MEMBERS)
 def test_contract(name, targets):
     _, options = check_contract("sampler", name)
-    kept = targets.copy()
+    before = targets.copy()
     for numeric in [False, True]:
         if not (numeric and name in NEEDS_TEXT):
             check_plan(plan_of(name, rows_of(targets, numeric), 5, **options), targets)
-    np.testing.assert_array_equal(targets, kept)
+    np.testing.assert_array_equal(targets, before)
 
 
 @pytest.mark.parametrize("name", MEMBERS)
@@ -184,10 +184,10 @@ def test_another_seed_draws_other_rows(name, targets):
 def test_a_class_without_a_row_is_no_hindrance(name, targets):
     narrow = rows_of(targets, name not in NEEDS_TEXT)
     wider = replace(narrow, targets=np.insert(targets, 2, 0, axis=1))
-    found, expected = plan_of(name, wider, 5), plan_of(name, narrow, 5)
+    plan, expected = plan_of(name, wider, 5), plan_of(name, narrow, 5)
     if expected.labels is not None:
         expected = replace(expected, labels=np.insert(expected.labels, 2, 0, axis=1))
-    assert equal(found, expected)
+    assert equal(plan, expected)
 
 
 @pytest.mark.parametrize("numeric", [False, True])
@@ -283,7 +283,7 @@ def hard_problem(numeric: bool) -> tuple[Rows, np.ndarray]:
     targets = one_hot(labels, 4)
     features = rng.normal(size=(280, 5)) + 1.6 * np.insert(targets, 4, 1, axis=1)
     words = [[f"{LETTERS[c]}{rng.integers(3)}", f"{LETTERS[rng.integers(4)]}1"] for c in labels]
-    texts = [" ".join([*own, *(f"w{rng.integers(9)}" for _ in range(3))]) for own in words]
+    texts = [" ".join([*some, *(f"w{rng.integers(9)}" for _ in range(3))]) for some in words]
     rows = Rows(targets, None if numeric else texts, features if numeric else np.zeros((280, 0)))
     return rows, labels
 
@@ -303,7 +303,7 @@ def test_new_rows_are_those_of_imbalanced_learn(name, options, theirs, their_opt
         assert (plan.partners >= 0).any()
         assert (plan.times == 1).all()
         np.testing.assert_array_equal(labels[plan.rows], after)
-        np.testing.assert_allclose(follow(plan, rows.space), expected, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(interpolate(plan, rows.space), expected, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("numeric", [True, False])
@@ -325,9 +325,9 @@ def test_rows_kept_are_those_of_imbalanced_learn(name, options, theirs, their_op
 @pytest.mark.parametrize("name", ["near_miss", "iht"])
 def test_ratio_leaves_the_smallest_as_a_share_of_the_others(name):
     rows, _ = hard_problem(True)
-    kept = rows.targets[plan_of(name, rows, ratio=0.4).rows].sum(axis=0, dtype=int)
+    counts = rows.targets[plan_of(name, rows, ratio=0.4).rows].sum(axis=0, dtype=int)
     # A percentile of 45 numbers may keep one more.
-    assert (np.abs(kept - [62, 62, 45, 25]) <= (name == "iht")).all()
+    assert (np.abs(counts - [62, 62, 45, 25]) <= (name == "iht")).all()
 
 
 @pytest.mark.parametrize("name", ["smote", "smote_tomek", "adasyn"])
@@ -387,9 +387,9 @@ def test_adasyn_grows_evenly_where_no_other_class_is_near():
 def test_a_class_that_cleaning_would_lose_keeps_its_rows(name, options):
     # Each row of class 1 lies beside one of class 0 alone; of class 2 there is less.
     rows = on_a_line([0, 1, 0, 1, 0, 0, 0, 0, 2], [0, 0.1, 5, 5.1, 10, 11, 12, 13, 40])
-    kept = plan_of(name, rows, **options).rows
-    assert {1, 3, 8} <= set(kept)
-    assert not {0, 2} & set(kept)
+    remaining = set(plan_of(name, rows, **options).rows)
+    assert {1, 3, 8} <= remaining
+    assert not {0, 2} & remaining
 
 
 def test_smote_enn_keeps_a_class_that_cleaning_would_lose():

@@ -131,8 +131,8 @@ def test_mlsmote_makes_a_row_of_each_row_of_each_rare_label(targets):
 def test_mlsmote_labels_are_those_of_half_of_the_seed_and_its_neighbours():
     # Four rows on a line have the rare label b; with k = 3 each one's neighbours are the others.
     # Of these four two have a (at least half), and one has c.
-    own = [[1, 1, 0], [1, 1, 0], [0, 1, 1], [0, 1, 0]]
-    targets = np.array(own + [[1, 0, 1]] * 16, dtype=np.uint8)
+    with_rare = [[1, 1, 0], [1, 1, 0], [0, 1, 1], [0, 1, 0]]
+    targets = np.array(with_rare + [[1, 0, 1]] * 16, dtype=np.uint8)
     rows = Rows(targets, None, np.arange(20.0)[:, None])
     plan = mlsmote.sample(rows, classes_of(targets, True), 0, neighbours=3)
     np.testing.assert_array_equal(plan.rows[20:], [0, 1, 2, 3])

@@ -24,7 +24,7 @@ CITIES = [
     "Reims",
     "Nice",
 ]
-# Words with a place of their own, so that vectors of few texts tell them apart.
+# Words in distinct contexts, so that vectors of few texts separate them.
 TEXTS = [
     f"{the} {noun} {verb} {adverb} à {city}."
     for the in ("Le", "Ce")
@@ -36,7 +36,7 @@ TEXTS = [
 
 
 class Known(NearWords):
-    """Near words that are given."""
+    """Predefined near words."""
 
     def __init__(self, **near):
         self.near = near
@@ -71,8 +71,8 @@ def test_small_classes_are_filled_up_to_a_share_of_the_largest(ratio, targets):
 
 def test_rows_take_turns_as_the_source(targets):
     sources = np.array([source for source, _ in plan_of(targets).texts])
-    for own in targets.T[1:]:
-        drawn = np.bincount(sources, minlength=90)[own == 1]
+    for column in targets.T[1:]:
+        drawn = np.bincount(sources, minlength=90)[column == 1]
         assert drawn.max() - drawn.min() <= 1
     assert not targets[sources, targets.sum(axis=0).argmax()].any()
 
@@ -172,9 +172,9 @@ def test_deletion_leaves_words_out_with_the_chance_alpha():
 @pytest.mark.parametrize("text", ["mot", "Mot.", "un mot", "…", "東京は晴れ", "a b", "🎉"])
 def test_no_operation_empties_a_text(text):
     for seed in range(50):
-        ways = rewording(alpha=0.99, seed=seed, mot=["terme"])
-        for way in (ways.replace, ways.insert, ways.swap, ways.delete, ways.vary):
-            assert way(text).strip()
+        words = rewording(alpha=0.99, seed=seed, mot=["terme"])
+        for vary in (words.replace, words.insert, words.swap, words.delete, words.vary):
+            assert vary(text).strip()
 
 
 def test_an_empty_text_stays_as_it_is():

@@ -19,7 +19,10 @@ CHOSEN = {
     "model": "linear",
     "second_model": "none",
     "loss": "cross_entropy",
+    "second_loss": "cross_entropy",
     "weighting": "none",
+    "second_weighting": "none",
+    "costs": None,
     "decision": "argmax",
     "vectors": "none",
     "encoder": "none",
@@ -125,8 +128,8 @@ def test_no_more_than_the_beginning_of_a_file_is_read(project):
 @pytest.mark.parametrize(
     ("change", "needle"),
     [
-        ({"files": "old.csv"}, "old.csv does not exist. data/raw/mine/ holds: news.csv"),
-        ({"files": "news.txt"}, "the format does not follow from the name"),
+        ({"files": "old.csv"}, "old.csv does not exist. data/raw/mine/ contains: news.csv"),
+        ({"files": "news.txt"}, "news.txt: the file's suffix does not tell its format"),
         ({"encoding": "utf-9"}, "encoding 'utf-9' is not known"),
         ({"label_names": "names.txt"}, "label_names: there is no file data/raw/mine/names.txt"),
     ],
@@ -158,6 +161,12 @@ def test_folders_and_files_beside_the_data_are_named(project):
             ["weighting: balanced, can't go", "sampler: mixup, which mixes"],
         ),
         ({"loss": "soft_f1"}, BLOCK, []),
+        ({"second_loss": "soft_f1", "second_weighting": "balanced"}, BLOCK, []),
+        (
+            {"second_model": "mlp", "second_loss": "soft_f1", "second_weighting": "balanced"},
+            BOTH,
+            ["second_loss: soft_f1 is worked out on a whole batch"],
+        ),
         ({"loss": "focal", "sampler": "mixup", "weighting": "balanced"}, BLOCK, []),
         ({"model": "none"}, BLOCK, ["model: none leaves nothing to train"]),
         ({"embedding": "none"}, BLOCK, ["model: linear needs features or terms"]),
@@ -213,6 +222,8 @@ def test_a_flag_that_is_off_counts_as_none(project, monkeypatch):
 
 
 def test_settings_of_an_experiment_are_checked_and_not_kept(project):
+    project.params["losses"]["focal"] = {"gamma": 2.0}
+    project.describe(**BLOCK)
     before = (project.folder / "params.yaml").read_bytes()
     settings = ["loss=fokal", "losss=focal", "losses.focal.gama=2", "sampler", "seed=-1"]
     lines = check(*(word for setting in settings for word in ("-S", setting)))

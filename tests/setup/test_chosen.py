@@ -10,11 +10,10 @@ import pytest
 from problems import LETTERS
 
 from ballast.labels.classes import Classes
-from ballast.networks.layers import Inputs
+from ballast.networks.inputs import Inputs
 from ballast.project.errors import UserError
 from ballast.project.params import members
 from ballast.resampling.drawing import Rows
-from ballast.setup.chosen import INPUTS
 from ballast.texts.corpus import Corpus
 
 TEXTS = ["the cat sat", "the dog ran", "a cat and a dog", "the cat ran"] * 3
@@ -73,7 +72,7 @@ def test_an_embedding_that_needs_text_alone_returns_the_type_that_it_says(name):
     module = member("embeddings", name)
     needs = getattr(module, "NEEDS", [])
     expected = module.embed.__annotations__["return"]
-    assert expected is None or expected in INPUTS
+    assert expected is None or expected.input in KINDS
     if {"vectors"} not in needs and {"encoder"} not in needs:
         training = np.ones(len(TEXTS), dtype=bool)
         corpus = Corpus(TEXTS, np.ones((len(TEXTS), 2)), training, Path("none"))

@@ -55,7 +55,7 @@ def test_composed_and_decomposed_text_have_equal_tokens(text):
 
 
 @given(st.text())
-def test_tokens_hold_only_what_the_text_holds_and_no_space(text):
+def test_tokens_contain_only_what_the_text_contains_and_no_space(text):
     folded = unicodedata.normalize("NFC", text).lower().translate(str.maketrans("’ʼ＇", "'''"))
     place = 0
     for token in tokenize(text):
@@ -69,7 +69,7 @@ def test_tokens_of_pieces_are_those_of_the_whole_text(text):
     assert tokenize(text) == module._tokens_of(text)
 
 
-def test_only_so_much_is_remembered(monkeypatch):
+def test_the_cache_is_limited(monkeypatch):
     monkeypatch.setattr(module, "MOST_PIECES", 2)
     pieces = module._Pieces(str.upper)
     asked = ["a", "b", "c", "d" * 100, "a"]
@@ -78,7 +78,7 @@ def test_only_so_much_is_remembered(monkeypatch):
 
 
 @given(st.lists(st.lists(st.sampled_from("abcdefg")), min_size=1), st.integers(1, 9))
-def test_the_vocabulary_holds_the_most_frequent_tokens_in_order(texts, size):
+def test_the_vocabulary_has_the_most_frequent_tokens_in_order(texts, size):
     counts = {token: sum(text.count(token) for text in texts) for token in "abcdefg"}
     expected = sorted((t for t in counts if counts[t] >= 2), key=lambda t: (-counts[t], t))
     if expected:
@@ -89,7 +89,7 @@ def test_the_vocabulary_holds_the_most_frequent_tokens_in_order(texts, size):
 
 
 @given(st.lists(st.lists(st.sampled_from("abcde"))), st.integers(1, 6))
-def test_numbers_decode_to_the_cut_texts(texts, longest):
+def test_numbers_decode_to_the_truncated_texts(texts, longest):
     vocabulary = ["c", "a", "b"]
     tokens, offsets = Encoder(vocabulary, longest)([" ".join(text) for text in texts])
     assert tokens.dtype == np.uint16
@@ -111,13 +111,13 @@ def test_texts_of_every_script_are_numbered_as_they_are_tokenized(texts):
         assert [words.get(number) for number in tokens[first:end].tolist()] == expected
 
 
-def test_arrow_splits_where_python_does():
+def test_arrow_splits_like_python():
     text = "a".join(chr(c) for c in range(sys.maxunicode + 1) if not 0xD800 <= c < 0xE000)
     split = pc.utf8_split_whitespace(packed([text.encode()], "string"))
     assert [piece for piece in split.values.to_pylist() if piece] == text.split()
 
 
-def test_a_large_vocabulary_has_numbers_wide_enough():
+def test_a_large_vocabulary_has_wide_enough_numbers():
     vocabulary = [str(number) for number in range(2**16)]
     tokens, _ = Encoder(vocabulary, 5)([vocabulary[-1]])
     assert tokens.tolist() == [2**16 + 1]

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from ballast.training.adam import STILL, Rates, Rows, Whole
 
@@ -14,8 +15,10 @@ CLOSE = {"rtol": 1e-5, "atol": 1e-6}
 def of_keras(start: np.ndarray, gradients: np.ndarray) -> np.ndarray:
     """Return the array after a step of Keras' Adam for each gradient."""
     variable, optimizer = keras.Variable(start), keras.optimizers.Adam(RATE)
+    optimizer.build([variable])
+    step = tf.function(lambda gradient: optimizer.apply([gradient], [variable]))
     for gradient in gradients:
-        optimizer.apply([keras.ops.convert_to_tensor(gradient)], [variable])
+        step(tf.constant(gradient))
     return variable.numpy()
 
 

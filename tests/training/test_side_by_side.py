@@ -13,7 +13,7 @@ from ballast.project import storage
 from ballast.project.errors import UserError
 from ballast.setup import demo
 
-pytestmark = pytest.mark.pipeline
+pytestmark = [pytest.mark.pipeline, pytest.mark.usefixtures("undrawn")]
 
 SMALL = {
     "embeddings.tfidf": {"characters": None},

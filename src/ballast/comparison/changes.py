@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ballast.comparison.revisions import PREDICTIONS, Revision
-from ballast.project.params import SELECTORS, flat, in_effect
+from ballast.project.params import OF_SECOND_MODEL, chosen_members, flat, in_effect
 
 # What decides on which rows there are and which of them are test rows.
 ROWS = ("seed", "dataset", "datasets", "split")
@@ -63,18 +63,22 @@ def stages(base: Revision, head: Revision) -> dict[str, dict[str, Any]]:
 
 def warnings(base: Revision, head: Revision) -> list[str]:
     """Return what makes the comparison mean less than it seems to."""
-    found = [line for side in (base, head) for line in _stale(side)]
+    lines = [line for side in (base, head) for line in _stale(side)]
     changes = parameters(base, head)
     if changes["not_chosen"] and not changes["in_effect"]:
         names = [change["name"] for change in changes["not_chosen"]]
-        folders = [name.partition(".")[0] for name in names]
-        selectors = dict.fromkeys(one for folder in folders for one in SELECTORS[folder])
-        chosen = ", ".join(f"{name}: {head.params.get(name)}" for name in selectors)
-        verb = "is" if len(selectors) == 1 else "are"
-        found.append(
+        selected = {}
+        for name in names:
+            if name in OF_SECOND_MODEL:
+                selected["second_model"] = "none"
+            else:
+                selected |= chosen_members(name.partition(".")[0], head.params)
+        chosen = ", ".join(f"{selector}: {name}" for selector, name in selected.items())
+        verb = "is" if len(selected) == 1 else "are"
+        lines.append(
             f"{', '.join(names)} changed, but {chosen} {verb} chosen: nothing could change by it"
         )
-    return found
+    return lines
 
 
 def reasons_for_other_rows(base: Revision, head: Revision) -> list[str]:

@@ -1,1 +1,1 @@
-"""Embeddings: texts and numbers as the network takes them."""
+"""Embeddings: texts as the input of networks."""

@@ -1,4 +1,4 @@
-"""Vectors by which words predict their neighbours, from gensim: word2vec and fastText."""
+"""Skip-gram word vectors from gensim: word2vec and fastText."""
 
 from gensim.models import Word2Vec
 from gensim.models.callbacks import CallbackAny2Vec
@@ -29,17 +29,16 @@ def skip_gram(
 ) -> Embedded:
     """Return texts as token numbers, with the skip-gram vector of each token.
 
-    One worker, so that the same seed gives the same vectors to the bit. Unknown tokens have the
-    zero vector.
+    A single worker makes the vectors reproducible to the bit. Unknown tokens have the zero vector.
 
     Args:
-        tokenized: all texts; the vectors see the training rows alone.
-        model: gensim's.
+        tokenized: all texts; the vectors are trained on the training rows only.
+        model: gensim's class.
         seed: seed of the vectors and the draws.
-        dimensions: numbers a vector.
-        window: words on either side that a word predicts.
+        dimensions: length of a vector.
+        window: number of words on either side that a word predicts.
         epochs: passes over the training rows.
-        options: what this model takes besides.
+        options: further arguments of the model.
     """
     known = set(tokenized.vocabulary)
     sentences = [[token for token in text if token in known] for text in tokenized.training]

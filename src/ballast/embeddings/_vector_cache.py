@@ -1,7 +1,7 @@
-"""Vectors of texts kept for later runs: what a model has made of a text, it need not make again.
+"""A cache of texts' vectors, so that a model encodes each text only once.
 
-One SQLite file for each model, in the user's cache folder or the one that BALLAST_CACHE names.
-Several processes may use it at once. It may be deleted at any time.
+One SQLite file per model, in the user's cache folder or the one in BALLAST_CACHE. Several processes
+may use it at the same time. It may be deleted at any time.
 """
 
 import hashlib
@@ -18,140 +18,140 @@ from platformdirs import user_cache_path
 from threadpoolctl import threadpool_info
 
 VARIABLE = "BALLAST_CACHE"
-# So long another process may write, in seconds.
-PATIENCE = 60
+# Seconds to wait while another process writes.
+TIMEOUT = 60
 TABLE = "CREATE TABLE IF NOT EXISTS vectors (text BLOB PRIMARY KEY, windows INTEGER, vector BLOB)"
 
-Answer = TypeVar("Answer")
-# A text's vector, float32, and how many windows it took.
+Result = TypeVar("Result")
+# A text's vector, float32, and its number of windows.
 Entry = tuple[np.ndarray, int]
 
 
 def cache_folder() -> Path:
-    """Return the folder of all that is kept between runs."""
-    own = os.environ.get(VARIABLE)
-    return Path(own) if own else user_cache_path("ballast", appauthor=False)
+    """Return the folder of everything cached between runs."""
+    folder = os.environ.get(VARIABLE)
+    return Path(folder) if folder else user_cache_path("ballast", appauthor=False)
 
 
 def fingerprint(files: Iterable[Path]) -> str:
-    """Return a name for what some files hold, and for the code and processor that work with them.
+    """Return a hash of some files' content, of NumPy's version and of the processor.
 
     Args:
-        files: in an order that is always the same.
+        files: in a fixed order.
     """
     digest = hashlib.sha256()
     for file in files:
         with file.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
-    # Another version of NumPy, or its code for another processor, may round in another way.
-    own = {i.get("architecture") for i in threadpool_info() if "numpy" in i["filepath"]}
-    digest.update(repr((np.__version__, platform.machine(), sorted(map(str, own)))).encode())
+    # Another version of NumPy, or its code for another processor, may round differently.
+    kernels = {i.get("architecture") for i in threadpool_info() if "numpy" in i["filepath"]}
+    digest.update(repr((np.__version__, platform.machine(), sorted(map(str, kernels)))).encode())
     return digest.hexdigest()[:32]
 
 
 def key_of(text: str) -> bytes:
-    """Return what stands for a text in the file."""
+    """Return a text's key in the file."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 class VectorCache:
     """A file of vectors by text.
 
-    What is broken is told, and made anew; an entry that is not what was once written counts as
-    missing. Where the file can't be used at all, all is missing.
+    A broken file is reported and replaced; a damaged entry counts as missing. If the file cannot be
+    used at all, every entry is missing.
     """
 
     def __init__(self, file: Path, dimensions: int) -> None:
-        """Open the file; it is made where there is none.
+        """Open the file, or create it.
 
         Args:
-            file: of one model.
-            dimensions: of its vectors.
+            file: the model's file.
+            dimensions: length of a vector.
         """
-        self.file, self.dimensions, self.base = file, dimensions, None
+        self.file, self.dimensions, self.connection = file, dimensions, None
         self._open()
 
     def find(self, texts: Sequence[str]) -> dict[str, Entry]:
-        """Return what the file has of some texts."""
+        """Return the entries of those texts that are in the file."""
 
-        def look(base: sqlite3.Connection) -> dict[str, Entry]:
-            found = {}
+        def select(connection: sqlite3.Connection) -> dict[str, Entry]:
+            entries = {}
             for text in texts:
                 key = key_of(text)
-                asked = "SELECT windows, vector FROM vectors WHERE text = ?"
-                entry = self._read(key, base.execute(asked, [key]).fetchone())
+                query = "SELECT windows, vector FROM vectors WHERE text = ?"
+                entry = self._read(key, connection.execute(query, [key]).fetchone())
                 if entry is not None:
-                    found[text] = entry
-            return found
+                    entries[text] = entry
+            return entries
 
-        return self._with(look, {})
+        return self._with(select, {})
 
-    def keep(self, entries: dict[str, Entry]) -> None:
-        """Write some texts' vectors."""
+    def add(self, entries: dict[str, Entry]) -> None:
+        """Write some texts' entries."""
         rows = []
         for text, (vector, windows) in entries.items():
             key, body = key_of(text), vector.tobytes()
-            rows.append((key, int(windows), body + _check(key, windows, body)))
+            rows.append((key, int(windows), body + _checksum(key, windows, body)))
 
-        def write(base: sqlite3.Connection) -> None:
-            with base:
-                base.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
+        def insert(connection: sqlite3.Connection) -> None:
+            with connection:
+                connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
 
-        self._with(write, None)
+        self._with(insert, None)
 
     def close(self) -> None:
         """Close the file."""
-        if self.base is not None:
-            self.base.close()
-            self.base = None
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
 
     def _open(self) -> None:
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            self.base = sqlite3.connect(self.file, timeout=PATIENCE)
+            self.connection = sqlite3.connect(self.file, timeout=TIMEOUT)
         except (OSError, sqlite3.Error) as error:
-            self._do_without(error)
-        self._with(lambda base: base.execute(TABLE), None)
+            self._disable(error)
+        self._with(lambda connection: connection.execute(TABLE), None)
 
-    def _with(self, work: Callable[[sqlite3.Connection], Answer], missing: Answer) -> Answer:
-        """Do something with the file; return `missing` where that can't be."""
-        if self.base is None:
+    def _with(self, function: Callable[[sqlite3.Connection], Result], missing: Result) -> Result:
+        """Return the function's result on the open file, or `missing` if the file fails."""
+        if self.connection is None:
             return missing
         try:
-            return work(self.base)
+            return function(self.connection)
         except sqlite3.OperationalError as error:
-            self._do_without(error)
+            self._disable(error)
         except sqlite3.DatabaseError as error:
-            # Its other kinds are mistakes of this code.
+            # Its other subclasses are mistakes in this code.
             if type(error) is not sqlite3.DatabaseError:
                 raise
-            print(f"{self.file} is broken ({error}): begun anew.")
+            print(f"{self.file} is broken ({error}) and is replaced by a new one.")
             self.close()
             try:
                 self.file.unlink(missing_ok=True)
-            except OSError as refused:
-                self._do_without(refused)
+            except OSError as failure:
+                self._disable(failure)
             else:
                 self._open()
         return missing
 
-    def _do_without(self, error: Exception) -> None:
-        print(f"{self.file} can't be used ({error}): no vectors are kept for later runs.")
+    def _disable(self, error: Exception) -> None:
+        print(f"{self.file} cannot be used ({error}): vectors are not cached for later runs.")
         self.close()
 
     def _read(self, key: bytes, row: tuple | None) -> Entry | None:
         if row is None:
             return None
-        windows, kept = row
+        windows, stored = row
         size = 4 * self.dimensions
-        if type(windows) is not int or type(kept) is not bytes or len(kept) != size + 4:
+        if type(windows) is not int or type(stored) is not bytes or len(stored) != size + 4:
             return None
-        body = kept[:size]
-        if kept[size:] != _check(key, windows, body):
+        body = stored[:size]
+        if stored[size:] != _checksum(key, windows, body):
             return None
         return np.frombuffer(body, np.float32), windows
 
 
-def _check(key: bytes, windows: int, body: bytes) -> bytes:
-    # SQLite does not notice when bytes change under it.
+def _checksum(key: bytes, windows: int, body: bytes) -> bytes:
+    # SQLite does not detect changed bytes.
     return zlib.crc32(key + b"%d " % windows + body).to_bytes(4, "little")

@@ -31,23 +31,24 @@ def embed(
 ) -> Embedded:
     """Return texts as token numbers, with the skip-gram vector of each token and its n-grams.
 
-    A word's vector is the mean of its own and of those of the n-grams in `<word>`, which it shares
-    with other words. So a word seen once already stands near those that are spelt like it, and by
-    default none of the training rows is unknown. Unknown tokens have the zero vector. Source:
-    Bojanowski, Grave, Joulin and Mikolov, Enriching Word Vectors with Subword Information, 2017.
+    A word's vector is the mean of a vector for the word and those of the n-grams in `<word>`, which
+    it shares with other words. So even a word that occurs once is near words with similar spelling,
+    and by default no word of the training rows is unknown. Unknown tokens have the zero vector.
+    Source: Bojanowski, Grave, Joulin and Mikolov, Enriching Word Vectors with Subword Information,
+    2017.
 
     Args:
-        corpus: all rows; the vectors see the training rows alone.
+        corpus: all rows; the vectors are trained on the training rows only.
         seed: seed of the vectors and the draws.
-        dimensions: numbers a vector.
-        window: words on either side that a word predicts.
+        dimensions: length of a vector.
+        window: number of words on either side that a word predicts.
         epochs: passes over the training rows.
-        vocabulary: at most so many tokens, the most frequent ones.
-        min_count: tokens seen less often in the training rows are unknown.
-        max_tokens: what a text has beyond is cut off.
+        vocabulary: largest number of tokens; the most frequent ones are used.
+        min_count: tokens with fewer occurrences in the training rows are unknown.
+        max_tokens: longer texts are truncated.
         shortest: characters of the shortest n-grams; < and > around the word count.
         longest: characters of the longest n-grams.
-        buckets: vectors that the n-grams share by their hash; each takes 4 bytes a dimension.
+        buckets: number of vectors that n-grams share by their hash; 4 bytes per dimension each.
 
     Raises:
         UserError: the data set has no text, or the longest n-grams are shorter than the shortest.
@@ -55,8 +56,8 @@ def embed(
     if longest < shortest:
         raise UserError(
             f"params.yaml: embeddings.fasttext: longest ({longest}) is less than shortest "
-            f"({shortest})."
+            f"({shortest}): swap them."
         )
     tokenized = tokenize_corpus(corpus, "fasttext", vocabulary, min_count, max_tokens)
-    spelt = {"min_n": shortest, "max_n": longest, "bucket": buckets}
-    return skip_gram(tokenized, FastText, seed, dimensions, window, epochs, **spelt)
+    subwords = {"min_n": shortest, "max_n": longest, "bucket": buckets}
+    return skip_gram(tokenized, FastText, seed, dimensions, window, epochs, **subwords)

@@ -1,7 +1,7 @@
-"""Nothing: a place for an embedding that is left empty."""
+"""No embedding: an empty slot."""
 
 from ballast.texts.corpus import Corpus
 
 
 def embed(corpus: Corpus, seed: int) -> None:
-    """Return nothing. Numeric columns, scaled by the stage for every embedding, still count."""
+    """Return nothing. Networks still read numeric columns, which the stage scales in any case."""

@@ -1,4 +1,4 @@
-"""Numeric columns alone, no text."""
+"""Numeric columns only, no text."""
 
 from ballast.project.errors import UserError
 from ballast.texts.corpus import Corpus
@@ -7,9 +7,7 @@ NEEDS = [{"features"}]
 
 
 def embed(corpus: Corpus, seed: int) -> None:
-    """Return nothing for the texts: the network takes the scaled numeric columns only.
-
-    The columns are scaled by the stage for every embedding.
+    """Return nothing for the texts: networks read only the numeric columns, which the stage scales.
 
     Raises:
         UserError: the data set has no numeric columns.

@@ -30,35 +30,35 @@ def embed(
     """Return texts as token numbers, with the vector that the file has for each token.
 
     The file is the one in `data/vectors/` that `vectors` in params.yaml names. It is streamed; only
-    words of the vocabulary are kept. A word that the file has in another case only takes that
-    vector; one that it lacks takes a random one (Kim 2014).
+    words of the vocabulary stay in memory. A word that the file has only in another case gets that
+    vector; a missing one gets a random vector (Kim 2014).
 
     Args:
         corpus: all rows.
-        seed: seed of the vectors of words that the file lacks.
-        vocabulary: at most so many tokens, the most frequent ones of the training rows.
-        min_count: tokens seen less often in the training rows are unknown.
-        max_tokens: what a text has beyond is cut off.
+        seed: seed of the random vectors.
+        vocabulary: largest number of tokens; the most frequent ones of the training rows are used.
+        min_count: tokens with fewer occurrences in the training rows are unknown.
+        max_tokens: longer texts are truncated.
 
     Raises:
-        UserError: no text, no file, or a file that is not one of the formats.
+        UserError: there is no text or no file, or the file has another format.
     """
     if corpus.vectors.name == "none":
         raise UserError(
-            "params.yaml: embedding: pretrained needs a file of vectors: put it into "
+            "params.yaml: embedding: pretrained needs a file of vectors: put one into "
             f"{corpus.vectors.parent}/, run `dvc add` on it, and name it under `vectors`."
         )
     tokenized = tokenize_corpus(corpus, "pretrained", vocabulary, min_count, max_tokens)
     rows = {token: row for row, token in enumerate(tokenized.vocabulary, RESERVED)}
-    found, dimensions = read_vectors(corpus.vectors, rows)
-    share = len(found) / len(rows)
-    print(f"{len(found)} of {len(rows)} words ({share:.1%}) have a vector in {corpus.vectors}")
-    if not found:
+    known, dimensions = read_vectors(corpus.vectors, rows)
+    share = len(known) / len(rows)
+    print(f"{len(known)} of {len(rows)} words ({share:.1%}) have a vector in {corpus.vectors}")
+    if not known:
         raise UserError(
-            f"{corpus.vectors} has no word of the training texts. Is it of another language?"
+            f"{corpus.vectors} has no word of the training texts: use vectors of their language."
         )
     vectors = random_vectors(len(rows), dimensions, seed)
-    for row, vector in found.items():
+    for row, vector in known.items():
         vectors[row] = vector
     return tokenized.embedded(vectors)
 
@@ -67,11 +67,11 @@ def read_vectors(path: Path, rows: dict[str, int]) -> tuple[dict[int, np.ndarray
     """Return {row: vector, float32} for the wanted words, and the vectors' dimensions.
 
     Args:
-        path: lines `word v1 ... vd`; a first line `count dimensions` is allowed; .gz is unpacked.
-        rows: wanted word, lower-case -> its row.
+        path: lines `word v1 ... vd`, maybe after a line `count dimensions`; .gz is decompressed.
+        rows: wanted word in lower case -> its row.
 
     Raises:
-        UserError: a line does not fit, or the file is no UTF-8 text.
+        UserError: a line has another format, or the file is not UTF-8 text.
     """
     exact: dict[int, np.ndarray] = {}
     other_case: dict[int, np.ndarray] = {}
@@ -79,19 +79,19 @@ def read_vectors(path: Path, rows: dict[str, int]) -> tuple[dict[int, np.ndarray
     for number, line in _lines(path):
         if number == 1 and len(line.split()) == 2:
             continue
-        # Words of some files hold spaces, so the numbers are counted from the right.
+        # Words of some files contain spaces, so the numbers are counted from the right.
         dimensions = dimensions or len(line.split()) - 1
         word, *values = line.rstrip().rsplit(" ", dimensions)
         if len(values) != dimensions or not dimensions:
             raise UserError(
                 f"{path}, line {number}: {len(values)} numbers after the word instead of "
-                f"{dimensions}. Expected are lines `word v1 ... vd` as in GloVe, word2vec text or "
+                f"{dimensions}. Lines must be `word v1 ... vd` as in GloVe, word2vec text or "
                 "fastText .vec files."
             )
         row = rows.get(word.lower())
         if row is None:
             continue
-        # Files list words by frequency: of several spellings the first is the usual one.
+        # Files list words by frequency: of several spellings the first is the most common.
         target = exact if word in rows else other_case
         if row not in target:
             target[row] = _vector(values, path, number)
@@ -117,6 +117,6 @@ def _lines(path: Path):
                 yield number, line.decode("utf-8")
         except (UnicodeDecodeError, gzip.BadGzipFile, zlib.error, EOFError) as error:
             raise UserError(
-                f"{path} is not a text file of vectors ({error}). Binary files (.bin) must be "
-                "saved as text first."
+                f"{path} is not a text file of vectors ({error}). Save binary files (.bin) as text "
+                "first."
             ) from error

@@ -1,4 +1,4 @@
-"""Random word vectors, for the network to train (CNN-rand in Kim 2014)."""
+"""Random word vectors, to be trained by the network (CNN-rand in Kim 2014)."""
 
 from typing import Annotated
 
@@ -28,10 +28,10 @@ def embed(
     Args:
         corpus: all rows.
         seed: seed of the vectors.
-        dimensions: numbers a vector.
-        vocabulary: at most so many tokens, the most frequent ones.
-        min_count: tokens seen less often in the training rows are unknown.
-        max_tokens: what a text has beyond is cut off.
+        dimensions: length of a vector.
+        vocabulary: largest number of tokens; the most frequent ones are used.
+        min_count: tokens with fewer occurrences in the training rows are unknown.
+        max_tokens: longer texts are truncated.
 
     Raises:
         UserError: the data set has no text.

@@ -17,7 +17,7 @@ from ballast.texts.embedded import Vectors
 
 NEEDS = [{"text"}, {"encoder"}]
 
-# After so many new texts their vectors are written: an interrupted run goes on from there.
+# New vectors are cached in chunks of this size, so that an interrupted run can resume.
 CHUNK = 512
 
 
@@ -25,8 +25,8 @@ def embed(corpus: Corpus, seed: int, *, prefix: str = "") -> Vectors:
     """Return the vector that a sentence-transformers or Hugging Face model has for each text.
 
     The model is the folder in `data/encoders/` that `encoder` in params.yaml names. It is not
-    trained. Nothing is cut off: a text longer than the model reads is read in windows. A text
-    that any run on this machine has encoded is not encoded again (`_vector_cache`).
+    trained. Texts are not truncated: those longer than the model's limit are read in windows. Texts
+    that any run on this machine has encoded are not encoded again (`_vector_cache`).
 
     Source: Reimers and Gurevych, Sentence-BERT: Sentence Embeddings using Siamese BERT-Networks,
     2019.
@@ -37,52 +37,49 @@ def embed(corpus: Corpus, seed: int, *, prefix: str = "") -> Vectors:
         prefix: put before every text; some models expect one, E5 "query: ".
 
     Raises:
-        UserError: no text, no model, or one that is not of the family.
+        UserError: there is no text or no model, or the kind of model is not supported.
     """
-    given = texts_of(corpus, "sentence")
-    folder = model_of(corpus, "sentence")
+    texts, folder = texts_of(corpus, "sentence"), model_of(corpus, "sentence")
     encoder = SentenceEncoder(folder)
-    texts = [prefix + text for text in given]
-    files = model_files(folder)
-    kept = {f"encoder/{file.as_posix()}": folder / file for file in files}
-    return Vectors(encode_all(texts, encoder, folder), kept)
+    files = {f"encoder/{file.as_posix()}": folder / file for file in model_files(folder)}
+    return Vectors(encode_all([prefix + text for text in texts], encoder, folder), files)
 
 
 def reader(folder: Path, options: dict[str, Any]) -> Callable[[Sequence[str]], np.ndarray]:
-    """Return the way from texts to vectors, float32, shape (texts, dimensions), for prediction.
+    """Return the function from texts to vectors, float32, shape (texts, dimensions).
 
     Args:
-        folder: holds what `embed` said is to be kept.
-        options: what `embed` was called with.
+        folder: contains the model's files.
+        options: the member's options.
     """
     encoder, prefix = SentenceEncoder(folder / "encoder"), options["prefix"]
     return lambda texts: encoder([prefix + text for text in texts])[0]
 
 
 def encode_all(texts: Sequence[str], encoder: SentenceEncoder, folder: Path) -> np.ndarray:
-    """Return the texts' vectors, float32, shape (texts, dimensions); none is worked out twice.
+    """Return the texts' vectors, float32, shape (texts, dimensions); each is computed only once.
 
     Args:
-        texts: a text a row.
-        encoder: reads them.
-        folder: that it was read from.
+        texts: text of each row.
+        encoder: the model.
+        folder: the model's folder.
     """
-    # Changed code makes other vectors.
+    # Changed code gives other vectors.
     sources = [Path(getsourcefile(module)) for module in (code, pieces, transformer)]
-    print_of_all = fingerprint([*(folder / file for file in model_files(folder)), *sources])
+    version = fingerprint([*(folder / file for file in model_files(folder)), *sources])
     cache = VectorCache(
-        cache_folder() / "vectors" / f"{folder.name}-{print_of_all}.sqlite", encoder.dimensions
+        cache_folder() / "vectors" / f"{folder.name}-{version}.sqlite", encoder.dimensions
     )
-    once = list(dict.fromkeys(texts))
-    found = cache.find(once)
-    new = [text for text in once if text not in found]
-    print(f"{len(once)} texts that differ: {len(new)} to encode, {len(found)} in {cache.file}")
+    distinct = list(dict.fromkeys(texts))
+    entries = cache.find(distinct)
+    new = [text for text in distinct if text not in entries]
+    print(f"{len(distinct)} distinct texts: {len(new)} to encode, {len(entries)} in {cache.file}")
     for start in track(range(0, len(new), CHUNK), "encoding"):
-        part = new[start : start + CHUNK]
-        entries = dict(zip(part, zip(*encoder(part), strict=True), strict=True))
-        cache.keep(entries)
-        found |= entries
+        chunk = new[start : start + CHUNK]
+        encoded = dict(zip(chunk, zip(*encoder(chunk), strict=True), strict=True))
+        cache.add(encoded)
+        entries |= encoded
     cache.close()
-    several = sum(windows > 1 for _, windows in found.values())
+    several = sum(windows > 1 for _, windows in entries.values())
     print(f"{several} of them are read in several windows of up to {encoder.pieces.longest} tokens")
-    return np.stack([found[text][0] for text in texts])
+    return np.stack([entries[text][0] for text in texts])

@@ -1,4 +1,4 @@
-"""TF-IDF of words and characters, each alone and with what stands beside it; sparse."""
+"""Sparse TF-IDF of n-grams of words and of characters."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,9 +27,10 @@ def embed(
     """Return texts as weights of their terms, (1 + log count) (1 + log((1 + n) / (1 + n_t))).
 
     n is the number of training rows and n_t of those with the term. The weights of a text's words,
-    and those of its characters, are each scaled to Euclidean length 1. No text is cut. Source:
-    Salton and Buckley, Term-weighting approaches in automatic text retrieval, 1988; characters
-    inside words, a space at either end: Cavnar and Trenkle, N-gram-based text categorization, 1994.
+    and those of its characters, are each scaled to Euclidean length 1. No text is truncated.
+    Source: Salton and Buckley, Term-weighting approaches in automatic text retrieval, 1988;
+    characters inside words, with a space at both ends: Cavnar and Trenkle, N-gram-based text
+    categorization, 1994.
 
     Args:
         corpus: all rows; terms and their frequencies are those of the training rows.
@@ -37,23 +38,23 @@ def embed(
         words: fewest and most words of a term; null leaves words out.
         characters: fewest and most characters of a term; null leaves them out.
         min_count: terms in fewer training rows are left out.
-        vocabulary: at most so many terms of each kind, the most frequent ones.
+        vocabulary: largest number of terms of each kind; the most frequent ones are used.
 
     Raises:
         UserError: the data set has no text, or no term is left.
     """
     texts = np.array(texts_of(corpus, "tfidf"), dtype=object)
     lengths = {"words": words, "characters": characters}
-    found = terms.fit(texts[corpus.training], lengths, min_count, vocabulary)
-    return Terms(terms.weigh(found, texts), terms.kept(found))
+    vectorizers = terms.fit(texts[corpus.training], lengths, min_count, vocabulary)
+    return Terms(terms.weigh(vectorizers, texts), terms.files(vectorizers))
 
 
 def reader(folder: Path, options: dict[str, Any]) -> Callable[[Sequence[str]], csr_array]:
-    """Return the way from texts to the weights that `embed` gives them.
+    """Return the function from texts to weights.
 
     Args:
-        folder: what `embed` kept.
-        options: what it was called with.
+        folder: contains the terms.
+        options: the member's options.
     """
-    found = terms.read(folder, {kind: options[kind] for kind in terms.KINDS})
-    return lambda texts: terms.weigh(found, texts)
+    vectorizers = terms.read(folder, {kind: options[kind] for kind in terms.KINDS})
+    return lambda texts: terms.weigh(vectorizers, texts)

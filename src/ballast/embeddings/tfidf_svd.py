@@ -1,4 +1,4 @@
-"""TF-IDF of words and characters, brought down to a short vector a text (latent semantics)."""
+"""TF-IDF of words and characters, reduced to a short vector per text (latent semantic analysis)."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,7 +27,7 @@ def embed(
     min_count: Annotated[int, Field(ge=1)] = 2,
     vocabulary: Annotated[int, Field(ge=1)] = 200_000,
 ) -> Vectors:
-    """Return texts as vectors: their terms' weights along the directions that hold most of them.
+    """Return texts as vectors: their terms' weights, projected on the directions of most variation.
 
     The directions are the first right singular vectors of the training rows' weights; vectors have
     Euclidean length 1. Source: Deerwester, Dumais, Furnas, Landauer and Harshman, Indexing by
@@ -35,42 +35,39 @@ def embed(
 
     Args:
         corpus: all rows; terms and directions are those of the training rows.
-        seed: of the randomised decomposition.
-        dimensions: numbers a vector.
+        seed: seed of the randomized decomposition.
+        dimensions: length of a vector.
         words: fewest and most words of a term; null leaves words out.
         characters: fewest and most characters of a term; null leaves them out.
         min_count: terms in fewer training rows are left out.
-        vocabulary: at most so many terms of each kind, the most frequent ones.
+        vocabulary: largest number of terms of each kind; the most frequent ones are used.
 
     Raises:
         UserError: the data set has no text, or fewer rows or terms are left than dimensions.
     """
     texts = np.array(texts_of(corpus, "tfidf_svd"), dtype=object)
     lengths = {"words": words, "characters": characters}
-    found = terms.fit(texts[corpus.training], lengths, min_count, vocabulary)
-    weights = terms.weigh(found, texts)
-    most = min(corpus.training.sum(), weights.shape[1])
-    if dimensions > most:
+    vectorizers = terms.fit(texts[corpus.training], lengths, min_count, vocabulary)
+    weights = terms.weigh(vectorizers, texts)
+    limit = min(corpus.training.sum(), weights.shape[1])
+    if dimensions > limit:
         raise UserError(
-            f"params.yaml: embeddings.tfidf_svd.dimensions: {dimensions} is more than the training "
-            f"rows or their terms give, {most}."
+            f"params.yaml: embeddings.tfidf_svd.dimensions: {dimensions} is more than the number "
+            f"of training rows or of their terms; it can be at most {limit}."
         )
     svd = TruncatedSVD(dimensions, random_state=seed).fit(weights[corpus.training])
     directions = svd.components_.T.astype(np.float32)
-    return Vectors(_along(weights, directions), terms.kept(found) | {"directions": directions})
+    files = terms.files(vectorizers) | {"directions": directions}
+    return Vectors(normalize(weights @ directions), files)
 
 
 def reader(folder: Path, options: dict[str, Any]) -> Callable[[Sequence[str]], np.ndarray]:
-    """Return the way from texts to the vectors that `embed` gives them.
+    """Return the function from texts to vectors.
 
     Args:
-        folder: what `embed` kept.
-        options: what it was called with.
+        folder: contains terms and directions.
+        options: the member's options.
     """
-    found = terms.read(folder, {kind: options[kind] for kind in terms.KINDS})
+    vectorizers = terms.read(folder, {kind: options[kind] for kind in terms.KINDS})
     directions = np.load(folder / "directions.npy")
-    return lambda texts: _along(terms.weigh(found, texts), directions)
-
-
-def _along(weights, directions: np.ndarray) -> np.ndarray:
-    return normalize(weights @ directions)
+    return lambda texts: normalize(terms.weigh(vectorizers, texts) @ directions)

@@ -31,14 +31,14 @@ def embed(
     Distributed Representations of Words and Phrases and their Compositionality, 2013.
 
     Args:
-        corpus: all rows; the vectors see the training rows alone.
+        corpus: all rows; the vectors are trained on the training rows only.
         seed: seed of the vectors and the draws.
-        dimensions: numbers a vector.
-        window: words on either side that a word predicts.
+        dimensions: length of a vector.
+        window: number of words on either side that a word predicts.
         epochs: passes over the training rows.
-        vocabulary: at most so many tokens, the most frequent ones.
-        min_count: tokens seen less often in the training rows are unknown.
-        max_tokens: what a text has beyond is cut off.
+        vocabulary: largest number of tokens; the most frequent ones are used.
+        min_count: tokens with fewer occurrences in the training rows are unknown.
+        max_tokens: longer texts are truncated.
 
     Raises:
         UserError: the data set has no text.

@@ -1,4 +1,4 @@
-"""Word pieces of a pretrained model of the BERT family, with its vectors of them."""
+"""Word pieces of a pretrained model of the BERT family, with its vectors for them."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,43 +17,42 @@ NEEDS = [{"text"}, {"encoder"}]
 
 
 def embed(corpus: Corpus, seed: int, *, max_tokens: Annotated[int, Field(ge=3)] = 512) -> Embedded:
-    """Return texts as the token numbers that a model's own tokenizer gives, and its vectors.
+    """Return texts as token numbers of a pretrained model's tokenizer, with the model's vectors.
 
-    Token k of the model has the number k + 2. The special tokens stand where the model expects
-    them. A text longer than the model reads becomes several windows, each between special tokens
-    and each but the last as long as the model reads.
+    Token k of the model has the number k + 2. Special tokens are where the model expects them. A
+    text longer than the model's limit becomes several windows with special tokens around each; all
+    but the last have the full length.
 
     Args:
         corpus: all rows.
         seed: not used: nothing is drawn.
-        max_tokens: what a text has beyond is cut off.
+        max_tokens: longer texts are truncated.
 
     Raises:
-        UserError: no text, no model, or one that is not of the family.
+        UserError: there is no text or no model, or the kind of model is not supported.
     """
-    given = texts_of(corpus, "wordpieces")
-    folder = model_of(corpus, "wordpieces")
+    texts, folder = texts_of(corpus, "wordpieces"), model_of(corpus, "wordpieces")
     encoder = SentenceEncoder(folder)
     pieces, words = encoder.pieces, encoder.transformer.words
-    tokens, offsets, cut = _numbers(pieces, given, max_tokens)
-    print(f"{cut} of {len(given)} texts are cut after {max_tokens} tokens")
+    tokens, offsets, cut = _numbers(pieces, texts, max_tokens)
+    print(f"{cut} of {len(texts)} texts are truncated after {max_tokens} tokens")
     names = [pieces.tokenizer.id_to_token(row) or "" for row in range(len(words))]
     vectors = np.concatenate([np.zeros((RESERVED, words.shape[1]), np.float32), words])
-    kept = {
+    files = {
         "encoder/tokenizer.json": folder / "tokenizer.json",
         "windows": np.array([pieces.longest, pieces.lower]),
     }
-    return Embedded(names, tokens, offsets, vectors, cut, kept)
+    return Embedded(names, tokens, offsets, vectors, cut, files)
 
 
 def reader(
     folder: Path, options: dict[str, Any]
 ) -> Callable[[Sequence[str]], tuple[np.ndarray, np.ndarray]]:
-    """Return the way from texts to token numbers, for prediction.
+    """Return the function from texts to token numbers.
 
     Args:
-        folder: holds what `embed` said is to be kept.
-        options: what `embed` was called with.
+        folder: contains the tokenizer.
+        options: the member's options.
     """
     require_packages()
     longest, lower = np.load(folder / "windows.npy").tolist()
@@ -64,7 +63,7 @@ def reader(
 def _numbers(
     pieces: Pieces, texts: Sequence[str], max_tokens: int
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return the token numbers of all texts, where each begins, and how many texts were cut."""
+    """Return the token numbers of all texts, where each begins, and how many are truncated."""
     rows = [np.concatenate(windows) for windows in pieces.windows(texts, even=False)]
     cut = sum(len(row) > max_tokens for row in rows)
     offsets = np.zeros(len(rows) + 1, dtype=np.int64)

@@ -29,8 +29,7 @@ class Options(BaseModel):
         combine: which of several models is used: the `best`, the `mean` of all, or `auto`,
             whichever of these is better on held-out rows.
         calibration: map, fitted on held-out rows, that follows the formulas which undo sampling,
-            weights and loss; `auto` is one if these can't undo all (`correction.automatic`), else
-            none.
+            weights and loss; `auto` is that of `correction.automatic`.
         interval: kind of the intervals, see `intervals.Plan`; `wilson` has the right coverage with
             a dozen rows of a class as well.
         stratified: whether bootstrap samples keep the number of rows of each true class: the class

@@ -12,7 +12,6 @@ from ballast.project.errors import UserError
 if TYPE_CHECKING:
     import keras
 
-
 NEEDS = [{"tokens"}]
 
 # Texts are computed together up to so many tokens: what is held in memory at a time.

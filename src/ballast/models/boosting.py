@@ -12,6 +12,7 @@ from ballast.networks.trees import summed
 from ballast.project.errors import UserError
 
 LEARNER = "boosting"
+NEEDS = [{"features"}]
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,6 @@ class Boosted:
     smallest: int
     penalty: float
     input: tuple[str, ...] = ("features",)
-
-
-NEEDS = [{"features"}]
 
 
 def build(

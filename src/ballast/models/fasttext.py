@@ -13,7 +13,6 @@ from ballast.project.errors import UserError
 if TYPE_CHECKING:
     import keras
 
-
 NEEDS = [{"tokens"}]
 
 # Pairs of words are told apart by (FACTOR * first + second) mod buckets.

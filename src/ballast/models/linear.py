@@ -12,6 +12,7 @@ from ballast.networks.inputs import Inputs
 from ballast.project.errors import UserError
 
 LEARNER = "linear"
+NEEDS = [{"terms", "features"}]
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,6 @@ class Linear:
     outputs: int
     start: float
     factor: float
-
-
-NEEDS = [{"terms", "features"}]
 
 
 def build(

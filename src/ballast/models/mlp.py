@@ -12,7 +12,6 @@ from ballast.project.errors import UserError
 if TYPE_CHECKING:
     import keras
 
-
 NEEDS = [{"features"}]
 
 

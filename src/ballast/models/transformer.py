@@ -14,7 +14,6 @@ from ballast.project.errors import UserError
 if TYPE_CHECKING:
     import keras
 
-
 NEEDS = [{"wordpieces"}]
 
 POOLINGS = ("mean", "cls")

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     import keras
 
 LEARNER = "projected"
-
 NEEDS = [{"tokens"}]
 
 

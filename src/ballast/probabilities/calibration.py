@@ -13,6 +13,7 @@ from ballast.probabilities.logits import log_odds, log_shares
 Method = Literal["temperature", "sigmoid", "isotonic"]
 # Beyond these slopes, scores would be meaningless, or perfect.
 SLOPES = (1e-3, 1e3)
+SLOPE_ROWS = 100_000
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,10 @@ def temperature(targets: np.ndarray, logits: np.ndarray, multilabel: bool) -> fl
     """Return the factor on all logits of least log-loss; arguments as in `fit`."""
     # Optimisers are imported where they are used: prediction only applies maps, and starts faster.
     from scipy.optimize import minimize_scalar
+
+    # One number is known from fewer rows than there may be; these are evenly spread.
+    step = 1 + len(logits) // SLOPE_ROWS
+    targets, logits = targets[::step], logits[::step]
 
     # A slope is a ratio, so its logarithm is searched.
     def loss(log_slope: float) -> float:

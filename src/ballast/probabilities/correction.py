@@ -80,9 +80,10 @@ class Correction:
 def automatic(ledger: Ledger) -> Choice:
     """Return the map for what no formula undoes.
 
-    Distorted log odds are still close to a line: sigmoid. Outputs that are not log odds may follow
-    any increasing curve: isotonic, unless the loss names another map.
+    Log odds from formulas are only too confident or not confident enough, as those of networks are
+    after training: temperature. Distorted log odds are still close to a line: sigmoid. Outputs that
+    are not log odds may follow any increasing curve: isotonic, unless the loss names another map.
     """
     if not ledger.has_inverse:
         return ledger.calibration or "isotonic"
-    return "sigmoid" if ledger.distortions else "none"
+    return "sigmoid" if ledger.distortions else "temperature"

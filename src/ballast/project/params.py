@@ -38,6 +38,8 @@ FAMILIES = {
 EMBEDDINGS = tuple(name for name, (folder, _) in FAMILIES.items() if folder == "embeddings")
 # What is trained; evaluate combines them on held-out rows.
 MODELS = tuple(name for name, (folder, _) in FAMILIES.items() if folder == "models")
+# What counts only beside a second model.
+OF_SECOND_MODEL = ("second_loss", "second_weighting")
 # folder or block -> its selectors
 SELECTORS = {"datasets": ["dataset"]} | {
     folder: [name for name, (other, _) in FAMILIES.items() if other == folder]
@@ -57,7 +59,7 @@ def load(path: Path = Path("params.yaml")) -> dict[str, Any]:
             that are none: all of them at once.
     """
     params = read(path)
-    lines = [line for _, line in faults(params)]
+    lines = list(faults(params))
     if lines:
         raise UserError(listed(lines))
     return params
@@ -79,45 +81,44 @@ def read(path: Path) -> dict[str, Any]:
     return params | {name: {} for name in blocks if params[name] is None}
 
 
-def faults(params: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield (top-level name, what is wrong with it) of all that is wrong at the top."""
+def faults(params: dict[str, Any]) -> Iterator[str]:
+    """Yield all that is wrong at the top, name by name."""
     for name in NAMES:
         if name not in params:
-            yield name, f"params.yaml lacks {name}: add a line `{name}: ...`."
+            yield f"params.yaml lacks {name}: add a line `{name}: ...`."
     first, second = (
         [params.get(f"{prefix}{name}") for name in ("model", "loss", "weighting")]
         for prefix in ("", "second_")
     )
-    if first == second and None not in first:
+    if first == second and second[0] != "none" and None not in second:
         yield (
-            "second_model",
             "params.yaml: second_model, second_loss and second_weighting are those of the first "
-            "model: change one of them, or set second_model: none.",
+            "model: change one of them, or set second_model: none."
         )
     for name, value in params.items():
         if name not in NAMES:
-            yield name, f"params.yaml: unknown parameter {name!r}.{_nearest(str(name), NAMES)}"
+            yield f"params.yaml: unknown parameter {name!r}.{_nearest(str(name), NAMES)}"
         elif name == "seed":
             if type(value) is not int or not 0 <= value < 2**32:
                 expected = "a whole number from 0 to 4294967295"
-                yield name, f"params.yaml: seed must be {expected}; found {value!r}."
+                yield f"params.yaml: seed must be {expected}; found {value!r}."
         elif name == "allow_double_correction":
             if not isinstance(value, bool):
-                yield name, f"params.yaml: {name} must be true or false; found {value!r}."
+                yield f"params.yaml: {name} must be true or false; found {value!r}."
         elif name == "costs":
             if value is not None:
-                yield from ((name, fault) for fault in _cost_faults(value))
+                yield from _cost_faults(value)
         elif name in FILES or name in FAMILIES:
             if not isinstance(value, str):
-                yield name, f"params.yaml: {name} must be a name; found {value!r}."
+                yield f"params.yaml: {name} must be a name; found {value!r}."
         elif not isinstance(value, dict):
-            yield name, f"params.yaml: {name} must be a block; found {value!r}."
+            yield f"params.yaml: {name} must be a block; found {value!r}."
         else:
             for key in value:
                 # DVC looks options up by dotted names, and a data set's name is a folder's.
                 if not isinstance(key, str) or not re.fullmatch(r"[\w-]+", key):
                     expected = "a name of letters, digits, - and _"
-                    yield name, f"params.yaml: {name}: {key!r} must be {expected}."
+                    yield f"params.yaml: {name}: {key!r} must be {expected}."
 
 
 def listed(lines: Iterable[str]) -> str:
@@ -187,10 +188,22 @@ def flat(values: Mapping, prefix: str = "") -> dict[str, Any]:
 
 
 def in_effect(name: str, params: Mapping) -> bool:
-    """Return False for options of members that are not chosen, by their dotted names."""
+    """Return False, by dotted names, for options of members that are not chosen.
+
+    And for what is a second model's where there is none.
+    """
+    if name in OF_SECOND_MODEL:
+        return params.get("second_model") != "none"
     folder, _, rest = name.partition(".")
-    chosen = [str(params.get(selector)) for selector in SELECTORS.get(folder, [])]
-    return folder not in SELECTORS or rest.partition(".")[0] in chosen
+    return (
+        folder not in SELECTORS or rest.partition(".")[0] in chosen_members(folder, params).values()
+    )
+
+
+def chosen_members(folder: str, params: Mapping) -> dict[str, str]:
+    """Return {selector: name} of the members of a family, or of the data set, that are in use."""
+    selectors = [name for name in SELECTORS[folder] if in_effect(name, params)]
+    return {name: str(params.get(name)) for name in selectors}
 
 
 def options(function: Callable, block: dict[str, Any] | None, where: str) -> dict[str, Any]:

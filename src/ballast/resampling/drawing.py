@@ -1,4 +1,4 @@
-"""What samplers are given, and what those that pick whole rows have in common."""
+"""The input of samplers, and helpers for those that select whole rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Rows:
 
     Attributes:
         targets: multi-hot labels, uint8, shape (rows, classes).
-        texts: a text a row, or None where the data set has none.
+        texts: text of each row, or None if the data set has no text.
         features: numeric columns, float64, shape (rows, columns); columns may be 0.
         seed: seed of the space.
     """
@@ -29,7 +29,7 @@ class Rows:
 
     @cached_property
     def space(self) -> np.ndarray:
-        """A cheap space to look for neighbours in, float64, shape (rows, dimensions)."""
+        """A cheap vector space for neighbour searches, float64, shape (rows, dimensions)."""
         return space(self.texts, self.features, self.seed)
 
 
@@ -37,12 +37,12 @@ def labels_of_one(targets: np.ndarray, sampler: str) -> np.ndarray:
     """Return each row's only label number, shape (rows,).
 
     Raises:
-        UserError: rows have several labels, so no sampler of single-label rows applies.
+        UserError: rows have several labels, so single-label samplers do not apply.
     """
     if (targets.sum(axis=1) != 1).any():
         raise UserError(
-            f"params.yaml: sampler: {sampler} needs exactly one label a row, and this data set is "
-            "multi-label: repeating a row for one of its labels repeats its other labels too. "
+            f"params.yaml: sampler: {sampler} needs exactly one label per row, and this data set "
+            "is multi-label: repeating a row for one of its labels repeats its other labels too. "
             "Use sampler: none, or one made for label sets: ml_ros, mlsmote."
         )
     return targets.argmax(axis=1)
@@ -51,8 +51,8 @@ def labels_of_one(targets: np.ndarray, sampler: str) -> np.ndarray:
 def fewer(labels: np.ndarray, ratio: float) -> dict[int, int]:
     """Return {label number: rows to keep} of the classes with more than min n / ratio rows."""
     numbers, counts = np.unique(labels, return_counts=True)
-    most = int(np.round(counts.min() / ratio))
-    return {int(number): most for number in numbers[counts > most]}
+    limit = int(np.round(counts.min() / ratio))
+    return {int(number): limit for number in numbers[counts > limit]}
 
 
 def larger(labels: np.ndarray) -> list[int]:
@@ -62,14 +62,14 @@ def larger(labels: np.ndarray) -> list[int]:
 
 
 def pick(sampler: BaseSampler, labels: np.ndarray, space: np.ndarray | None = None) -> np.ndarray:
-    """Return the row numbers that an imbalanced-learn sampler picks, in its order.
+    """Return the row numbers that an imbalanced-learn sampler selects, in its order.
 
-    All rows of a class that it would leave nothing of are put back, at the end.
+    If it would remove a class entirely, all rows of the class are appended.
 
     Args:
         sampler: one with `sample_indices_`.
         labels: label number of each row.
-        space: where it looks for neighbours; not given to samplers that draw at random.
+        space: vectors to search for neighbours; None for samplers that draw at random.
     """
     if len(np.unique(labels)) == 1:
         return np.arange(len(labels))
@@ -79,5 +79,5 @@ def pick(sampler: BaseSampler, labels: np.ndarray, space: np.ndarray | None = No
 
 
 def times(sampler: BaseSampler, labels: np.ndarray, space: np.ndarray | None = None) -> np.ndarray:
-    """Return how often `pick` takes each row, shape (rows,)."""
+    """Return how often `pick` selects each row, shape (rows,)."""
     return np.bincount(pick(sampler, labels, space), minlength=len(labels))

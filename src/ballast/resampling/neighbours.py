@@ -1,4 +1,4 @@
-"""The cheap space in which samplers look for neighbours."""
+"""The cheap vector space in which samplers search for neighbours."""
 
 from collections.abc import Sequence
 
@@ -17,10 +17,10 @@ def space(texts: Sequence[str] | None, features: np.ndarray, seed: int) -> np.nd
 
     Numeric columns: scaled to mean 0 and variance 1. Texts: TF-IDF, reduced by a truncated
     singular value decomposition (latent semantic analysis, Deerwester et al. 1990), length 1.
-    Where there are both, they stand side by side.
+    If there are both, they are concatenated.
 
     Args:
-        texts: a text a row, or None.
+        texts: text of each row, or None.
         features: numeric columns, shape (rows, columns); columns may be 0.
         seed: seed of the decomposition.
     """

@@ -1,1 +1,1 @@
-"""Samplers: which training rows to use, how often, and what to put between them."""
+"""Samplers: which training rows to use, how often, and between which to interpolate."""

@@ -1,7 +1,7 @@
-"""New rows on the line between a row and one near it: recipes, not copies.
+"""New rows on the line between a row and a near one: recipes, not copies.
 
-Every number is drawn as imbalanced-learn draws it. Followed in the space in which neighbours were
-looked for, a recipe gives the very row that imbalanced-learn makes on the same seed.
+Every number is drawn as in imbalanced-learn. Applied in the space in which neighbours are searched,
+a recipe gives the row that imbalanced-learn makes with the same seed.
 """
 
 from collections.abc import Callable
@@ -25,13 +25,13 @@ class Recipes(NamedTuple):
 
 
 def nearest(space: np.ndarray, among: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
-    """Return the `count` nearest of each row, fewer where there aren't so many.
+    """Return the `count` nearest rows of each row, fewer if there are not so many.
 
     Args:
         space: a vector for each row.
-        among: numbers of the rows to look at, two at least; they include `rows`.
+        among: numbers of the rows to search, at least two; they include `rows`.
         rows: numbers of the rows whose neighbours are wanted.
-        count: how many, the row itself not counted.
+        count: number of neighbours, not counting the row itself.
 
     Returns:
         Row numbers, the nearest first, shape (len(rows), count).
@@ -40,7 +40,9 @@ def nearest(space: np.ndarray, among: np.ndarray, rows: np.ndarray, count: int) 
     return among[index.kneighbors(space[rows], return_distance=False)[:, 1:]]
 
 
-def strangers(space: np.ndarray, labels: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
+def foreign_shares(
+    space: np.ndarray, labels: np.ndarray, rows: np.ndarray, count: int
+) -> np.ndarray:
     """Return the share of other classes among the `count` rows nearest to each of `rows`."""
     near = nearest(space, np.arange(len(labels)), rows, count)
     return (labels[near] != labels[rows, None]).mean(axis=1)
@@ -59,12 +61,12 @@ def between(
 
     Args:
         space: a vector for each row.
-        rows: the rows to start from; without any there are no recipes.
-        among: the rows to look for neighbours in.
-        neighbours: how many of the nearest may be the partner.
-        count: how many recipes.
+        rows: numbers of the rows to start from; may be empty.
+        among: numbers of the rows to search for neighbours.
+        neighbours: number of nearest rows to choose the partner from.
+        count: number of recipes.
         seed: seed of the draw.
-        step: the largest share; below 0 leads away from the partner.
+        step: the largest share; a negative one leads away from the partner.
     """
     if not len(rows):
         return Recipes(rows, rows, np.zeros(0))
@@ -81,22 +83,22 @@ def grow(
 
     Args:
         labels: label number of each row.
-        ratio: size of each class after it, as a share of the largest.
-        recipes: given a class's row numbers and how many are missing, draws them. A class of a
-            single row has no neighbour, so that row is repeated.
+        ratio: target size of each class, as a share of the largest.
+        recipes: draws new rows from a class's row numbers and the number of missing rows. A class
+            with a single row has no neighbours, so that row is repeated.
         distortion: as in `Plan`.
     """
     wanted = int(np.round(ratio * np.bincount(labels).max()))
     parts = [_repeated(np.arange(len(labels)))]
     for number in np.unique(labels):
-        own = np.flatnonzero(labels == number)
-        missing = wanted - len(own)
+        members = np.flatnonzero(labels == number)
+        missing = wanted - len(members)
         if missing <= 0:
             continue
-        if len(own) > 1:
-            parts.append(recipes(own, missing))
+        if len(members) > 1:
+            parts.append(recipes(members, missing))
         else:
-            parts.append(_repeated(np.repeat(own, missing)))
+            parts.append(_repeated(np.repeat(members, missing)))
     rows, partners, shares = (np.concatenate(part) for part in zip(*parts, strict=True))
     if not (partners >= 0).any():
         distortion = ""
@@ -110,21 +112,21 @@ def smote(
     return grow(
         labels,
         ratio,
-        lambda own, count: between(space, own, own, neighbours, count, seed),
+        lambda members, count: between(space, members, members, neighbours, count, seed),
         distortion,
     )
 
 
-def follow(plan: Plan, space: np.ndarray) -> np.ndarray:
+def interpolate(plan: Plan, space: np.ndarray) -> np.ndarray:
     """Return the vectors of a plan's entries, shape (entries, dimensions)."""
     start = space[plan.rows]
-    # Partner -1 is the last row, of which a share of 0 takes nothing.
+    # Partner -1 selects the last row, which a share of 0 cancels.
     return start + plan.shares[:, None] * (space[plan.partners] - start)
 
 
 def clean(plan: Plan, sampler: BaseSampler, labels: np.ndarray, space: np.ndarray) -> Plan:
     """Return the entries that a cleaning sampler picks among old and new rows."""
-    picked = pick(sampler, labels[plan.rows], follow(plan, space))
+    picked = pick(sampler, labels[plan.rows], interpolate(plan, space))
     return replace(
         plan,
         rows=plan.rows[picked],

@@ -1,4 +1,4 @@
-"""How unlike the labels of multi-label rows are in number."""
+"""Imbalance of the labels of multi-label rows."""
 
 import numpy as np
 
@@ -15,11 +15,11 @@ def rare_labels(classes: Classes, sampler: str) -> tuple[np.ndarray, float]:
     2015.
 
     Args:
-        classes: the classes as they stand in the rows.
+        classes: the classes of the rows.
         sampler: name for the message.
 
     Returns:
-        numbers of the rare labels; MeanIR.
+        Numbers of the rare labels; MeanIR.
 
     Raises:
         UserError: the rows are not multi-label.
@@ -30,9 +30,8 @@ def rare_labels(classes: Classes, sampler: str) -> tuple[np.ndarray, float]:
     """
     if not classes.multilabel:
         raise UserError(
-            f"params.yaml: sampler: {sampler} is made for rows with several labels, and each row "
-            "of this data set has one: what it does about labels that stand together has no "
-            "meaning there. Use random_over, class_balanced or another sampler of single labels."
+            f"params.yaml: sampler: {sampler} needs rows with several labels, and each row of this "
+            "data set has one. Use random_over, class_balanced or another single-label sampler."
         )
     counts = classes.counts
     present = np.flatnonzero(counts)

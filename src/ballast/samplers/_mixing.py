@@ -4,14 +4,14 @@ import numpy as np
 
 
 def pairs(rows: int, partners: int, alpha: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return partners for each row, and how far to go towards each.
+    """Return partners for each row, and the share of each partner.
 
-    The partners are random orders of the rows, so each row is a partner as often as it has some; a
-    row may meet itself.
+    The partners are random permutations of the rows, so each row is a partner as often as it has
+    partners; a row may be its own partner.
 
     Args:
         rows: number of rows.
-        partners: partners of each row.
+        partners: number of partners of each row.
         alpha: the shares are drawn from Beta(alpha, alpha).
         seed: seed of both draws.
 

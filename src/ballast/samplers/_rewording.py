@@ -1,4 +1,4 @@
-"""Words for words: near words from word vectors, and the four ways of EDA to vary a text."""
+"""Near words from word vectors, and the four operations of EDA that vary a text."""
 
 import unicodedata
 from collections import Counter
@@ -17,14 +17,14 @@ WORD = regex.compile(r"\p{L}[\p{L}\p{M}]+")
 
 
 class NearWords:
-    """The words that stand between the same words as another, nearest first.
+    """The words that occur in the same contexts as a word, nearest first.
 
-    Vectors of a window that small bring together what can stand in the same place: synonyms, but
-    antonyms and other names as well. One worker, so that a seed gives the same words.
+    Vectors with such a small window bring together words that can replace each other: synonyms, but
+    antonyms and other names as well. A single worker makes them reproducible.
 
     Args:
         texts: the texts to learn from.
-        count: at most so many words for a word.
+        count: largest number of near words of a word.
         seed: seed of the vectors.
     """
 
@@ -33,11 +33,11 @@ class NearWords:
         counts = Counter(token for text in tokens for token in text)
         spread = Counter(token for text in tokens for token in set(text))
         self.common = {token for token, rows in spread.items() if rows > COMMON * len(texts)}
-        kept = [[token for token in text if counts[token] >= MIN_COUNT] for text in tokens]
-        self.count, self.found, self.vectors = count, {}, None
-        if any(kept):
+        frequent = [[token for token in text if counts[token] >= MIN_COUNT] for text in tokens]
+        self.count, self.cache, self.vectors = count, {}, None
+        if any(frequent):
             self.vectors = Word2Vec(
-                kept,
+                frequent,
                 vector_size=DIMENSIONS,
                 window=WINDOW,
                 epochs=EPOCHS,
@@ -50,9 +50,9 @@ class NearWords:
     def of(self, word: str) -> list[str]:
         """Return the near words of a word, in lower case; none for rare and for common words."""
         token = unicodedata.normalize("NFC", word).lower()
-        if token not in self.found:
-            self.found[token] = self._look_up(token)
-        return self.found[token]
+        if token not in self.cache:
+            self.cache[token] = self._look_up(token)
+        return self.cache[token]
 
     def _look_up(self, token: str) -> list[str]:
         if self.vectors is None or token in self.common or token not in self.vectors:
@@ -62,25 +62,25 @@ class NearWords:
 
 
 class Rewording:
-    """The four operations of EDA. None of them makes an empty text of one that isn't.
+    """The four operations of EDA. None of them empties a text.
 
     Args:
-        words: where replacements come from.
+        words: near words for replacements.
         alpha: share of the words to change.
-        rng: for all choices.
+        rng: random generator of all choices.
     """
 
     def __init__(self, words: NearWords, alpha: float, rng: np.random.Generator):
         self.words, self.alpha, self.rng = words, alpha, rng
 
     def vary(self, text: str) -> str:
-        """Return the text, changed by one of the four operations, each as likely."""
-        ways = (self.replace, self.insert, self.swap, self.delete)
-        return ways[self.rng.integers(len(ways))](text)
+        """Return the text, changed by one of the four operations with equal chances."""
+        operations = (self.replace, self.insert, self.swap, self.delete)
+        return operations[self.rng.integers(len(operations))](text)
 
     def replace(self, text: str) -> str:
-        """Put a near word in the place of some words; what stands around a word stays."""
-        spans = [found.span() for found in WORD.finditer(text) if self.words.of(found.group())]
+        """Replace some words by near ones, without touching punctuation and spaces."""
+        spans = [match.span() for match in WORD.finditer(text) if self.words.of(match.group())]
         chosen = self.rng.permutation(len(spans))[: self.changes(text)]
         for start, end in sorted((spans[number] for number in chosen), reverse=True):
             old = text[start:end]
@@ -88,7 +88,7 @@ class Rewording:
         return text
 
     def insert(self, text: str) -> str:
-        """Put a near word of some word somewhere, several times."""
+        """Insert a near word of a random word at a random place, several times."""
         known = [word for word in WORD.findall(text) if self.words.of(word)]
         pieces = text.split()
         for _ in range(self.changes(text) if known else 0):
@@ -97,7 +97,7 @@ class Rewording:
         return " ".join(pieces) or text
 
     def swap(self, text: str) -> str:
-        """Let two words change places, several times."""
+        """Swap two random words, several times."""
         pieces = text.split()
         for _ in range(self.changes(text) if len(pieces) > 1 else 0):
             one, other = self.rng.choice(len(pieces), 2, replace=False)
@@ -105,19 +105,19 @@ class Rewording:
         return " ".join(pieces) or text
 
     def delete(self, text: str) -> str:
-        """Leave each word out with the chance alpha, but not the last one that is left."""
+        """Delete each word with probability alpha, but never all of them."""
         pieces = text.split()
-        kept = [piece for piece in pieces if self.rng.random() >= self.alpha]
-        if pieces and not kept:
-            kept = [pieces[self.rng.integers(len(pieces))]]
-        return " ".join(kept) or text
+        remaining = [piece for piece in pieces if self.rng.random() >= self.alpha]
+        if pieces and not remaining:
+            remaining = [pieces[self.rng.integers(len(pieces))]]
+        return " ".join(remaining) or text
 
     def changes(self, text: str) -> int:
-        """Return how many words of a text to change: a share alpha, at least one."""
+        """Return the number of words to change: a share alpha, at least one."""
         return max(1, int(self.alpha * len(text.split())))
 
     def near(self, word: str) -> str:
-        """Return one of the near words of a word that has some."""
+        """Return a random near word of a word that has some."""
         near = self.words.of(word)
         return near[self.rng.integers(len(near))]
 

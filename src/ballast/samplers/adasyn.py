@@ -1,4 +1,4 @@
-"""ADASYN: small classes grow most around those of their rows that other classes surround."""
+"""ADASYN: small classes grow most around their rows that other classes surround."""
 
 from typing import Annotated
 
@@ -8,9 +8,9 @@ from pydantic import Field
 from ballast.labels.classes import Classes
 from ballast.resampling.drawing import Rows, labels_of_one
 from ballast.resampling.plans import Plan
-from ballast.samplers._interpolation import Recipes, grow, nearest, strangers
+from ballast.samplers._interpolation import Recipes, foreign_shares, grow, nearest
 
-BENDS = (
+DISTORTION = (
     "New rows gather where other classes surround a class: p(class | x) grows there, far more than "
     "elsewhere."
 )
@@ -28,20 +28,21 @@ def sample(
 
     Row i of a class starts g_i = round(r_i / sum r * missing) new ones, where r_i is the share of
     other classes among its nearest rows; x_near is one of its nearest in the class, u uniform in
-    0 ... 1. Neighbours are looked for in `rows.space`.
-    The rounding misses n'_c = max(n_c, ratio * max n): by little where many rows are missing, but
-    every g_i may be 0 where fewer are missing than the class has. Where no row has a neighbour of
-    another class, all r_i count as equal. A class of a single row has it repeated.
+    0 ... 1. Neighbours are searched in `rows.space`.
+    Because of the rounding, n'_c = max(n_c, ratio * max n) is missed: slightly if many rows are
+    missing, but all g_i may be 0 if fewer rows are missing than the class has. If no row has a
+    neighbour of another class, all r_i are taken as equal. The row of a class with a single row is
+    repeated.
 
     Source: He, Bai, Garcia and Li, ADASYN: Adaptive Synthetic Sampling Approach for Imbalanced
     Learning, 2008; drawn as imbalanced-learn's ADASYN.
 
     Args:
         rows: the training rows.
-        classes: the classes as they stand in these rows.
+        classes: the classes of these rows.
         seed: seed of the draw.
-        ratio: size of each class after it, as a share of the largest; larger ones stay.
-        neighbours: how many of the nearest rows count; fewer where the class has fewer.
+        ratio: target size of each class, as a share of the largest; larger ones stay the same.
+        neighbours: number of nearest rows that count; fewer if the class has fewer.
 
     Returns:
         Every row once, and the recipes of the new ones.
@@ -60,12 +61,14 @@ def sample(
     space = rows.space
     random = np.random.RandomState(seed)
 
-    def recipes(own: np.ndarray, count: int) -> Recipes:
-        share = strangers(space, labels, own, neighbours)
-        share = share if share.any() else np.ones(len(own))
-        start = np.repeat(np.arange(len(own)), np.rint(share / share.sum() * count).astype(int))
-        near = nearest(space, own, own, neighbours)
+    def recipes(members: np.ndarray, count: int) -> Recipes:
+        shares = foreign_shares(space, labels, members, neighbours)
+        shares = shares if shares.any() else np.ones(len(members))
+        start = np.repeat(
+            np.arange(len(members)), np.rint(shares / shares.sum() * count).astype(int)
+        )
+        near = nearest(space, members, members, neighbours)
         partner = random.choice(near.shape[1], size=len(start))
-        return Recipes(own[start], near[start, partner], random.uniform(size=len(start)))
+        return Recipes(members[start], near[start, partner], random.uniform(size=len(start)))
 
-    return grow(labels, ratio, recipes, BENDS)
+    return grow(labels, ratio, recipes, DISTORTION)

@@ -1,4 +1,4 @@
-"""Borderline-SMOTE: small classes grow from those of their rows that stand near the border."""
+"""Borderline-SMOTE: small classes grow from their rows near the border."""
 
 from typing import Annotated, Literal
 
@@ -8,9 +8,9 @@ from pydantic import Field
 from ballast.labels.classes import Classes
 from ballast.resampling.drawing import Rows, labels_of_one
 from ballast.resampling.plans import Plan
-from ballast.samplers._interpolation import Recipes, between, grow, strangers
+from ballast.samplers._interpolation import Recipes, between, foreign_shares, grow
 
-BENDS = (
+DISTORTION = (
     "New rows crowd the border: p(class | x) of the small classes grows there, far more than "
     "elsewhere."
 )
@@ -32,19 +32,19 @@ def sample(
     `around` nearest rows in other classes. Kind 1: x_near is one of the nearest in the class, u is
     uniform in 0 ... 1. Kind 2: x_near is one of the nearest of all rows; where it is of another
     class, u is multiplied by one more number, uniform in 0 ... 0.5. The label is that of x.
-    Neighbours are looked for in `rows.space`.
-    A class without a row in danger stays as it is; a class of a single row has it repeated.
+    Neighbours are searched in `rows.space`.
+    A class without a row in danger stays the same; that of a class with a single row is repeated.
 
     Source: Han, Wang and Mao, Borderline-SMOTE: A New Over-Sampling Method in Imbalanced Data Sets
     Learning, 2005; drawn as imbalanced-learn's BorderlineSMOTE.
 
     Args:
         rows: the training rows.
-        classes: the classes as they stand in these rows.
+        classes: the classes of these rows.
         seed: seed of the draw.
-        ratio: size of each class after it, as a share of the largest; larger ones stay.
-        neighbours: how many of the nearest rows may be the partner; fewer where there are fewer.
-        around: how many of the nearest rows of all classes tell where a row stands.
+        ratio: target size of each class, as a share of the largest; larger ones stay the same.
+        neighbours: number of nearest rows to choose the partner from; fewer if there are fewer.
+        around: number of nearest rows of all classes that decide whether a row is at the border.
         kind: 1 for partners of the same class, 2 for partners of any.
 
     Returns:
@@ -63,14 +63,14 @@ def sample(
     labels = labels_of_one(rows.targets, "borderline_smote")
     space = rows.space
 
-    def recipes(own: np.ndarray, count: int) -> Recipes:
-        share = strangers(space, labels, own, around)
-        danger = own[(share >= 0.5) & (share < 1)]
-        among = own if kind == 1 else np.arange(len(labels))
+    def recipes(members: np.ndarray, count: int) -> Recipes:
+        shares = foreign_shares(space, labels, members, around)
+        danger = members[(shares >= 0.5) & (shares < 1)]
+        among = members if kind == 1 else np.arange(len(labels))
         drawn = between(space, danger, among, neighbours, count, seed)
-        foreign = labels[drawn.partners] != labels[own[0]]
-        # imbalanced-learn starts the same stream once more here.
+        foreign = labels[drawn.partners] != labels[members[0]]
+        # imbalanced-learn restarts the same stream here.
         drawn.shares[foreign] *= np.random.RandomState(seed).uniform(0, 0.5, foreign.sum())
         return drawn
 
-    return grow(labels, ratio, recipes, BENDS)
+    return grow(labels, ratio, recipes, DISTORTION)

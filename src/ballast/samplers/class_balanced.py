@@ -1,4 +1,4 @@
-"""Class-balanced draws: classes by a power of their size, then rows at random; anew each epoch."""
+"""Class-balanced sampling: each epoch draws classes by a power of their size, then random rows."""
 
 from typing import Annotated
 
@@ -9,7 +9,9 @@ from ballast.labels.classes import Classes
 from ballast.resampling.drawing import Rows, labels_of_one
 from ballast.resampling.plans import Plan
 
-MOVES = "the class frequencies move from epoch to epoch, and the network learns a mixture of them"
+DISTORTION = (
+    "Class frequencies change from epoch to epoch, and the network learns a mixture of them."
+)
 
 
 def sample(
@@ -21,22 +23,22 @@ def sample(
     progressive: bool = False,
     epochs: Annotated[int, Field(ge=1)] = 10,
 ) -> Plan:
-    """Return how often to use each row: P(c) = n_c^q / sum_j n_j^q, each row of c alike.
+    """Return how often to use each row: P(c) = n_c^q / sum_j n_j^q, equal for all rows of c.
 
-    With N rows, a row of class c is used N P(c) / n_c times an epoch. A fraction is a chance, so
-    each epoch sees other rows of the large classes, and as many rows in all as there are. q = 0
-    gives equal classes, .5 square-root sampling, 1 the classes as they are. Progressive:
+    With N rows, a row of class c is used N P(c) / n_c times per epoch. A fraction is a probability,
+    so each epoch sees other rows of the large classes, and N rows in total. q = 0 gives equal
+    classes, .5 square-root sampling, 1 the original frequencies. Progressive:
     P_t(c) = (1 - t/T) n_c / N + (t/T) P(c) in epoch t, from 0, with T = `epochs`; P(c) from then
     on. Source: Kang, Xie, Rohrbach, Yan, Gordo, Feng and Kalantidis, Decoupling Representation and
     Classifier for Long-Tailed Recognition, 2020.
 
     Args:
         rows: the training rows.
-        classes: the classes as they stand in these rows.
-        seed: not used: the draws of an epoch are the training's.
+        classes: the classes of these rows.
+        seed: not used: training draws the rows of an epoch.
         q: power of the class sizes.
-        progressive: whether the first epoch sees the classes as they are.
-        epochs: after so many epochs the progress is complete.
+        progressive: whether the first epoch has the original class frequencies.
+        epochs: number of epochs after which P(c) is reached.
 
     Returns:
         How often to use each row.
@@ -57,4 +59,4 @@ def sample(
     times = len(labels) * sizes[labels] ** (q - 1) / total
     if not progressive:
         return Plan(every, times)
-    return Plan(every, times, first=np.ones(len(labels)), epochs=epochs, distortion=MOVES)
+    return Plan(every, times, first=np.ones(len(labels)), epochs=epochs, distortion=DISTORTION)

@@ -1,4 +1,4 @@
-"""EDA: small classes get new texts, their own with words replaced, inserted, swapped or deleted."""
+"""EDA: small classes get new texts with words replaced, inserted, swapped or deleted."""
 
 from typing import Annotated
 
@@ -14,7 +14,9 @@ from ballast.samplers._rewording import NearWords, Rewording
 
 NEEDS = [{"text"}]
 
-REWORDED = "new texts of the smaller classes are rows with some words changed, as nobody wrote them"
+DISTORTION = (
+    "New texts of the smaller classes are rows with some words changed, as nobody wrote them."
+)
 
 
 def sample(
@@ -28,22 +30,22 @@ def sample(
 ) -> Plan:
     """Return each row once, and new texts: n'_c = max(n_c, ratio * max n).
 
-    A class's rows take turns in being the source. Each new text comes about by one of four
-    operations, drawn at random, on max(1, alpha * words) words: replace a word by a synonym, insert
-    a synonym of one, swap two words, or delete each with the chance alpha. In place of a thesaurus,
-    a word's synonyms are its nearest words in word2vec vectors trained on these rows with a window
-    of 2; words seen less than 5 times, or in more than a tenth of the texts, have none. Words stand
-    between spaces, so a text in a script without spaces is repeated as it is. Source: Wei and Zou,
-    EDA: Easy Data Augmentation Techniques for Boosting Performance on Text Classification Tasks,
-    2019.
+    A class's rows are sources in turn. Each new text results from one of four operations, chosen at
+    random, on max(1, alpha * words) words: replace a word by a synonym, insert a synonym of a word,
+    swap two words, or delete each word with probability alpha. Instead of a thesaurus, a word's
+    synonyms are its nearest words in word2vec vectors trained on these rows with a window of 2;
+    words with fewer than 5 occurrences, or in more than a tenth of the texts, have none. Words are
+    separated by spaces, so a text in a script without spaces is repeated unchanged. Source: Wei and
+    Zou, EDA: Easy Data Augmentation Techniques for Boosting Performance on Text Classification
+    Tasks, 2019.
 
     Args:
         rows: the training rows.
-        classes: the classes as they stand in these rows.
+        classes: the classes of these rows.
         seed: seed of the vectors and the changes.
-        ratio: size of each class after it, as a share of the largest; larger ones stay.
+        ratio: target size of each class, as a share of the largest; larger ones stay the same.
         alpha: share of the words to change.
-        neighbours: a synonym is one of so many nearest words.
+        neighbours: number of nearest words that count as synonyms.
 
     Returns:
         The rows, then the new texts.
@@ -68,12 +70,14 @@ def sample(
     wanted = int(np.round(ratio * classes.counts.max()))
     sources: list[int] = []
     for code in np.unique(labels):
-        own = np.flatnonzero(labels == code)
-        sources.extend(np.resize(own, max(0, wanted - len(own))).tolist())
+        members = np.flatnonzero(labels == code)
+        sources.extend(np.resize(members, max(0, wanted - len(members))).tolist())
     texts = []
     if sources:
         words = NearWords(rows.texts, neighbours, seed)
         rewording = Rewording(words, alpha, np.random.default_rng(seed))
         texts = [(row, rewording.vary(rows.texts[row])) for row in track(sources, "rewording")]
     count = len(labels) + len(texts)
-    return Plan(np.arange(count), np.ones(count), texts=texts, distortion=REWORDED if texts else "")
+    return Plan(
+        np.arange(count), np.ones(count), texts=texts, distortion=DISTORTION if texts else ""
+    )

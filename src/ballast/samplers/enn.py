@@ -1,4 +1,4 @@
-"""Edited nearest neighbours: rows that their nearest rows contradict are left out."""
+"""Edited nearest neighbours: rows whose nearest rows have another class are left out."""
 
 from typing import Annotated, Literal
 
@@ -9,7 +9,7 @@ from ballast.labels.classes import Classes
 from ballast.resampling.drawing import Rows, labels_of_one, larger, times
 from ballast.resampling.plans import Plan, repeat
 
-BENDS = (
+DISTORTION = (
     "Rows near other classes are left out: p(class | x) moves towards 0 and 1, and at the "
     "border towards the classes that lose fewer there, the smallest above all."
 )
@@ -24,21 +24,21 @@ def sample(
     agree: Literal["all", "mode"] = "all",
     cleaned: Literal["larger", "all"] = "larger",
 ) -> Plan:
-    """Return how often to use each row: 1 where its nearest rows are of its class, else 0.
+    """Return how often to use each row: 1 if its nearest rows have its class, else 0.
 
-    Neighbours are looked for in `rows.space`.
-    A class that would lose every row keeps all. Middle classes may lose most: of the demo corpus,
-    one keeps 95 of 445 rows, the largest 2,861 of 4,240.
+    Neighbours are searched in `rows.space`.
+    A class that would lose all its rows keeps them. Middle classes may lose most: in the demo
+    corpus, one keeps 95 of 445 rows, the largest 2,861 of 4,240.
 
     Source: Wilson, Asymptotic Properties of Nearest Neighbor Rules Using Edited Data, 1972;
     imbalanced-learn's EditedNearestNeighbours.
 
     Args:
         rows: the training rows.
-        classes: the classes as they stand in these rows.
+        classes: the classes of these rows.
         seed: not used.
-        neighbours: how many of the nearest rows are asked; fewer where there are fewer rows.
-        agree: whether all of them must be of the row's class, or more than of any other.
+        neighbours: number of nearest rows that vote; fewer if there are fewer rows.
+        agree: whether all of them must have the row's class, or more than any other class.
         cleaned: which classes may lose rows: those larger than the smallest, or all.
 
     Returns:
@@ -61,4 +61,4 @@ def sample(
         n_neighbors=min(neighbours, len(labels) - 1),
         kind_sel=agree,
     )
-    return repeat(times(sampler, labels, rows.space), BENDS)
+    return repeat(times(sampler, labels, rows.space), DISTORTION)

@@ -12,7 +12,7 @@ from ballast.project.errors import UserError
 from ballast.resampling.drawing import Rows, fewer, labels_of_one, times
 from ballast.resampling.plans import Plan, repeat
 
-BENDS = (
+DISTORTION = (
     "Hard rows are left out of all classes but the smallest: p(class | x) moves towards 0 and "
     "1, and at the border towards the smallest."
 )
@@ -28,19 +28,19 @@ def sample(
 ) -> Plan:
     """Return how often to use each row, 0 or 1: n'_c = min(n_c, min n / ratio), easiest first.
 
-    Kept are the rows whose own label has the greatest probability, by a logistic regression on
-    `rows.space` that has not seen them: cross-validation. The threshold is a percentile, so
-    n'_c may be missed by a row, and rows as probable as the last one stay too.
+    The rows kept are those whose label has the largest probability by a cross-validated logistic
+    regression on `rows.space`. The threshold is a percentile, so n'_c may be missed by a row, and
+    ties with the last row stay too.
 
     Source: Smith, Martinez and Giraud-Carrier, An Instance Level Analysis of Data Complexity, 2014;
     imbalanced-learn's InstanceHardnessThreshold.
 
     Args:
         rows: the training rows.
-        classes: the classes as they stand in these rows.
+        classes: the classes of these rows.
         seed: seed of the folds.
-        ratio: size of the smallest class as a share of each class after it.
-        folds: of the cross-validation; fewer where a class has fewer rows.
+        ratio: size of the smallest class, as a share of the target size of the others.
+        folds: number of folds of the cross-validation; fewer if a class has fewer rows.
 
     Returns:
         How often to use each row, 0 or 1.
@@ -56,13 +56,13 @@ def sample(
         array([0, 1, 4, 5])
     """
     labels = labels_of_one(rows.targets, "iht")
-    # imbalanced-learn takes label numbers for columns of the classifier's probabilities.
+    # imbalanced-learn uses label numbers as columns of the classifier's probabilities.
     numbers, labels, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if counts.min() < 2:
         raise UserError(
-            "params.yaml: sampler: iht needs two training rows of each class, one to learn "
-            f"from and one to judge; {classes.names[numbers[counts.argmin()]]!r} has one. "
-            "Use another sampler, or leave the class out."
+            "params.yaml: sampler: iht needs two training rows of each class, one to fit and one "
+            f"to score; {classes.names[numbers[counts.argmin()]]!r} has one. Use another sampler, "
+            "or leave the class out."
         )
     sampler = InstanceHardnessThreshold(
         estimator=LogisticRegression(max_iter=1000),
@@ -70,4 +70,4 @@ def sample(
         random_state=seed,
         cv=min(folds, int(counts.min())),
     )
-    return repeat(times(sampler, labels, rows.space), BENDS)
+    return repeat(times(sampler, labels, rows.space), DISTORTION)

@@ -1,4 +1,4 @@
-"""Mixup: each row mixed with a random other one, inputs and labels alike, in the hidden space."""
+"""Mixup: each row is mixed with random other rows, both inputs and labels."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from ballast.resampling.plans import Plan
 from ballast.samplers._mixing import pairs
 
 MIXES_LABELS = True
-BETWEEN = "inputs lie between two rows, also of two classes, and carry the labels of both"
+DISTORTION = "Inputs lie between two rows, even of two classes, and have the labels of both."
 
 
 def sample(
@@ -24,19 +24,19 @@ def sample(
 ) -> Plan:
     """Return each row mixed with partners: x = (1 - s) x_i + s x_j, y likewise.
 
-    s is drawn from Beta(alpha, alpha): with a small alpha most rows stay nearly what they are. Of
-    texts the word vectors are mixed, never the words. The paper draws pairs anew for each batch;
-    here each epoch draws from the same `partners` ones. The class frequencies stay those of the
-    rows, but for chance. Source: Zhang, Cisse, Dauphin and Lopez-Paz, mixup: Beyond Empirical Risk
-    Minimization, 2018; on word vectors: Guo, Mao and Zhang, Augmenting Data with Mixup for Sentence
-    Classification: An Empirical Study, 2019.
+    s is drawn from Beta(alpha, alpha): with a small alpha most rows hardly change. For texts the
+    word vectors are mixed, not the words. The paper draws new pairs for each batch; here each epoch
+    draws from the same `partners`. The class frequencies are those of the rows, up to chance.
+    Source: Zhang, Cisse, Dauphin and Lopez-Paz, mixup: Beyond Empirical Risk Minimization, 2018; on
+    word vectors: Guo, Mao and Zhang, Augmenting Data with Mixup for Sentence Classification: An
+    Empirical Study, 2019.
 
     Args:
         rows: the training rows.
-        classes: the classes as they stand in these rows.
+        classes: the classes of these rows.
         seed: seed of the pairs and shares.
-        alpha: 1 makes every share as likely, 0.2 prefers those next to 0 and 1.
-        partners: of each row; every epoch draws about one of them.
+        alpha: 1 makes all shares equally likely, 0.2 prefers those close to 0 and 1.
+        partners: number per row; every epoch draws about one of them.
 
     Returns:
         Each row with its partners.
@@ -58,5 +58,5 @@ def sample(
         partners=others,
         shares=shares,
         label_shares=shares,
-        distortion=BETWEEN,
+        distortion=DISTORTION,
     )

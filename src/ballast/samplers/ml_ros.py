@@ -1,4 +1,4 @@
-"""ML-ROS: rows with rare labels are repeated until the labels are less unlike (multi-label)."""
+"""ML-ROS: rows with rare labels are repeated until the labels are less imbalanced (multi-label)."""
 
 from typing import Annotated
 
@@ -10,7 +10,9 @@ from ballast.resampling.drawing import Rows
 from ballast.resampling.plans import Plan, repeat
 from ballast.samplers._labelsets import rare_labels
 
-ALONG = "a row repeated for a rare label brings its other labels along, more often than they occur"
+DISTORTION = (
+    "A row repeated for a rare label also repeats its other labels, more often than they occur."
+)
 
 
 def sample(
@@ -23,17 +25,17 @@ def sample(
     """Return how often to use each row: once, and once more for each time it is cloned.
 
     A label is rare where IRLbl(l) = max_j n_j / n_l exceeds MeanIR, the mean of IRLbl over the
-    labels. In turn each rare label clones one of its rows, drawn at random, and retires when its
-    IRLbl, with the clones counted, is down to the MeanIR of before; until N percent / 100 rows are
-    added or every label has retired. Source: ML-ROS in Charte, Rivera, del Jesus and Herrera,
+    labels. In turn, each rare label clones one of its rows, drawn at random, and retires when its
+    IRLbl, including clones, has fallen to the original MeanIR. This ends when N percent / 100 rows
+    are added or all labels have retired. Source: ML-ROS in Charte, Rivera, del Jesus and Herrera,
     Addressing imbalance in multilabel classification: Measures and random resampling algorithms,
     2015.
 
     Args:
         rows: the training rows.
-        classes: the classes as they stand in these rows.
+        classes: the classes of these rows.
         seed: seed of the draws.
-        percent: at most so many rows are added, in percent of the rows.
+        percent: largest number of rows to add, in percent of the rows.
 
     Returns:
         How often to use each row.
@@ -61,4 +63,4 @@ def sample(
             left -= 1
             if counts.max() <= mean * counts[label]:
                 del bags[label]
-    return repeat(times, distortion=ALONG if times.max() > 1 else "")
+    return repeat(times, distortion=DISTORTION if times.max() > 1 else "")

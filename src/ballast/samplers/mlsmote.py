@@ -11,7 +11,7 @@ from ballast.resampling.drawing import Rows
 from ballast.resampling.plans import Plan
 from ballast.samplers._labelsets import rare_labels
 
-BETWEEN = "new rows lie between rows with a rare label and carry the labels that most of those have"
+DISTORTION = "New rows lie between rows with a rare label and have the labels of most of those."
 
 
 def sample(
@@ -24,23 +24,23 @@ def sample(
     """Return each row once, and a new one for each rare label of each row.
 
     A label is rare where IRLbl(l) = max_j n_j / n_l exceeds MeanIR, the mean of IRLbl over the
-    labels. Of the rows that have it, each is once the seed: x = x_seed + s (x_near - x_seed), s
-    uniform from 0 to 1, where near is one of the seed's k nearest among them, drawn at random. The
-    new row has the labels that at least half of the k + 1 rows, the seed and its k nearest, have
-    (the paper's ranking of labels); the rare one is always among them. A label with fewer rows has
-    fewer neighbours, and one with a single row none. Neighbours are looked for in a cheap space
-    (TF-IDF, reduced; scaled columns); of texts the word vectors are mixed. Source: Charte, Rivera,
+    labels. Each row that has it is the seed once: x = x_seed + s (x_near - x_seed), s uniform from
+    0 to 1, where near is one of the seed's k nearest among these rows, drawn at random. The new row
+    has the labels of at least half of the k + 1 rows, the seed and its k nearest (the paper's
+    ranking of labels); the rare one is always among them. A label with fewer rows has fewer
+    neighbours, and one with a single row none. Neighbours are searched in `rows.space`; for texts
+    the word vectors are mixed. Source: Charte, Rivera,
     del Jesus and Herrera, MLSMOTE: Approaching imbalanced multilabel learning through synthetic
     instance generation, 2015.
 
     Args:
         rows: the training rows.
-        classes: the classes as they stand in these rows.
+        classes: the classes of these rows.
         seed: seed of the draws.
         neighbours: k.
 
     Returns:
-        The rows, then the new ones with labels of their own.
+        The rows, then the new ones with their labels.
 
     Raises:
         UserError: each row has one label.
@@ -63,9 +63,9 @@ def sample(
         bag = np.flatnonzero(rows.targets[:, label])
         k = min(neighbours, len(bag) - 1)
         if k > 0:
-            # Without rows of its own to ask for, it leaves each row out of its neighbours.
-            found = NearestNeighbors(n_neighbors=k).fit(rows.space[bag])
-            near = bag[found.kneighbors(return_distance=False)]
+            # Called without rows, `kneighbors` does not return a row as its own neighbour.
+            index = NearestNeighbors(n_neighbors=k).fit(rows.space[bag])
+            near = bag[index.kneighbors(return_distance=False)]
             votes = rows.targets[bag] + rows.targets[near].sum(axis=1, dtype=np.int64)
             chosen = near[np.arange(len(bag)), rng.integers(k, size=len(bag))]
             entries.append((bag, chosen, (2 * votes >= k + 1).astype(rows.targets.dtype)))
@@ -77,5 +77,5 @@ def sample(
         partners=partners,
         shares=np.where(new, rng.random(len(seeds)), 0.0),
         labels=labels,
-        distortion=BETWEEN if new.any() else "",
+        distortion=DISTORTION if new.any() else "",
     )

@@ -1,4 +1,4 @@
-"""Neighbourhood cleaning rule: large classes lose the rows that contradict their nearest rows."""
+"""Neighbourhood cleaning rule: large classes lose rows that disagree with their nearest rows."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from ballast.labels.classes import Classes
 from ballast.resampling.drawing import Rows, labels_of_one, larger, times
 from ballast.resampling.plans import Plan, repeat
 
-BENDS = (
+DISTORTION = (
     "Rows near other classes are left out: p(class | x) moves towards 0 and 1, and at the "
     "border towards the classes that lose fewer there, the smallest above all."
 )
@@ -25,21 +25,21 @@ def sample(
 ) -> Plan:
     """Return how often to use each row, 0 or 1.
 
-    Left out of the classes larger than the smallest are rows that most of their nearest rows
-    contradict (edited nearest neighbours), and the nearest rows of those rows of the smallest class
-    that their own nearest rows would misclassify.
-    Neighbours are looked for in `rows.space`.
-    A class that would lose every row keeps all.
+    The classes larger than the smallest lose rows whose nearest rows mostly have another class
+    (edited nearest neighbours), and rows that are nearest to a row of the smallest class which its
+    nearest rows would misclassify.
+    Neighbours are searched in `rows.space`.
+    A class that would lose all its rows keeps them.
 
     Source: Laurikkala, Improving Identification of Difficult Small Classes by Balancing Class
     Distribution, 2001; imbalanced-learn's NeighbourhoodCleaningRule.
 
     Args:
         rows: the training rows.
-        classes: the classes as they stand in these rows.
+        classes: the classes of these rows.
         seed: not used.
-        neighbours: how many of the nearest rows are asked; fewer where there are fewer rows.
-        threshold: the second step spares classes of at most this times the smallest's rows.
+        neighbours: number of nearest rows that vote; fewer if there are fewer rows.
+        threshold: the second step spares classes of at most this times the smallest class's rows.
 
     Returns:
         How often to use each row, 0 or 1.
@@ -61,4 +61,4 @@ def sample(
         n_neighbors=min(neighbours, len(labels) - 1),
         threshold_cleaning=threshold,
     )
-    return repeat(times(sampler, labels, rows.space), BENDS)
+    return repeat(times(sampler, labels, rows.space), DISTORTION)

@@ -11,9 +11,9 @@ from ballast.labels.classes import Classes
 from ballast.resampling.drawing import Rows, fewer, labels_of_one, times
 from ballast.resampling.plans import Plan, repeat
 
-BENDS = (
-    "Rows far from the smallest class are left out: there, nothing holds p(class | x) of the "
-    "classes that lost them up."
+DISTORTION = (
+    "Rows far from the smallest class are left out: there, nothing supports p(class | x) of the "
+    "classes that lost them."
 )
 
 
@@ -29,23 +29,23 @@ def sample(
 ) -> Plan:
     """Return how often to use each row, 0 or 1: n'_c = min(n_c, min n / ratio), chosen by distance.
 
-    Kept are the rows whose mean distance to rows of the smallest class is least. Version 1: to the
+    The rows kept have the smallest mean distance to rows of the smallest class. Version 1: to the
     nearest of these. Version 2: to the farthest. Version 3: first the `candidates` nearest rows of
-    each row of the smallest class are shortlisted, then those kept whose mean distance to the
-    nearest rows of the smallest class is greatest; the shortlist may hold fewer than n'_c rows.
-    Neighbours are looked for in `rows.space`.
+    each row of the smallest class are shortlisted, then those with the largest mean distance to the
+    nearest rows of the smallest class are kept; the shortlist may have fewer than n'_c rows.
+    Neighbours are searched in `rows.space`.
 
     Source: Zhang and Mani, kNN Approach to Unbalanced Data Distributions: A Case Study Involving
     Information Extraction, 2003; imbalanced-learn's NearMiss.
 
     Args:
         rows: the training rows.
-        classes: the classes as they stand in these rows.
+        classes: the classes of these rows.
         seed: not used.
-        ratio: size of the smallest class as a share of each class after it.
-        version: of the three, see above.
-        neighbours: rows of the smallest class to measure to; fewer where it has fewer.
-        candidates: of version 3; fewer where a class has fewer rows.
+        ratio: size of the smallest class, as a share of the target size of the others.
+        version: see above.
+        neighbours: number of rows of the smallest class in the mean; fewer if it has fewer.
+        candidates: see version 3; fewer if a class has fewer rows.
 
     Returns:
         How often to use each row, 0 or 1.
@@ -70,6 +70,6 @@ def sample(
         n_neighbors_ver3=min([candidates, *(np.sum(labels == number) for number in strategy)]),
     )
     with warnings.catch_warnings():
-        # Version 3 says so where its shortlist is short.
+        # Version 3 warns if its shortlist is short.
         warnings.filterwarnings("ignore", "The number of the samples to be selected is larger")
-        return repeat(times(sampler, labels, rows.space), BENDS)
+        return repeat(times(sampler, labels, rows.space), DISTORTION)

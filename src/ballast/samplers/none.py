@@ -12,7 +12,7 @@ def sample(rows: Rows, classes: Classes, seed: int) -> Plan:
 
     Args:
         rows: the training rows.
-        classes: the classes as they stand in these rows.
+        classes: the classes of these rows.
         seed: not used.
 
     Returns:

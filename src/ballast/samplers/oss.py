@@ -10,7 +10,7 @@ from ballast.labels.classes import Classes
 from ballast.resampling.drawing import Rows, labels_of_one, larger, times
 from ballast.resampling.plans import Plan, repeat
 
-BENDS = (
+DISTORTION = (
     "Rows far from the smallest class and rows that touch another class are left out: p(class "
     "| x) changes at both places, by no known factor."
 )
@@ -25,19 +25,19 @@ def sample(
 ) -> Plan:
     """Return how often to use each row, 0 or 1.
 
-    Each class larger than the smallest keeps one row drawn at random, and those rows that the
-    `neighbours` nearest among that one and the smallest class would misclassify; then it loses its
-    rows in Tomek links. Neighbours are looked for in `rows.space`.
-    A class that would lose every row keeps all.
+    Each class larger than the smallest keeps one random row, and the rows that the `neighbours`
+    nearest among that one and the smallest class would misclassify; then it loses its rows in Tomek
+    links. Neighbours are searched in `rows.space`.
+    A class that would lose all its rows keeps them.
 
     Source: Kubat and Matwin, Addressing the Curse of Imbalanced Training Sets: One-Sided Selection,
     1997; imbalanced-learn's OneSidedSelection.
 
     Args:
         rows: the training rows.
-        classes: the classes as they stand in these rows.
+        classes: the classes of these rows.
         seed: seed of the draw.
-        neighbours: how many of the nearest rows classify; fewer where there are fewer.
+        neighbours: number of nearest rows that classify; fewer if there are fewer.
 
     Returns:
         How often to use each row, 0 or 1.
@@ -59,4 +59,4 @@ def sample(
         n_neighbors=min(neighbours, int(smallest) + 1),
         random_state=seed,
     )
-    return repeat(times(sampler, labels, rows.space), BENDS)
+    return repeat(times(sampler, labels, rows.space), DISTORTION)

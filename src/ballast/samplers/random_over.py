@@ -1,4 +1,4 @@
-"""Random oversampling: rows of small classes are drawn again until they are many enough."""
+"""Random oversampling: random rows of small classes are repeated."""
 
 from typing import Annotated
 
@@ -25,9 +25,9 @@ def sample(
 
     Args:
         rows: the training rows.
-        classes: the classes as they stand in these rows.
+        classes: the classes of these rows.
         seed: seed of the draw.
-        ratio: size of each class after it, as a share of the largest; larger ones stay.
+        ratio: target size of each class, as a share of the largest; larger ones stay the same.
 
     Returns:
         How often to use each row.

@@ -1,4 +1,4 @@
-"""Random undersampling: rows of large classes are left out until few enough remain."""
+"""Random undersampling: random rows of large classes are left out."""
 
 from typing import Annotated
 
@@ -25,9 +25,9 @@ def sample(
 
     Args:
         rows: the training rows.
-        classes: the classes as they stand in these rows.
+        classes: the classes of these rows.
         seed: seed of the draw.
-        ratio: size of the smallest class as a share of each class after it.
+        ratio: size of the smallest class, as a share of the target size of the others.
 
     Returns:
         How often to use each row.

@@ -1,4 +1,4 @@
-"""Remix: mixup whose label goes to the much smaller class where the two are mixed enough."""
+"""Remix: mixup whose label is that of the much smaller class if the two are mixed enough."""
 
 from typing import Annotated
 
@@ -11,9 +11,9 @@ from ballast.resampling.plans import Plan
 from ballast.samplers._mixing import pairs
 
 MIXES_LABELS = True
-TOWARDS = (
-    "inputs lie between two rows, also of two classes, and those between a large and a small class "
-    "carry the label of the small one"
+DISTORTION = (
+    "Inputs lie between two rows, even of two classes, and those between a large and a small class "
+    "have the label of the small one."
 )
 
 
@@ -36,18 +36,18 @@ def sample(
         m = l   elsewhere:
 
     the much smaller class takes the whole label as soon as the other one has less than tau of the
-    input; with tau = 0 it is mixup. So small classes gain in frequency. Of texts the word vectors
-    are mixed, never the words. Source: Chou, Chang, Pan, Wei and Juan, Remix: Rebalanced Mixup,
+    input; tau = 0 is mixup. So small classes gain in frequency. For texts the word vectors are
+    mixed, not the words. Source: Chou, Chang, Pan, Wei and Juan, Remix: Rebalanced Mixup,
     2020.
 
     Args:
         rows: the training rows.
-        classes: the classes as they stand in these rows.
+        classes: the classes of these rows.
         seed: seed of the pairs and shares.
-        alpha: 1 makes every share as likely, 0.2 prefers those next to 0 and 1.
-        partners: of each row; every epoch draws about one of them.
-        kappa: so many times larger must the larger class be.
-        tau: below this share of the input the larger class has no share of the label.
+        alpha: 1 makes all shares equally likely, 0.2 prefers those close to 0 and 1.
+        partners: number per row; every epoch draws about one of them.
+        kappa: smallest ratio of the two classes' sizes.
+        tau: below this share of the input, the larger class has no share of the label.
 
     Returns:
         Each row with its partners.
@@ -63,19 +63,19 @@ def sample(
         >>> plan.targets(targets)[plan.partners == 3]
         array([[0., 1.]])
     """
-    each = classes.counts[labels_of_one(rows.targets, "remix")]
-    others, shares = pairs(len(each), partners, alpha, seed)
-    sizes = np.tile(each, partners)
-    # Whole numbers times kappa, not quotients: 3 to 1 must be kappa = 3 to the last bit.
-    larger = sizes >= kappa * each[others]
-    smaller = each[others] >= kappa * sizes
+    class_sizes = classes.counts[labels_of_one(rows.targets, "remix")]
+    others, shares = pairs(len(class_sizes), partners, alpha, seed)
+    sizes = np.tile(class_sizes, partners)
+    # Products, not quotients: 3 to 1 must reach kappa = 3 exactly.
+    larger = sizes >= kappa * class_sizes[others]
+    smaller = class_sizes[others] >= kappa * sizes
     label_shares = np.where(larger & (1 - shares < tau), 1.0, shares)
     label_shares = np.where(smaller & (shares < tau), 0.0, label_shares)
     return Plan(
-        rows=np.tile(np.arange(len(each)), partners),
+        rows=np.tile(np.arange(len(class_sizes)), partners),
         times=np.full(len(others), 1 / partners),
         partners=others,
         shares=shares,
         label_shares=label_shares,
-        distortion=TOWARDS,
+        distortion=DISTORTION,
     )

@@ -1,4 +1,4 @@
-"""SMOTE: small classes grow by rows between a row and a near one of the same class."""
+"""SMOTE: small classes grow by new rows between a row and a near one of the same class."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from ballast.resampling.drawing import Rows, labels_of_one
 from ballast.resampling.plans import Plan
 from ballast.samplers._interpolation import smote
 
-BENDS = (
+DISTORTION = (
     "New rows fill the space between rows of a class: p(class | x) grows there, also where rows of "
     "other classes lie in between."
 )
@@ -26,18 +26,18 @@ def sample(
     """Return each row once, and new ones x + u * (x_near - x) up to n'_c = max(n_c, ratio * max n).
 
     x is any row of the class, x_near one of its nearest in the class, u uniform in 0 ... 1.
-    Neighbours are looked for in `rows.space`.
-    A class of a single row has it repeated.
+    Neighbours are searched in `rows.space`.
+    The row of a class with a single row is repeated.
 
     Source: Chawla, Bowyer, Hall and Kegelmeyer, SMOTE: Synthetic Minority Over-sampling Technique,
     2002; drawn as imbalanced-learn's SMOTE.
 
     Args:
         rows: the training rows.
-        classes: the classes as they stand in these rows.
+        classes: the classes of these rows.
         seed: seed of the draw.
-        ratio: size of each class after it, as a share of the largest; larger ones stay.
-        neighbours: how many of the nearest rows of the class may be the partner; fewer where the
+        ratio: target size of each class, as a share of the largest; larger ones stay the same.
+        neighbours: number of nearest rows of the class to choose the partner from; fewer if the
             class has fewer.
 
     Returns:
@@ -55,4 +55,4 @@ def sample(
         array([-1, -1, -1, -1, -1, -1,  5,  4])
     """
     labels = labels_of_one(rows.targets, "smote")
-    return smote(rows.space, labels, ratio, neighbours, seed, BENDS)
+    return smote(rows.space, labels, ratio, neighbours, seed, DISTORTION)

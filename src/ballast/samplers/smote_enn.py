@@ -1,4 +1,4 @@
-"""SMOTE, then edited nearest neighbours: small classes grow, contradicted rows are left out."""
+"""SMOTE, then edited nearest neighbours: small classes grow, mixed regions are cleaned."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from ballast.resampling.drawing import Rows, labels_of_one
 from ballast.resampling.plans import Plan
 from ballast.samplers._interpolation import clean, smote
 
-BENDS = (
+DISTORTION = (
     "New rows fill the space between rows of a class, and rows near other classes are left out: "
     "p(class | x) grows for small classes, and moves towards 0 and 1 at the border."
 )
@@ -25,12 +25,12 @@ def sample(
     neighbours: Annotated[int, Field(ge=1)] = 5,
     edited: Annotated[int, Field(ge=1)] = 3,
 ) -> Plan:
-    """Return each row once and SMOTE's new ones, without those that a nearest row contradicts.
+    """Return each row once and SMOTE's new ones, without those near a row of another class.
 
-    New rows are x + u * (x_near - x) as in SMOTE. Then every row, old or new, is left
-    out whose `edited` nearest rows are not all of its class: where classes mix, most of them.
-    Neighbours are looked for in `rows.space`.
-    A class that would lose every row keeps all.
+    New rows are x + u * (x_near - x) as in SMOTE. Then every row, old or new, is left out unless
+    all its `edited` nearest rows have its class: where classes mix, most rows go.
+    Neighbours are searched in `rows.space`.
+    A class that would lose all its rows keeps them.
 
     Source: Batista, Prati and Monard, A Study of the Behavior of Several Methods for Balancing
     Machine Learning Training Data, 2004; drawn as imbalanced-learn's SMOTEENN.
@@ -38,15 +38,15 @@ def sample(
 
     Args:
         rows: the training rows.
-        classes: the classes as they stand in these rows.
+        classes: the classes of these rows.
         seed: seed of the draw.
-        ratio: size of each class after it, as a share of the largest; larger ones stay.
-        neighbours: how many of the nearest rows of the class may be the partner; fewer where the
+        ratio: target size of each class, as a share of the largest; larger ones stay the same.
+        neighbours: number of nearest rows of the class to choose the partner from; fewer if the
             class has fewer.
-        edited: how many of the nearest rows are asked; fewer where there are fewer rows.
+        edited: number of nearest rows that must agree; fewer if there are fewer rows.
 
     Returns:
-        What is left of the rows and of the recipes of the new ones.
+        The remaining rows and recipes of new ones.
 
     Raises:
         UserError: the rows are multi-label.
@@ -60,7 +60,7 @@ def sample(
         array([0, 1, 2, 4, 5, 4, 5])
     """
     labels = labels_of_one(rows.targets, "smote_enn")
-    grown = smote(rows.space, labels, ratio, neighbours, seed, BENDS)
+    grown = smote(rows.space, labels, ratio, neighbours, seed, DISTORTION)
     sampler = EditedNearestNeighbours(
         sampling_strategy="all", n_neighbors=min(edited, len(grown.rows) - 1)
     )

@@ -10,7 +10,7 @@ from ballast.resampling.drawing import Rows, labels_of_one
 from ballast.resampling.plans import Plan
 from ballast.samplers._interpolation import clean, smote
 
-BENDS = (
+DISTORTION = (
     "New rows fill the space between rows of a class, and rows that touch another class are left "
     "out: p(class | x) grows for small classes, and moves towards 0 and 1 at the border."
 )
@@ -26,10 +26,10 @@ def sample(
 ) -> Plan:
     """Return each row once and SMOTE's new ones, without those in Tomek links.
 
-    New rows are x + u * (x_near - x) as in SMOTE. Then, of rows of unlike classes that are
-    each other's nearest, both are left out, old or new.
-    Neighbours are looked for in `rows.space`.
-    A class that would lose every row keeps all.
+    New rows are x + u * (x_near - x) as in SMOTE. Then rows of different classes that are each
+    other's nearest, old or new, are left out.
+    Neighbours are searched in `rows.space`.
+    A class that would lose all its rows keeps them.
 
     Source: Batista, Bazzan and Monard, Balancing Training Data for Automated Annotation of
     Keywords: a Case Study, 2003; drawn as imbalanced-learn's SMOTETomek.
@@ -37,14 +37,14 @@ def sample(
 
     Args:
         rows: the training rows.
-        classes: the classes as they stand in these rows.
+        classes: the classes of these rows.
         seed: seed of the draw.
-        ratio: size of each class after it, as a share of the largest; larger ones stay.
-        neighbours: how many of the nearest rows of the class may be the partner; fewer where the
+        ratio: target size of each class, as a share of the largest; larger ones stay the same.
+        neighbours: number of nearest rows of the class to choose the partner from; fewer if the
             class has fewer.
 
     Returns:
-        What is left of the rows and of the recipes of the new ones.
+        The remaining rows and recipes of new ones.
 
     Raises:
         UserError: the rows are multi-label.
@@ -58,5 +58,5 @@ def sample(
         array([0, 1, 2, 3, 4, 5, 4, 5])
     """
     labels = labels_of_one(rows.targets, "smote_tomek")
-    grown = smote(rows.space, labels, ratio, neighbours, seed, BENDS)
+    grown = smote(rows.space, labels, ratio, neighbours, seed, DISTORTION)
     return clean(grown, TomekLinks(sampling_strategy="all"), labels, rows.space)

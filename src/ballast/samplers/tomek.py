@@ -1,4 +1,4 @@
-"""Tomek links: rows of unlike classes that are each other's nearest are left out."""
+"""Tomek links: rows of different classes that are each other's nearest are left out."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from ballast.labels.classes import Classes
 from ballast.resampling.drawing import Rows, labels_of_one, larger, times
 from ballast.resampling.plans import Plan, repeat
 
-BENDS = (
+DISTORTION = (
     "Rows that touch another class are left out: at the border p(class | x) moves towards the "
     "classes that lose fewer there, the smallest above all."
 )
@@ -23,15 +23,15 @@ def sample(
 ) -> Plan:
     """Return how often to use each row: 0 in a Tomek link, else 1.
 
-    x and z are a link where each is the other's nearest row and their labels differ.
-    Neighbours are looked for in `rows.space`.
-    A class that would lose every row keeps all.
+    x and z are a link if each is the other's nearest row and their labels differ.
+    Neighbours are searched in `rows.space`.
+    A class that would lose all its rows keeps them.
 
     Source: Tomek, Two Modifications of CNN, 1976; imbalanced-learn's TomekLinks.
 
     Args:
         rows: the training rows.
-        classes: the classes as they stand in these rows.
+        classes: the classes of these rows.
         seed: not used.
         cleaned: which classes may lose rows: those larger than the smallest, or all.
 
@@ -51,4 +51,4 @@ def sample(
     """
     labels = labels_of_one(rows.targets, "tomek")
     strategy = "all" if cleaned == "all" else larger(labels)
-    return repeat(times(TomekLinks(sampling_strategy=strategy), labels, rows.space), BENDS)
+    return repeat(times(TomekLinks(sampling_strategy=strategy), labels, rows.space), DISTORTION)

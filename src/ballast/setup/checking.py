@@ -8,6 +8,9 @@ from typing import Any
 
 from ballast.project.errors import UserError, did_you_mean
 from ballast.project.params import (
+    BLOCKS,
+    FAMILIES,
+    FILES,
     SELECTORS,
     check,
     faults,
@@ -34,12 +37,9 @@ def check_params(path: Path = Path("params.yaml"), settings: Sequence[str] = ())
         UserError: with all that is wrong, a line each.
     """
     params, lines = _with_settings(path, settings)
-    at_top = list(faults(params))
-    lines += [line for _, line in at_top]
-    # Of a block with a bad name in it, the others can still be checked.
-    broken = {name for name, _ in at_top if not isinstance(params.get(name), dict)}
-    sound = {name: value for name, value in params.items() if name not in broken}
-    lines += [*chosen.faults(sound), *_in_blocks(sound)]
+    kinds = dict.fromkeys((*BLOCKS, *SELECTORS), dict) | dict.fromkeys((*FILES, *FAMILIES), str)
+    sound = {name: params[name] for name in kinds if isinstance(params.get(name), kinds[name])}
+    lines += [*faults(params), *chosen.faults(sound), *_in_blocks(sound)]
     if lines:
         raise UserError(listed(lines))
 

@@ -124,6 +124,7 @@ def _unmet(member: ModuleType | None, present: set[str]) -> list[set[str]]:
 
 
 def _input(embedding: ModuleType) -> str | None:
+    """Return the kind of a network's input that an embedding gives."""
     return getattr(signature(embedding.embed).return_annotation, "input", None)
 
 
@@ -153,8 +154,8 @@ def _apart(chosen: dict[str, ModuleType]) -> Iterator[str]:
     """Yield which members can't stand together, or not where they do."""
     names = {selector: module.__name__.rpartition(".")[2] for selector, module in chosen.items()}
     for slot in MODELS:
-        prefix = slot.removesuffix("model")
-        loss, weighting = f"{prefix}loss", f"{prefix}weighting"
+        # The second model has a second loss and a second weighting.
+        loss, weighting = (f"{slot.removesuffix('model')}{name}" for name in ("loss", "weighting"))
         if names.get(slot) == "none" or not getattr(chosen.get(loss), "PER_BATCH", False):
             continue
         others = []
@@ -168,6 +169,6 @@ def _apart(chosen: dict[str, ModuleType]) -> Iterator[str]:
                 f"have no weights of their own; {other}, can't go with it. Use {weighting}: none "
                 "and a sampler that mixes no labels."
             )
-    model = chosen.get("model")
-    if model and signature(model.build).return_annotation is NoReturn:
-        yield from fault(model.build, None)
+    first = chosen.get(MODELS[0])
+    if first and signature(first.build).return_annotation is NoReturn:
+        yield from fault(first.build, None)

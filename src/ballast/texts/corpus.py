@@ -1,4 +1,4 @@
-"""What an embedding is given, and what it returns."""
+"""The input of embeddings, and what embeddings of words share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Corpus:
     """All rows of a data set.
 
     Attributes:
-        texts: a text a row, or None where the data set has no text.
+        texts: text of each row, or None if the data set has no text.
         features: numeric columns, float64, shape (rows, columns); columns may be 0.
         training: mask of the rows to fit on, bool, shape (rows,).
         vectors: the file of pretrained vectors that `vectors` in params.yaml names.
@@ -35,7 +35,7 @@ class Corpus:
 
 @dataclass(frozen=True)
 class Tokenized:
-    """Texts with the vocabulary of the training rows: where every embedding of words starts."""
+    """Texts with the vocabulary of the training rows: the start of every embedding of words."""
 
     vocabulary: list[str]
     tokens: np.ndarray
@@ -53,7 +53,7 @@ def texts_of(corpus: Corpus, embedding: str) -> Sequence[str]:
 
     Args:
         corpus: all rows.
-        embedding: the name of the member that reads them, for the message.
+        embedding: name of the member, for the message.
 
     Raises:
         UserError: the data set has no text.
@@ -71,14 +71,14 @@ def model_of(corpus: Corpus, embedding: str) -> Path:
 
     Args:
         corpus: all rows.
-        embedding: the name of the member that reads it, for the message.
+        embedding: name of the member, for the message.
 
     Raises:
-        UserError: none is chosen.
+        UserError: none is selected.
     """
     if corpus.encoder.name == "none":
         raise UserError(
-            f"params.yaml: embedding: {embedding} needs a model: bring one with `ballast "
+            f"params.yaml: embedding: {embedding} needs a model: fetch one with `ballast "
             f"fetch-encoder NAME SOURCE` into {corpus.encoder.parent}/, and name it under "
             "`encoder`."
         )
@@ -98,7 +98,9 @@ def tokenize_corpus(
     words = build_vocabulary(training, vocabulary, min_count)
     tokens, offsets = Encoder(words, max_tokens)(corpus.texts)
     cut = sum(len(text) > max_tokens for text in texts)
-    print(f"{len(words)} words in the vocabulary; {cut} of {len(texts)} texts are cut", end=" ")
+    print(
+        f"{len(words)} words in the vocabulary; {cut} of {len(texts)} texts are truncated", end=" "
+    )
     print(f"after {max_tokens} tokens")
     return Tokenized(words, tokens, offsets, cut, training)
 
@@ -115,10 +117,10 @@ def random_vectors(count: int, dimensions: int, seed: int) -> np.ndarray:
 
 
 def read_words(folder: Path, options: dict[str, Any]) -> Encoder:
-    """Return the way from texts to token numbers that every embedding of words has.
+    """Return the function from texts to token numbers that all embeddings of words share.
 
     Args:
-        folder: what the stage wrote of the vocabulary.
-        options: what the member was called with.
+        folder: contains the vocabulary.
+        options: the member's options.
     """
     return Encoder(read_json(folder / "vocabulary.json"), options["max_tokens"])

@@ -1,4 +1,4 @@
-"""Byte strings side by side in memory, for Arrow to work on without Python's lock."""
+"""Byte strings in contiguous memory, for Arrow to process without the GIL."""
 
 from collections.abc import Sequence
 from typing import Literal

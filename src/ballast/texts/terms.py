@@ -1,4 +1,4 @@
-"""Weights of a text's terms: words and characters, each with what stands beside them."""
+"""Weights of a text's terms: n-grams of words and of characters."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from ballast.project.errors import UserError
 from ballast.project.storage import read_json
 from ballast.texts.tokens import tokenize
 
-# How each kind of term is found in a text.
+# How scikit-learn extracts each kind of term from a text.
 KINDS = {
     "words": {"tokenizer": tokenize, "token_pattern": None, "lowercase": False},
     "characters": {"analyzer": "char_wb"},
@@ -25,73 +25,74 @@ Vectorizers = Mapping[str, TfidfVectorizer]
 def fit(
     texts: Sequence[str], lengths: Mapping[str, Lengths], min_count: int, vocabulary: int
 ) -> Vectorizers:
-    """Return what weighs the terms of each kind, by the terms of some texts.
+    """Return a vectorizer for each kind of term, fitted on some texts.
 
     Args:
-        texts: the training rows'.
+        texts: the training rows' texts.
         lengths: fewest and most words or characters of a term, by kind; None leaves a kind out.
         min_count: terms in fewer texts are left out.
-        vocabulary: at most so many terms of each kind, the most frequent ones.
+        vocabulary: largest number of terms of each kind; the most frequent ones are used.
 
     Raises:
-        UserError: no kind, or no term is left.
+        UserError: no kind or no term is left.
     """
-    found = _vectorizers(lengths, min_df=min_count, max_features=vocabulary)
-    for kind, vectorizer in found.items():
+    vectorizers = _vectorizers(lengths, min_df=min_count, max_features=vocabulary)
+    for kind, vectorizer in vectorizers.items():
         try:
             vectorizer.fit(texts)
         except ValueError as error:
             raise UserError(
-                f"no term of {kind} stands in {min_count} training texts: lower min_count in the "
+                f"no term of {kind} occurs in {min_count} training texts: lower min_count in the "
                 f"embedding's block in params.yaml, or set `{kind}` to null."
             ) from error
-    return found
+    return vectorizers
 
 
 def weigh(vectorizers: Vectorizers, texts: Sequence[str]) -> csr_array:
-    """Return the weights of texts' terms, float32, shape (texts, terms); kinds side by side."""
+    """Return the weights of texts' terms, float32, shape (texts, terms); kinds concatenated."""
     parts = [vectorizer.transform(texts) for vectorizer in vectorizers.values()]
     return csr_array(hstack(parts, format="csr"))
 
 
-def kept(vectorizers: Vectorizers) -> dict[str, list[str] | np.ndarray]:
+def files(vectorizers: Vectorizers) -> dict[str, list[str] | np.ndarray]:
     """Return terms and inverse document frequencies by file name, for `read`."""
-    found = {}
+    contents = {}
     for kind, vectorizer in vectorizers.items():
-        found[kind] = vectorizer.get_feature_names_out().tolist()
-        found[f"{kind}_idf"] = vectorizer.idf_
-    return found
+        contents[kind] = vectorizer.get_feature_names_out().tolist()
+        contents[f"{kind}_idf"] = vectorizer.idf_
+    return contents
 
 
 def read(folder: Path, lengths: Mapping[str, Lengths]) -> Vectorizers:
-    """Return what `fit` returned, from the files of what `kept` gave.
+    """Return the vectorizers that `fit` returned, from the files of `files`.
 
     Args:
-        folder: where they are.
-        lengths: as `fit` had them.
+        folder: contains the files.
+        lengths: as in `fit`.
     """
-    found = _vectorizers(lengths)
-    for kind, vectorizer in found.items():
+    vectorizers = _vectorizers(lengths)
+    for kind, vectorizer in vectorizers.items():
         vectorizer.vocabulary = read_json(folder / f"{kind}.json")
         vectorizer.idf_ = np.load(folder / f"{kind}_idf.npy")
-    return found
+    return vectorizers
 
 
 def _vectorizers(lengths: Mapping[str, Lengths], **options) -> Vectorizers:
-    chosen = {kind: tuple(bounds) for kind, bounds in lengths.items() if bounds}
-    if not chosen:
+    selected = {kind: tuple(bounds) for kind, bounds in lengths.items() if bounds}
+    if not selected:
         raise UserError(
             "params.yaml: an embedding of terms needs words, characters or both: they can't both "
             "be null."
         )
-    for kind, (fewest, most) in chosen.items():
+    for kind, (fewest, most) in selected.items():
         if fewest > most:
             raise UserError(
-                f"params.yaml: {kind}: [{fewest}, {most}] must be the fewest and the most a term."
+                f"params.yaml: {kind}: [{fewest}, {most}] must be the fewest, then the most in a "
+                "term: swap them."
             )
     return {
         kind: TfidfVectorizer(
             **KINDS[kind], ngram_range=bounds, sublinear_tf=True, dtype=np.float32, **options
         )
-        for kind, bounds in chosen.items()
+        for kind, bounds in selected.items()
     }

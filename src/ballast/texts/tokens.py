@@ -17,25 +17,25 @@ RESERVED = 2
 _PICTOGRAPH = r"\p{Extended_Pictographic}[\p{M}\U0001f3fb-\U0001f3ff]*"
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 _WORD = rf"(?:[\p{{L}}--[{_UNSPACED}]]\p{{M}}*)+"
-# In this order: pictographs with what is joined to them; flags; single letters of scripts that put
-# no space between words; words with inner apostrophes; numbers; marks that carry meaning.
+# In this order: pictographs and their modifiers; flags; single letters of scripts without spaces
+# between words; words with inner apostrophes; numbers; punctuation with a meaning.
 PATTERN = regex.compile(
     rf"{_PICTOGRAPH}(?:\u200d{_PICTOGRAPH})*|\p{{Regional_Indicator}}{{2}}"
     rf"|[{_UNSPACED}]\p{{M}}*|{_WORD}(?:'{_WORD})*'?|\p{{N}}+|[!?%\p{{Sc}}]",
     regex.VERSION1,
 )
 APOSTROPHES = str.maketrans("’ʼ＇", "'''")
-# "don't" stays one word as in most vector files, "l'entreprise" and "dell'arte" are two.
-KEPT_WHOLE = {"t", "s", "d", "m", "re", "ve", "ll", "hui"}
-# What is found between spaces is remembered, unless there is too much of it, or it is too long.
+# "don't" stays one word as in most vector files; "l'entreprise" and "dell'arte" are split.
+SUFFIXES = {"t", "s", "d", "m", "re", "ve", "ll", "hui"}
+# Limits of the cache: number of pieces, and characters of a piece.
 MOST_PIECES, LONGEST_PIECE = 2**18, 64
-# So many texts are numbered at a time.
+# Texts per block.
 BLOCK = 10_000
-Found = TypeVar("Found")
+Value = TypeVar("Value")
 
 
 def tokenize(text: str) -> list[str]:
-    """Return the tokens of a text: lower-case words, numbers, pictographs and a few marks.
+    """Return the tokens of a text: lower-case words, numbers, pictographs and some punctuation.
 
     Example:
         >>> tokenize("L'entreprise n’a pas dit «\xa0aujourd'hui\xa0»: +3,5 % 🎉")
@@ -44,34 +44,34 @@ def tokenize(text: str) -> list[str]:
     return [token for piece in text.split() for token in _TOKENS[piece]]
 
 
-class _Pieces(dict[str, Found], Generic[Found]):
-    """What a function finds in a piece of text, worked out once for each piece.
+class _Pieces(dict[str, Value], Generic[Value]):
+    """A function's cached value for each piece of text between spaces.
 
-    No token holds a space, and neither folding nor the pattern looks beyond one.
+    No token contains a space, and neither folding nor the pattern depends on what is beyond one.
     """
 
-    def __init__(self, find: Callable[[str], Found]) -> None:
+    def __init__(self, function: Callable[[str], Value]) -> None:
         super().__init__()
-        self.find = find
+        self.function = function
 
-    def __missing__(self, piece: str) -> Found:
-        found = self.find(piece)
+    def __missing__(self, piece: str) -> Value:
+        value = self.function(piece)
         if len(piece) <= LONGEST_PIECE and len(self) < MOST_PIECES:
-            self[piece] = found
-        return found
+            self[piece] = value
+        return value
 
 
 def _tokens_of(piece: str) -> list[str]:
-    # Most pieces are plain words, and need no look at what Unicode has to say.
+    # The fast path: most pieces are plain words.
     if piece.isascii() and piece.isalpha():
         return [piece.lower()]
     folded = unicodedata.normalize("NFC", piece).lower().translate(APOSTROPHES)
     tokens = []
-    for found in PATTERN.findall(folded):
-        if "'" in found:
-            tokens.extend(_split_elisions(found))
+    for match in PATTERN.findall(folded):
+        if "'" in match:
+            tokens.extend(_split_elisions(match))
         else:
-            tokens.append(found)
+            tokens.append(match)
     return tokens
 
 
@@ -79,11 +79,11 @@ _TOKENS = _Pieces(_tokens_of)
 
 
 def _split_elisions(word: str) -> list[str]:
-    # A closing apostrophe may be a quotation mark; it tells nothing.
+    # A closing apostrophe may be a quotation mark and is ignored.
     first, *rest = word.rstrip("'").split("'")
     tokens = [first]
     for piece in rest:
-        if piece in KEPT_WHOLE:
+        if piece in SUFFIXES:
             tokens[-1] += "'" + piece
         else:
             tokens[-1] += "'"
@@ -92,12 +92,12 @@ def _split_elisions(word: str) -> list[str]:
 
 
 def build_vocabulary(texts: Iterable[Sequence[str]], size: int, min_count: int) -> list[str]:
-    """Return the most frequent tokens, most frequent first, equal ones in alphabetical order.
+    """Return the most frequent tokens, most frequent first, ties in alphabetical order.
 
     Args:
         texts: tokens of each training row.
-        size: at most so many tokens.
-        min_count: tokens seen less often are left out.
+        size: largest number of tokens.
+        min_count: tokens with fewer occurrences are left out.
 
     Raises:
         UserError: no token is frequent enough.
@@ -123,7 +123,7 @@ class Encoder:
 
         Args:
             vocabulary: token k has the number k + 2; 0 is padding, 1 an unknown token.
-            max_tokens: what a text has beyond is cut off.
+            max_tokens: longer texts are truncated.
         """
         self.dtype = np.dtype(np.uint16 if len(vocabulary) + RESERVED <= 2**16 else np.uint32)
         codes = np.arange(len(vocabulary) + RESERVED, dtype=self.dtype)
@@ -136,10 +136,10 @@ class Encoder:
         """Return all texts as one flat array of token numbers, and where each text begins.
 
         Args:
-            texts: any that UTF-8 can hold.
+            texts: texts that can be encoded as UTF-8.
 
         Returns:
-            tokens, uint16 or uint32, shape (all tokens,); offsets, int64, shape (rows + 1,): text i
+            Tokens, uint16 or uint32, shape (all tokens,); offsets, int64, shape (rows + 1,): text i
             is tokens[offsets[i]:offsets[i + 1]].
         """
         starts = range(0, len(texts), BLOCK)
@@ -148,12 +148,12 @@ class Encoder:
         return tokens, np.cumsum(np.concatenate([[0], *(lengths for _, lengths in blocks)]))
 
     def _block(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Return some texts as one flat array of token numbers, and each text's number of them."""
-        # Arrow splits where `str.split` does, without Python's lock; Python sees distinct pieces.
+        """Return some texts as one flat array of token numbers, and each text's length."""
+        # Arrow splits like `str.split`, without the GIL; Python handles only distinct pieces.
         split = pc.utf8_split_whitespace(packed([text.encode() for text in texts], "string"))
         pieces = split.values.dictionary_encode()
         known = packed([self.pieces[piece] for piece in pieces.dictionary.to_pylist()])
-        # As bytes, the numbers of all pieces are joined by taking the pieces in their order.
+        # As bytes, taking the pieces in order concatenates their token numbers.
         joined = known.take(pieces.indices)
         tokens = np.frombuffer(joined.buffers()[2] or b"", dtype=self.dtype)
         first = np.frombuffer(split.buffers()[1], dtype=np.int32, count=len(texts) + 1)
@@ -161,8 +161,8 @@ class Encoder:
         offsets = begins[first] // self.dtype.itemsize
         lengths = np.diff(offsets)
         if lengths.max(initial=0) > self.max_tokens:
-            place = np.arange(len(tokens)) - np.repeat(offsets[:-1], lengths)
-            tokens = tokens[place < self.max_tokens]
+            position = np.arange(len(tokens)) - np.repeat(offsets[:-1], lengths)
+            tokens = tokens[position < self.max_tokens]
         return tokens, np.minimum(lengths, self.max_tokens)
 
     def _numbers_of(self, piece: str) -> bytes:
