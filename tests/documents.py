@@ -7,9 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closure import ROOT
+from dvc.utils.serialize import modify_yaml
+from ruamel.yaml import YAML
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = ("ballast", "cd", "dvc", "git", "make", "python", "source", "xdg-open", "zcat")
+# What README and docs begin with: params.yaml as it comes.
+BEGINNING = {
+    "embedding": "tfidf",
+    "model": "linear",
+    "loss": "squared_hinge",
+    "weighting": "balanced",
+    "split": {"validation": 0.0, "test": 0.2, "folds": 5},
+}
+# The loss that contributing.md adds.
+ADDED = "cubed"
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 SPAN = re.compile(r"`+([^`]+)`")
 # What a page's `...` stands for, in its own words.
@@ -103,3 +115,21 @@ def _parted(line: str, page: Path) -> Iterator[Command]:
         # What a command prints may go to a file.
         yield Command(tuple(words[: words.index(">")] if ">" in words else words), page.name, line)
         words = []
+
+
+def merge(file: Path, block: str) -> None:
+    """Put a block of YAML into params.yaml, as a reader would."""
+    changes = YAML(typ="safe").load(block)
+    with modify_yaml(file) as values:
+        # The block of a data set is its whole description.
+        for name in changes.get("datasets", {}):
+            values["datasets"].pop(name, None)
+        _put(values, changes)
+
+
+def _put(target: dict, values: dict) -> None:
+    for name, value in values.items():
+        if isinstance(value, dict) and isinstance(target.get(name), dict):
+            _put(target[name], value)
+        else:
+            target[name] = value

@@ -12,25 +12,14 @@ import stand_ins
 import typer
 from closure import ROOT
 from defaults import create, parameters, written_out
-from documents import Command
+from documents import ADDED, BEGINNING, Command, merge
 from dvc.cli.parser import get_main_parser
 from dvc.utils.hydra import apply_overrides
 from dvc.utils.serialize import modify_yaml
-from ruamel.yaml import YAML
 
 from ballast.cli import app
 from ballast.setup.checking import check_params
 
-# What README and docs begin with: params.yaml as it comes.
-BEGINNING = {
-    "embedding": "tfidf",
-    "model": "linear",
-    "loss": "squared_hinge",
-    "weighting": "balanced",
-    "split": {"validation": 0.0, "test": 0.2, "folds": 5},
-}
-# The loss that contributing.md adds: a test in test_recipes.py does so.
-ADDED = "cubed"
 # Places where files of a reader's own, or of a run, are.
 MADE = ("data/", "metrics/", "models/", "dvc.lock", ".venv/")
 
@@ -191,22 +180,3 @@ def test_what_commands_set_is_in_order(block, project):
 def test_what_pages_put_into_params_yaml_is_in_order(number, project):
     merge(project / "params.yaml", SETTINGS[number][1])
     check_all(project)
-
-
-def merge(file, block: str) -> None:
-    """Put a block of a page into params.yaml, as a reader would."""
-
-    def put(target: dict, values: dict) -> None:
-        for name, value in values.items():
-            if isinstance(value, dict) and isinstance(target.get(name), dict):
-                put(target[name], value)
-            else:
-                target[name] = value
-
-    changes = YAML(typ="safe").load(block)
-    for name in changes.get("datasets", {}):
-        # A data set's block is its own whole description.
-        with modify_yaml(file) as values:
-            values["datasets"].pop(name, None)
-    with modify_yaml(file) as values:
-        put(values, changes)
