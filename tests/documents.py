@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,6 @@ BEGINNING = {
     "model": "linear",
     "loss": "squared_hinge",
     "weighting": "balanced",
-    "split": {"validation": 0.0, "test": 0.2, "folds": 5},
 }
 # The loss that contributing.md adds.
 ADDED = "cubed"
@@ -50,9 +49,13 @@ class Command:
         ]
 
 
-def blocks(page: Path, language: str) -> list[str]:
-    """Return the contents of a page's fenced blocks of a language."""
+def blocks(page: Path, language: str, sections: Sequence[str] = ()) -> list[str]:
+    """Return the contents of a page's fenced blocks of a language, of some sections or of all."""
     text = page.read_text(encoding="utf-8")
+    if sections:
+        parts = re.split(r"^## (.*)$", text, flags=re.M)
+        bodies = dict(zip(parts[1::2], parts[2::2], strict=True))
+        text = "".join(bodies[title] for title in sections)
     return [content for name, content in FENCE.findall(text) if name == language]
 
 
