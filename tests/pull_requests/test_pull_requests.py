@@ -52,10 +52,10 @@ def test_the_recipe_settles_a_conflict(project):
     assert "Merge conflict in params.yaml" not in printed
     # No line of theirs, no marker: the file is whole.
     assert project.text("dvc.lock") == ours
-    assert "  train: " in run("stale").stderr
+    assert "  train@model: " in run("stale").stderr
     printed = "".join(project.run(*command) for command in RECIPE)
     # Main's network comes from the run cache; the two choices together are new.
-    assert "Stage 'train' is cached" in printed
+    assert "Stage 'train@model' is cached" in printed
     assert "Running stage 'evaluate'" in printed
     assert project.run("git", "status", "--porcelain") == ""
     assert project.run("git", "rev-list", "--merges", "--count", "HEAD").strip() == "1"
