@@ -14,6 +14,7 @@ from typing import Any
 from ballast.labels import parts
 from ballast.labels.classes import LabelSet
 from ballast.networks.forward import mean
+from ballast.networks.starting import start
 from ballast.networks.trained import Trained
 from ballast.probabilities import scored
 from ballast.probabilities.scored import Scored
@@ -28,7 +29,6 @@ from ballast.training.objective import build_objective
 from ballast.training.options import Training
 from ballast.training.precision import chosen
 from ballast.training.problem import build_problem
-from ballast.training.starting import start
 
 
 def train_slot(slot: str, settings: dict[str, Any]) -> None:
@@ -60,7 +60,7 @@ def train_slot(slot: str, settings: dict[str, Any]) -> None:
         options.defer_weights > 0,
         settings["allow_double_correction"],
     )
-    models = [architecture.build() for _ in range(problem.members)]
+    models = architecture.build(problem.members, problem.seed)
     reads = tuple(sorted(models[0].input))
     unread = [name for name in table.names if name not in reads]
     if unread:

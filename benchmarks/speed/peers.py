@@ -146,7 +146,8 @@ def ours(data: Data, name: str, **options) -> Peer:
     counts = targets[: data.training].sum(axis=0)
     classes = Classes(tuple(map(str, range(data.classes))), counts, data.training)
     loss = partial(cross_entropy.loss, classes=classes)
-    network = architecture.learner(architecture.build(), loss, training, mixes=False)
+    (model,) = architecture.build(1, data.seed)
+    network = architecture.learner(model, loss, training, mixes=False)
     plan = Plan(np.arange(data.training), np.ones(data.training))
     order = orders(table, plan, np.ones(data.training, bool), training.batch_size, data.seed)
 

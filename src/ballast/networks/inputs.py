@@ -28,6 +28,12 @@ class Inputs:
     encoder: Path | None = None
 
     @property
+    def names(self) -> list[str]:
+        """What there is to read: tokens, terms, features."""
+        sizes = {"tokens": self.vectors is not None, "terms": self.terms, "features": self.features}
+        return [name for name, size in sizes.items() if size]
+
+    @property
     def features(self) -> int:
         """Number of numeric columns."""
         return self.columns.shape[1]

@@ -2,9 +2,13 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import layers, ops
+from scipy.sparse import csr_array
 
+from ballast.networks.forward import Encoded, Forward
 from ballast.networks.inputs import Inputs
+from ballast.project.errors import UserError
 
 POOLED, FROZEN, FROM_TERMS = "pooled", "frozen", "from_terms"
 # In standard deviations; steeper ones would make more of the rounding of float32.
@@ -126,8 +130,17 @@ def between(model: keras.Model) -> keras.Model:
 
     Returns:
         A model that takes "partner" (batch, tokens), as long as "tokens", and "share" (batch,) too.
+
+    Raises:
+        UserError: nothing in it says what the vectors of a text are.
     """
     texts = [layer.output for layer in model.layers if isinstance(layer, TextVectors)]
+    if not texts:
+        raise UserError(
+            "params.yaml: the sampler mixes rows, and this model's texts can't be mixed: it looks "
+            "word vectors up by itself. Have `look_up` of ballast.networks.layers do that in the "
+            "model's file, or use a sampler that takes rows as they are, such as random_over."
+        )
     others = {name: tensor for name, tensor in model.input.items() if name != "tokens"}
     look_up = keras.Model(model.input["tokens"], texts)
     rest = keras.Model([*texts, *others.values()], model.output)
@@ -208,3 +221,28 @@ def variables(model: keras.Model) -> dict[str, keras.Variable]:
     """
     kept = [layer for layer in model.layers if layer.name != FROZEN]
     return {v.path.replace("/", "."): v for layer in kept for v in layer.weights}
+
+
+def tensor(values: np.ndarray | csr_array) -> tf.Tensor | tf.SparseTensor:
+    """Return an array as TensorFlow takes it."""
+    if isinstance(values, np.ndarray):
+        return tf.constant(values)
+    values = values.tocoo()
+    return tf.SparseTensor(np.stack(values.coords, axis=1), values.data, values.shape)
+
+
+def keras_forward(model: keras.Model, weights: dict[str, np.ndarray]) -> Forward:
+    """Return what a network computes, by Keras itself.
+
+    Args:
+        model: newly built; its variables take the weights.
+        weights: by whatever names, in the order of `variables`.
+    """
+    for variable, values in zip(variables(model).values(), weights.values(), strict=True):
+        variable.assign(values)
+
+    def logits(rows: Encoded) -> np.ndarray:
+        inputs = rows.padded()
+        return model({name: tensor(inputs[name]) for name in model.input}, training=False).numpy()
+
+    return logits

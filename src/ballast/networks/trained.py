@@ -9,6 +9,7 @@ import numpy as np
 
 from ballast.networks.forward import Forward, mean
 from ballast.networks.inputs import Inputs
+from ballast.networks.starting import start
 from ballast.project import storage
 
 Weights = dict[str, np.ndarray]
@@ -55,11 +56,13 @@ class Trained:
         A .keras file is never the same twice, and an .h5 file of Keras has no names of its own.
         """
         values = {key: value for key, value in vars(self).items() if key != "networks"}
-        values |= {"networks": len(self.networks), "weights": list(self.networks[0])}
+        # Keras numbers layers without a name: what is `dense` in one is `dense_1` in the next.
+        names = list(self.networks[0])
+        values |= {"networks": len(self.networks), "weights": names}
         storage.write_json(folder / "network.json", values)
         for number, weights in enumerate(self.networks):
             place = storage.fresh_folder(folder / str(number))
-            for name, array in weights.items():
+            for name, array in zip(names, weights.values(), strict=True):
                 np.save(place / f"{name}.npy", array)
 
     @staticmethod
@@ -95,15 +98,7 @@ def forward_of(file, options: dict[str, Any], inputs: Inputs, weights: Weights) 
     if hasattr(file, "forward"):
         return file.forward(weights, inputs.vectors)
     # Only such models bring TensorFlow into prediction.
-    from ballast.networks.layers import variables
+    start()
+    from ballast.networks.layers import keras_forward
 
-    model = file.build(inputs, **options)
-    for variable, array in zip(variables(model).values(), weights.values(), strict=True):
-        variable.assign(array)
-    names = list(model.input)
-
-    def logits(rows) -> np.ndarray:
-        inputs = rows.padded()
-        return np.asarray(model({name: inputs[name] for name in names}, training=False))
-
-    return logits
+    return keras_forward(file.build(inputs, **options), weights)

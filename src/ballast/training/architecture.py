@@ -1,7 +1,7 @@
 """A model of params.yaml, ready to be built: its file, its options, what it is built for."""
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +13,7 @@ from ballast.networks.forward import Forward
 from ballast.networks.inputs import Inputs
 from ballast.networks.trained import Weights, forward_of
 from ballast.project import params
+from ballast.project.errors import UserError
 from ballast.texts import embedded
 from ballast.training.learners import Learner
 from ballast.training.options import Training
@@ -44,13 +45,37 @@ class Architecture:
         """The member's name."""
         return self.file.__name__.rpartition(".")[2]
 
-    def build(self):
-        """Return a network that has learnt nothing: a Keras model, or what the learner takes.
+    def build(self, count: int, seed: int) -> list:
+        """Return untrained networks: Keras models, or what the learner takes.
+
+        They depend on the seed alone, not on what the process has built or drawn before.
 
         Raises:
-            UserError: the embeddings don't give what it reads.
+            UserError: the embeddings don't give what it reads, or its inputs have no names.
         """
-        return self.file.build(self.inputs, **self.options)
+        import keras
+
+        # Layers are numbered anew, as in a new process: their names are those of files.
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(seed)
+        models = [self.file.build(self.inputs, **self.options) for _ in range(count)]
+        self._check(models[0].input)
+        return models
+
+    def _check(self, reads: Mapping | tuple) -> None:
+        """Refuse a model whose inputs are not by name, or not there."""
+        names = "tokens, terms and features"
+        if not isinstance(reads, Mapping | tuple):
+            raise UserError(
+                f"src/ballast/models/{self.name}.py: the inputs of a Keras model must be named, as "
+                f'in keras.Model({{"tokens": tokens}}, logits), out of {names}; found {reads!r}.'
+            )
+        missing = [name for name in reads if name not in self.inputs.names]
+        if missing:
+            raise UserError(
+                f"params.yaml: model: {self.name} reads {' and '.join(missing)}, out of {names}, "
+                f"and the embeddings give {' and '.join(self.inputs.names)}: choose others."
+            )
 
     def learner(self, model, loss: Callable, options: Training, mixes: bool) -> Learner:
         """Return what trains a network; see `training/learners/`."""

@@ -5,9 +5,8 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import tensorflow as tf
-from scipy.sparse import csr_array
 
-from ballast.networks.layers import Wide, between, variables
+from ballast.networks.layers import Wide, between, tensor, variables
 from ballast.training.batches import Batch, Table
 from ballast.training.options import Training
 
@@ -16,14 +15,6 @@ def learner(model: keras.Model, loss: Callable, options: Training, mixes: bool) 
     """Return the learner of a Keras model; where texts are mixed, a twin of it is trained."""
     trained = between(model) if mixes and "tokens" in model.input else model
     return KerasLearner(model, trained, loss, options.learning_rate)
-
-
-def tensor(values: np.ndarray | csr_array) -> tf.Tensor | tf.SparseTensor:
-    """Return an array as TensorFlow takes it."""
-    if isinstance(values, np.ndarray):
-        return tf.constant(values)
-    values = values.tocoo()
-    return tf.SparseTensor(np.stack(values.coords, axis=1), values.data, values.shape)
 
 
 class KerasLearner:
