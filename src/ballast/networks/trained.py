@@ -1,4 +1,4 @@
-"""A trained model and its files: networks whose logits are averaged."""
+"""A trained model, an ensemble of networks, and its files."""
 
 import importlib
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ class Trained:
     Attributes:
         model: a member of `models`.
         options: the member's.
-        reads: the inputs that it takes of a row: tokens, terms, features.
-        networks: weights by name of each network.
+        reads: its inputs, of tokens, terms and features.
+        networks: the weights of each network by name.
         features: number of numeric columns that it was built for.
         terms: number of terms that it was built for.
         outputs: number of logits.
-        precision: of the products that it was trained with.
+        precision: of the matrix products in its training.
     """
 
     model: str
@@ -43,7 +43,7 @@ class Trained:
         """Return what the model computes: the mean of its networks' logits.
 
         Args:
-            vectors: the embedding's, a vector for each token number; None where it reads none.
+            vectors: the embedding's, a vector for each token number; None where there are none.
         """
         file = importlib.import_module(f"ballast.models.{self.model}")
         columns = np.zeros((2, self.features), dtype=np.float32)
@@ -51,9 +51,9 @@ class Trained:
         return mean([forward_of(file, self.options, inputs, each) for each in self.networks])
 
     def save(self, folder: Path) -> None:
-        """Write each network's weights by name, and what the networks are rebuilt from.
+        """Write the weights of each network by name, and what it takes to rebuild the networks.
 
-        A .keras file is never the same twice, and an .h5 file of Keras has no names of its own.
+        A .keras file never has the same bytes twice, and an .h5 file of Keras has no names.
         """
         values = {key: value for key, value in vars(self).items() if key != "networks"}
         # Keras numbers layers without a name: what is `dense` in one is `dense_1` in the next.
@@ -61,9 +61,9 @@ class Trained:
         values |= {"networks": len(self.networks), "weights": names}
         storage.write_json(folder / "network.json", values)
         for number, weights in enumerate(self.networks):
-            place = storage.fresh_folder(folder / str(number))
+            files = storage.fresh_folder(folder / str(number))
             for name, array in zip(names, weights.values(), strict=True):
-                np.save(place / f"{name}.npy", array)
+                np.save(files / f"{name}.npy", array)
 
     @staticmethod
     def save_nothing(folder: Path) -> None:
@@ -90,14 +90,14 @@ def forward_of(file, options: dict[str, Any], inputs: Inputs, weights: Weights) 
     """Return what a network of a model computes, from its weights.
 
     Args:
-        file: the member's. Its `forward` is the fast form; without one, Keras computes.
+        file: the member's module. Its `forward` is the fast form; without one, Keras computes.
         options: the member's.
         inputs: what the network is built for.
         weights: by name, in the order of the network's variables.
     """
     if hasattr(file, "forward"):
         return file.forward(weights, inputs.vectors)
-    # Only such models bring TensorFlow into prediction.
+    # Only models without a fast form bring TensorFlow into prediction.
     start()
     from ballast.networks.layers import keras_forward
 
