@@ -44,7 +44,7 @@ def outputs(seed: int) -> np.ndarray:
 
 
 def run(
-    decision=argmax, held_out=0, test=1, targets=TARGETS, ledger=LEDGER, classes=CLASSES, **options
+    decision=argmax, held_out=0, test=2, targets=TARGETS, ledger=LEDGER, classes=CLASSES, **options
 ):
     scored = {"model": Scored("cnn", outputs(held_out), outputs(test), [])}
     options = Options(**{"replicates": 100} | options)
@@ -64,12 +64,12 @@ def correction_of(evaluation) -> Correction:
 def test_loss_weights_and_sampling_are_undone_in_the_probabilities():
     """p is proportional to softmax(outputs) * (.9, .1) / (.5, .5) / weights."""
     judged = run(calibration="none").test
-    p = probabilities(outputs(1), multilabel=False) * [0.9, 0.1] / [0.5, 0.5] / [1, 2]
+    p = probabilities(outputs(2), multilabel=False) * [0.9, 0.1] / [0.5, 0.5] / [1, 2]
     np.testing.assert_allclose(judged.probabilities, p / p.sum(axis=1, keepdims=True))
 
 
 def test_argmax_takes_what_the_network_as_trained_prefers():
-    for judged, rows in ((run().test, outputs(1)), (run().held_out, outputs(0))):
+    for judged, rows in ((run().test, outputs(2)), (run().held_out, outputs(0))):
         np.testing.assert_array_equal(judged.predicted.argmax(axis=1), rows.argmax(axis=1))
         np.testing.assert_allclose(judged.logits, rows)
         # And that is another label than the most probable one in many rows.
@@ -87,11 +87,11 @@ def test_a_loss_that_only_ranks_leaves_the_label_to_the_corrected_outputs():
     ranking = replace(LEDGER, loss="auc_margin", has_inverse=False, only_ranks=True)
     evaluation = run(ledger=ranking)
     judged = evaluation.test
-    np.testing.assert_allclose(judged.logits, correction_of(evaluation).apply(outputs(1)))
+    np.testing.assert_allclose(judged.logits, correction_of(evaluation).apply(outputs(2)))
     np.testing.assert_array_equal(
         judged.predicted.argmax(axis=1), judged.probabilities.argmax(axis=1)
     )
-    assert (judged.predicted.argmax(axis=1) != outputs(1).argmax(axis=1)).any()
+    assert (judged.predicted.argmax(axis=1) != outputs(2).argmax(axis=1)).any()
 
 
 def test_the_rule_depends_on_held_out_rows_alone():
@@ -194,7 +194,7 @@ def test_the_map_is_that_of_the_option(method, distortions):
 @pytest.mark.parametrize("method", ["temperature", "sigmoid", "isotonic"])
 def test_the_map_comes_after_the_formulas_and_before_the_decision(method):
     evaluation = run(max_f1, calibration=method)
-    logits = [Correction(LEDGER).apply(outputs(seed)) for seed in (0, 1)]
+    logits = [Correction(LEDGER).apply(outputs(seed)) for seed in (0, 2)]
     again = calibration.fit(method, TARGETS, logits[0], False)
     assert correction_of(evaluation).calibration == again
     p = [probabilities(again.apply(z), False) for z in logits]
