@@ -19,7 +19,6 @@ from ballast.probabilities.calibration import temperature
 from ballast.probabilities.correction import Correction
 from ballast.probabilities.ledger import Ledger
 from ballast.probabilities.logits import probabilities
-from ballast.probabilities.rules import Rule
 from ballast.probabilities.scored import Scored
 
 EACH_TASK = pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
