@@ -158,8 +158,8 @@ def simulate(case: Problem, trials: int, replicates: int = 1000, seed: int = 0) 
     verdicts, sums_of = Counter(), Counter()
     for trial in range(trials):
         cells = case.draw(rng)
-        found = compare(cells, names, seed=trial, replicates=replicates)
-        bounds = found["scores"]["f1_macro"]
+        result = compare(cells, names, seed=trial, replicates=replicates)
+        bounds = result["scores"]["f1_macro"]
         ends = {
             "held": (bounds["low"], bounds["high"]),
             "plain": plain_interval(cells, names, replicates, trial),
@@ -167,18 +167,18 @@ def simulate(case: Problem, trials: int, replicates: int = 1000, seed: int = 0) 
         for name, (low, high) in ends.items():
             # Equal models differ by 1e-17 here.
             sums_of[name] += low - 1e-9 <= true <= high + 1e-9
-        verdicts[found["verdict"]] += 1
-        sums_of["discordant"] += found["discordant"]
-    told = {name: verdicts[name] for name in ("better", "worse")}
-    return {name: number / trials for name, number in {**sums_of, **told}.items()}
+        verdicts[result["verdict"]] += 1
+        sums_of["discordant"] += result["discordant"]
+    verdict_counts = {name: verdicts[name] for name in ("better", "worse")}
+    return {name: number / trials for name, number in {**sums_of, **verdict_counts}.items()}
 
 
-def line(case: Problem, found: dict[str, float]) -> str:
+def line(case: Problem, result: dict[str, float]) -> str:
     """Return a line of the table."""
     return (
         f"| {case.title} | {', '.join(map(str, case.rows))} | {case.difference:+.3f} "
-        f"| {found['discordant']:.1f} | {found['held']:.1%} | {found['plain']:.1%} "
-        f"| {found['better']:.1%} | {found['worse']:.1%} |\n"
+        f"| {result['discordant']:.1f} | {result['held']:.1%} | {result['plain']:.1%} "
+        f"| {result['better']:.1%} | {result['worse']:.1%} |\n"
     )
 
 

@@ -77,9 +77,9 @@ class Problem:
         """Return the scores of infinitely many rows."""
         joint = self.shares[:, None] * self.confusion
         counts = np.diag(joint), joint.sum(axis=1), joint.sum(axis=0)
-        found = scores.of_counts(*counts, 1.0, self.classes)
+        results = scores.of_counts(*counts, 1.0, self.classes)
         f1 = 2 * joint[-1, -1] / (joint[-1].sum() + joint[:, -1].sum())
-        return {name: float(value) for name, value in found.items()} | {"f1 of the rarest": f1}
+        return {name: float(value) for name, value in results.items()} | {"f1 of the rarest": f1}
 
     def rows(
         self, rng: np.random.Generator, positives: int, fixed: bool
@@ -88,9 +88,9 @@ class Problem:
         count = round(positives / self.shares[-1])
         numbers = np.rint(count * self.shares) if fixed else rng.multinomial(count, self.shares)
         cells = rng.multinomial(np.asarray(numbers, dtype=int), self.confusion)
-        true, found = np.indices(cells.shape)
+        true, predicted = np.indices(cells.shape)
         one_hot = np.eye(len(self.shares), dtype=np.uint8)
-        return tuple(one_hot[np.repeat(side.ravel(), cells.ravel())] for side in (true, found))
+        return tuple(one_hot[np.repeat(side.ravel(), cells.ravel())] for side in (true, predicted))
 
 
 PROBLEMS = {
@@ -136,11 +136,11 @@ def coverage_of_counts(
         ends = {("f1 of the rarest", "wilson"): wilson_f1(*counts, LEVEL)}
         for method, (kind, stratified) in methods.items():
             if kind == "wilson":
-                found = bootstrap.of_shares(*rows, problem.classes, LEVEL)
+                results = bootstrap.of_shares(*rows, problem.classes, LEVEL)
             else:
                 plan = Plan(kind, stratified, replicates, LEVEL, 0)
-                found = bootstrap.of_counts(*rows, problem.classes, plan)
-            ends |= {(name, method): pair for name, pair in found.items()}
+                results = bootstrap.of_counts(*rows, problem.classes, plan)
+            ends |= {(name, method): pair for name, pair in results.items()}
         for (name, method), (low, high) in ends.items():
             held[name, method].append(low <= truth[name] <= high)
     return {key: float(np.mean(values)) for key, values in held.items()}
@@ -167,18 +167,20 @@ def coverage_of_probabilities(
         drawn = rows(rng, positives * 20)
         for method, (kind, stratified) in methods.items():
             plan = Plan(kind, stratified, replicates, LEVEL, 0)
-            found = bootstrap.of_probabilities(*drawn, classes, plan)
-            for name, (low, high) in found.items():
+            results = bootstrap.of_probabilities(*drawn, classes, plan)
+            for name, (low, high) in results.items():
                 held[name, method].append(low <= truth[name] <= high)
     return {key: float(np.mean(values)) for key, values in held.items()}
 
 
-def table(lines: list[tuple[str, int, str]], found: list[dict], names: list[str]) -> str:
+def table(lines: list[tuple[str, int, str]], results: list[dict], names: list[str]) -> str:
     """Return a Markdown table of coverages, a line for each setting and score."""
-    methods = [method for method in METHODS if any((n, method) in f for f in found for n in names)]
+    methods = [
+        method for method in METHODS if any((n, method) in f for f in results for n in names)
+    ]
     head = ["classifier", "positives", "rows", "score", *methods]
     rows = [head, ["---"] * len(head)]
-    for line, coverage in zip(lines, found, strict=True):
+    for line, coverage in zip(lines, results, strict=True):
         for name in names:
             values = (coverage.get((name, method)) for method in methods)
             cells = ["" if v is None else f"{v:.3f}".removeprefix("0") for v in values]
@@ -204,21 +206,21 @@ def main(
         values.append(np.mean([recall_coverage(r, k) for r in np.arange(0.5, 0.9901, 0.01)]))
         page += f"| {k} | " + " | ".join(f"{v:.3f}".removeprefix("0") for v in values) + " |\n"
     settings = [(n, k, fixed) for n in PROBLEMS for k in POSITIVES for fixed in (False, True)]
-    found = [
+    results = [
         coverage_of_counts(PROBLEMS[n], k, fixed, trials, METHODS, replicates)
         for n, k, fixed in settings
     ]
     lines = [(n, k, "fixed" if fixed else "at random") for n, k, fixed in settings]
-    page += table(lines, found, ["f1_macro", "balanced_accuracy", "mcc", "f1 of the rarest"])
+    page += table(lines, results, ["f1_macro", "balanced_accuracy", "mcc", "f1 of the rarest"])
     drawn = {name: method for name, method in METHODS.items() if not method[1]}
     settings = [(name, k) for name in RANKERS for k in POSITIVES]
-    found = [
+    results = [
         coverage_of_probabilities(name, k, few if k == 500 else trials, drawn, replicates)
         for name, k in settings
     ]
     lines = [(*setting, "at random") for setting in settings]
     names = ["average_precision", "roc_auc", "log_loss", "calibration_error"]
-    page += table(lines, found, names)
+    page += table(lines, results, names)
     output.parent.mkdir(exist_ok=True)
     output.write_text(page + NOTES, encoding="utf-8")
 

@@ -87,7 +87,7 @@ class Clone:
             if "params.yaml: " in printed:
                 return None
             raise SystemExit(printed)
-        stages = re.findall(r"Running stage '([\w@]+)'", printed)
+        stages = re.findall(r"Running stage '(?!check)([\w@]+)'", printed)
         metrics = json.loads((self.folder / "metrics/metrics.json").read_text(encoding="utf-8"))
         interval = "{f1_macro:.3f} ({f1_macro_low:.3f} to {f1_macro_high:.3f})".format(**metrics)
         scores = "{recall_rarest:.3f} | {log_loss:.3f} | {calibration_error:.3f}".format(**metrics)

@@ -2,14 +2,25 @@
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from closure import ROOT
+from dvc.utils.serialize import modify_yaml
+from ruamel.yaml import YAML
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = ("ballast", "cd", "dvc", "git", "make", "python", "source", "xdg-open", "zcat")
+# What README and docs begin with: params.yaml as it comes.
+BEGINNING = {
+    "embedding": "tfidf",
+    "model": "linear",
+    "loss": "squared_hinge",
+    "weighting": "balanced",
+}
+# The loss that contributing.md adds.
+ADDED = "cubed"
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 SPAN = re.compile(r"`+([^`]+)`")
 # What a page's `...` stands for, in its own words.
@@ -38,9 +49,13 @@ class Command:
         ]
 
 
-def blocks(page: Path, language: str) -> list[str]:
-    """Return the contents of a page's fenced blocks of a language."""
+def blocks(page: Path, language: str, sections: Sequence[str] = ()) -> list[str]:
+    """Return the contents of a page's fenced blocks of a language, of some sections or of all."""
     text = page.read_text(encoding="utf-8")
+    if sections:
+        parts = re.split(r"^## (.*)$", text, flags=re.M)
+        bodies = dict(zip(parts[1::2], parts[2::2], strict=True))
+        text = "".join(bodies[title] for title in sections)
     return [content for name, content in FENCE.findall(text) if name == language]
 
 
@@ -103,3 +118,21 @@ def _parted(line: str, page: Path) -> Iterator[Command]:
         # What a command prints may go to a file.
         yield Command(tuple(words[: words.index(">")] if ">" in words else words), page.name, line)
         words = []
+
+
+def merge(file: Path, block: str) -> None:
+    """Put a block of YAML into params.yaml, as a reader would."""
+    changes = YAML(typ="safe").load(block)
+    with modify_yaml(file) as values:
+        # The block of a data set is its whole description.
+        for name in changes.get("datasets", {}):
+            values["datasets"].pop(name, None)
+        _put(values, changes)
+
+
+def _put(target: dict, values: dict) -> None:
+    for name, value in values.items():
+        if isinstance(value, dict) and isinstance(target.get(name), dict):
+            _put(target[name], value)
+        else:
+            target[name] = value

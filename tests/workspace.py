@@ -64,9 +64,13 @@ class Workspace:
         return done.stdout
 
     def stages_run(self, *command: str) -> list[str]:
-        """Run a DVC command and return the stages it ran or restored from the run cache."""
+        """Run a DVC command and return the stages it ran or restored from the run cache.
+
+        Left out is `check`, which runs where a selector has changed.
+        """
         output = self.run("dvc", *command)
-        return re.findall(r"(?:Running stage|Restoring|Stage) '([\w@]+)'(?: is cached|:)", output)
+        stages = re.findall(r"(?:Running stage|Restoring|Stage) '([\w@]+)'(?: is cached|:)", output)
+        return [stage for stage in stages if stage != "check"]
 
     def commit(self, message: str) -> None:
         """Commit all changes."""

@@ -68,7 +68,7 @@ def run(workspace: Workspace, system: str, recipe: dict | None, seed: int) -> di
         UserError: it failed.
     """
     order = workspace.folder / "order.json"
-    told = {
+    arguments = {
         "folder": str(workspace.folder),
         "code": str(workspace.code),
         "data": workspace.data.name,
@@ -77,7 +77,7 @@ def run(workspace: Workspace, system: str, recipe: dict | None, seed: int) -> di
         "seed": seed,
         "recipe": recipe,
     }
-    order.write_text(json.dumps(told), encoding="utf-8")
+    order.write_text(json.dumps(arguments), encoding="utf-8")
     command = [sys.executable, str(HERE / "system.py"), str(order)]
     done = subprocess.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
@@ -87,12 +87,12 @@ def run(workspace: Workspace, system: str, recipe: dict | None, seed: int) -> di
     return json.loads(order.read_text(encoding="utf-8"))
 
 
-def keep_split(kept: Kept, workspace: Workspace, seed: int) -> rows.Rows:
+def keep_split(store: Kept, workspace: Workspace, seed: int) -> rows.Rows:
     """Split by a seed, and keep what the test rows are unless it is known already."""
     workspace.split(seed)
     table = rows.read(workspace.folder)
     place, classes = (workspace.data.name, seed), table.classes
-    if place not in kept.splits or kept.splits[place]["digest"] != table.digest:
+    if place not in store.splits or store.splits[place]["digest"] != table.digest:
         test = table.parts == "test"
         record = {
             "data": place[0],
@@ -106,22 +106,22 @@ def keep_split(kept: Kept, workspace: Workspace, seed: int) -> rows.Rows:
             "ids": table.test_ids.tolist(),
             "actual": joined(table.targets[test], classes.names),
         }
-        kept.add(record)
+        store.add(record)
     return table
 
 
 def judge(
-    workspace: Workspace, systems: str, seeds: int, kept: Kept, anew: bool, known: list[str]
+    workspace: Workspace, systems: str, seeds: int, store: Kept, anew: bool, known: list[str]
 ) -> list[str]:
     """Run what is missing on a data set; return what failed."""
     failed = []
     for seed in range(seeds):
-        table = keep_split(kept, workspace, seed)
+        table = keep_split(store, workspace, seed)
         place, own_recipes = (workspace.data.name, seed), RECIPES[table.kind]
         of_kind = [*own_recipes, *page.peers_of(table.kind)]
         for system in chosen(systems, known, "system"):
             recipe = own_recipes.get(system)
-            if system not in of_kind or (kept.done(place, system, recipe) and not anew):
+            if system not in of_kind or (store.done(place, system, recipe) and not anew):
                 continue
             what = f"{place[0]}, seed {seed}, {system}"
             try:
@@ -139,8 +139,8 @@ def judge(
                 print(f"{what}: skipped, {answer['missing']}", flush=True)
                 continue
             record = {"data": place[0], "seed": seed, "system": system, "recipe": recipe}
-            kept.add({**record, "digest": table.digest, **answer})
-            f1 = page.f1_macro(kept, place, system)
+            store.add({**record, "digest": table.digest, **answer})
+            f1 = page.f1_macro(store, place, system)
             seconds, peak = answer["seconds"], answer["peak_mib"]
             print(f"{what}: macro-F1 {f1:.3f}, {seconds:.0f} s, {peak:.0f} MiB", flush=True)
     return failed
@@ -159,18 +159,18 @@ def main(
     anew: Annotated[bool, typer.Option(help="Run again what is done.")] = False,
     output: Annotated[Path, typer.Option(help="Without suffix.")] = ROOT / "docs/quality",
 ) -> None:
-    """Run what is missing; the page shows all that is kept."""
+    """Run what is missing; the page shows all that is stored."""
     try:
         known = list(dict.fromkeys(name for kind in RECIPES for name in page.systems_of(kind)))
         chosen(systems, known, "system")
         sets = [own(csv, text, label, features, separator)] if csv else []
         if datasets or not csv:
             sets += [DataSet(n, PUBLIC[n]) for n in chosen(datasets, list(PUBLIC), "data set")]
-        kept, failed = Kept(keep), []
+        store, failed = Kept(keep), []
         with tempfile.TemporaryDirectory() as place:
             for data in sets:
-                failed += judge(create(Path(place), data), systems, seeds, kept, anew, known)
-                page.write(kept, output)
+                failed += judge(create(Path(place), data), systems, seeds, store, anew, known)
+                page.write(store, output)
     except UserError as error:
         raise SystemExit(f"error: {error}") from error
     if failed:

@@ -106,8 +106,8 @@ class Workspace:
             command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         if done.returncode:
-            told = "\n".join(done.stdout.strip().splitlines()[-8:])
-            raise UserError(f"stage {name} on {self.data.name}: {told}")
+            output = "\n".join(done.stdout.strip().splitlines()[-8:])
+            raise UserError(f"stage {name} on {self.data.name}: {output}")
 
 
 def create(place: Path, data: DataSet) -> Workspace:

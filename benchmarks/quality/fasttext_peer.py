@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 TRIALS = 8
-CUTS = np.linspace(0.1, 0.6, 11)
+THRESHOLDS = np.linspace(0.1, 0.6, 11)
 
 
 def fasttext(task, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -27,14 +27,14 @@ def fasttext(task, seed: int) -> tuple[np.ndarray, np.ndarray]:
         model = fit(task.train, task.multilabel, options, seed)
         if model is not None:
             likely = predict(model, task.validation.inputs, task.classes)
-            for cut in CUTS if task.multilabel else [None]:
-                f1 = macro_f1(task.validation.targets, labels(likely, cut))
-                tried.append((f1, options, cut))
-    for _, options, cut in sorted(tried, key=lambda trial: -trial[0]):
+            for threshold in THRESHOLDS if task.multilabel else [None]:
+                f1 = macro_f1(task.validation.targets, labels(likely, threshold))
+                tried.append((f1, options, threshold))
+    for _, options, threshold in sorted(tried, key=lambda trial: -trial[0]):
         model = fit(task.both, task.multilabel, options, seed)
         if model is not None:
             likely = predict(model, task.test, task.classes)
-            return labels(likely, cut), likely
+            return labels(likely, threshold), likely
     raise RuntimeError("fastText lost itself in all trials")
 
 
@@ -71,17 +71,17 @@ def predict(model, texts: list[str], classes: int) -> np.ndarray:
     """Return probabilities, shape (rows, classes)."""
     likely = np.zeros((len(texts), classes))
     names, values = model.predict([words(text) for text in texts], k=-1)
-    for row, (given, p) in enumerate(zip(names, values, strict=True)):
-        likely[row, [int(name.removeprefix("__label__")) for name in given]] = p
+    for row, (names_of_row, p) in enumerate(zip(names, values, strict=True)):
+        likely[row, [int(name.removeprefix("__label__")) for name in names_of_row]] = p
     # It adds 1e-5 to each.
     return np.minimum(likely, 1.0)
 
 
-def labels(likely: np.ndarray, cut: float | None) -> np.ndarray:
-    """Return the labels above a cut; without one, the most probable."""
-    if cut is None:
+def labels(likely: np.ndarray, threshold: float | None) -> np.ndarray:
+    """Return the labels above a threshold; without one, the most probable."""
+    if threshold is None:
         return np.eye(likely.shape[1], dtype=np.uint8)[likely.argmax(axis=1)]
-    return (likely > cut).astype(np.uint8)
+    return (likely > threshold).astype(np.uint8)
 
 
 def macro_f1(targets: np.ndarray, predicted: np.ndarray) -> float:

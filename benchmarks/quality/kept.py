@@ -48,7 +48,7 @@ class Kept:
 
     def of(self, data: str) -> dict[int, tuple[dict[str, Any], dict[str, dict[str, Any]]]]:
         """Return a data set's splits and their runs by system, by seed."""
-        found = {}
+        by_seed = {}
         for place, split in sorted(self.splits.items()):
             if place[0] == data:
                 runs = {
@@ -57,8 +57,8 @@ class Kept:
                     if key[:2] == place and self._valid(place, run)
                 }
                 if runs:
-                    found[place[1]] = split, runs
-        return found
+                    by_seed[place[1]] = split, runs
+        return by_seed
 
     def _valid(self, place: Place, run: dict[str, Any]) -> bool:
         return place in self.splits and run["digest"] == self.splits[place]["digest"]

@@ -68,37 +68,37 @@ def known_classes(split: dict[str, Any]) -> Classes:
 
 
 def hot(labels: list[str], split: dict[str, Any]) -> np.ndarray:
-    """Return labels as they are kept as a matrix of 0 and 1."""
-    places = {name: place for place, name in enumerate(split["names"])}
-    found = np.zeros((len(labels), len(places)), np.uint8)
+    """Return labels as text as a matrix of 0 and 1."""
+    codes = {name: code for code, name in enumerate(split["names"])}
+    matrix = np.zeros((len(labels), len(codes)), np.uint8)
     for row, text in enumerate(labels):
         for name in text.split("|") if split["multilabel"] else [text]:
             if name:
-                found[row, places[name]] = 1
-    return found
+                matrix[row, codes[name]] = 1
+    return matrix
 
 
 def scores(split: dict[str, Any], run: dict[str, Any]) -> dict[str, float | None]:
     """Return a run's scores and costs."""
     classes, actual = known_classes(split), hot(split["actual"], split)
     counts = tally(actual, hot(run["predicted"], split))
-    hits, support, given = counts
-    found = {
+    hits, support, positives = counts
+    values = {
         "f1_macro": float(of_counts(*counts, len(actual), classes)["f1_macro"]),
-        "f1_micro": float(share(2 * hits.sum(), support.sum() + given.sum())),
+        "f1_micro": float(share(2 * hits.sum(), support.sum() + positives.sum())),
         "recall_rarest": float(share(hits, support)[rarest(actual, classes)]),
     }
-    return found | {name: run[name] for name in (*SCORES[3:], *COSTS)}
+    return values | {name: run[name] for name in (*SCORES[3:], *COSTS)}
 
 
-def f1_macro(kept: Kept, place: Place, system: str) -> float:
-    """Return macro-F1 of a run that is kept."""
-    return scores(kept.splits[place], kept.runs[(*place, system)])["f1_macro"]
+def f1_macro(store: Kept, place: Place, system: str) -> float:
+    """Return macro-F1 of a stored run."""
+    return scores(store.splits[place], store.runs[(*place, system)])["f1_macro"]
 
 
-def measured(kept: Kept, data: str) -> dict[str, Any]:
+def measured(store: Kept, data: str) -> dict[str, Any]:
     """Return all that is known of a data set: scores by system and seed, means, differences."""
-    by_seed = kept.of(data)
+    by_seed = store.of(data)
     first = next(iter(by_seed.values()))[0]
     tests = {
         seed: pairing.Test(
@@ -112,18 +112,18 @@ def measured(kept: Kept, data: str) -> dict[str, Any]:
     systems = {}
     for name, draws in drawn.items():
         runs = {seed: scores(by_seed[seed][0], by_seed[seed][1][name]) for seed in draws.seen}
-        told = {score: [run[score] for run in runs.values()] for score in (*SCORES, *COSTS)}
-        means = {score: None if None in v else float(np.mean(v)) for score, v in told.items()}
+        values = {score: [run[score] for run in runs.values()] for score in (*SCORES, *COSTS)}
+        means = {score: None if None in v else float(np.mean(v)) for score, v in values.items()}
         interval = asdict(pairing.interval(draws))
         systems[name] = {"mean": means, "interval": interval, "by_seed": runs}
     order = sorted(systems, key=lambda name: -systems[name]["mean"]["f1_macro"])
     recipes = [name for name in RECIPES[first["kind"]] if name in drawn]
     differences = {
         recipe: {
-            name: asdict(found) | {"verdict": found.verdict}
+            name: asdict(difference) | {"verdict": difference.verdict}
             for name in order
             if name != recipe
-            and (found := pairing.difference(drawn[recipe], drawn[name])) is not None
+            and (difference := pairing.difference(drawn[recipe], drawn[name])) is not None
         }
         for recipe in recipes
     }
@@ -137,29 +137,31 @@ def measured(kept: Kept, data: str) -> dict[str, Any]:
     }
 
 
-def write(kept: Kept, output: Path) -> None:
+def write(store: Kept, output: Path) -> None:
     """Write the page, the numbers and the picture."""
-    names = list(dict.fromkeys(data for data, _ in kept.splits if kept.of(data)))
-    found = {name: measured(kept, name) for name in names}
-    if not found:
+    names = list(dict.fromkeys(data for data, _ in store.splits if store.of(data)))
+    results = {name: measured(store, name) for name in names}
+    if not results:
         return
     output.parent.mkdir(parents=True, exist_ok=True)
     header = HEADER.replace("quality.svg", f"{output.name}.svg")
-    text = "\n".join([header, *(_section(name, told) for name, told in found.items()), _systems()])
+    text = "\n".join(
+        [header, *(_section(name, entry) for name, entry in results.items()), _systems()]
+    )
     output.with_suffix(".md").write_text(text, encoding="utf-8")
-    numbers = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+    numbers = json.dumps(results, indent=2, ensure_ascii=False) + "\n"
     output.with_suffix(".json").write_text(numbers, encoding="utf-8")
-    output.with_suffix(".svg").write_text(_picture(found), encoding="utf-8")
+    output.with_suffix(".svg").write_text(_picture(results), encoding="utf-8")
 
 
-def _section(name: str, told: dict[str, Any]) -> str:
+def _section(name: str, data: dict[str, Any]) -> str:
     lines = []
-    against = next(iter(told["differences"].values()), {})
-    for system, found in told["systems"].items():
-        mean, runs = found["mean"], found["by_seed"].values()
+    against = next(iter(data["differences"].values()), {})
+    for system, entry in data["systems"].items():
+        mean, runs = entry["mean"], entry["by_seed"].values()
         f1 = [run["f1_macro"] for run in runs]
         cells = [
-            f"**{system}**" if system in told["recipes"] else system,
+            f"**{system}**" if system in data["recipes"] else system,
             f"{mean['f1_macro']:.3f} ({min(f1):.3f} to {max(f1):.3f})",
             *(_number(mean[score]) for score in SCORES[1:]),
             f"{mean['seconds']:,.0f}",
@@ -168,32 +170,32 @@ def _section(name: str, told: dict[str, Any]) -> str:
             *_against(against.get(system)),
         ]
         lines.append(f"| {' | '.join(cells)} |\n")
-    parts = ", ".join(f"{told['parts'][part]:,} {part}" for part in ("train", "validation", "test"))
+    parts = ", ".join(f"{data['parts'][part]:,} {part}" for part in ("train", "validation", "test"))
     return f"""## {name}
 
-{told["classes"]} classes, {told["kind"]}; rows: {parts}.
+{data["classes"]} classes, {data["kind"]}; rows: {parts}.
 
-{_best(told)}{COLUMNS}{"".join(lines)}"""
+{_best(data)}{COLUMNS}{"".join(lines)}"""
 
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
 
-def _against(found: dict[str, Any] | None) -> tuple[str, str]:
-    if found is None:
+def _against(difference: dict[str, Any] | None) -> tuple[str, str]:
+    if difference is None:
         return "", ""
-    return "{mean:+.3f} ({low:+.3f} to {high:+.3f})".format(**found), found["verdict"]
+    return "{mean:+.3f} ({low:+.3f} to {high:+.3f})".format(**difference), difference["verdict"]
 
 
-def _best(told: dict[str, Any]) -> str:
+def _best(data: dict[str, Any]) -> str:
     """Return a line for each recipe against the best peer."""
-    best = next((name for name in told["systems"] if name not in told["recipes"]), None)
+    best = next((name for name in data["systems"] if name not in data["recipes"]), None)
     said = [
-        f"- {recipe} against the best peer, {best}: {found[best]['verdict']}, "
-        f"{_against(found[best])[0]}\n"
-        for recipe, found in told["differences"].items()
-        if best in found
+        f"- {recipe} against the best peer, {best}: {differences[best]['verdict']}, "
+        f"{_against(differences[best])[0]}\n"
+        for recipe, differences in data["differences"].items()
+        if best in differences
     ]
     return "".join([*said, "\n"]) if said else ""
 
@@ -206,8 +208,8 @@ def _systems() -> str:
             options = " ".join(f"-S {key}={value}" for key, value in recipe.items())
             lines.append(f"| **{name}** ({kind}) | `dvc exp run {options}` |\n")
     for name, peer in {n: p for peers in PEERS.values() for n, p in peers.items()}.items():
-        told = peer.__doc__.splitlines()[0].rstrip(".")
-        lines.append(f"| {name} | {told} |\n")
+        summary = peer.__doc__.splitlines()[0].rstrip(".")
+        lines.append(f"| {name} | {summary} |\n")
     return f"""## The systems
 
 Ours in bold. Where a row has several labels, peers are as many classifiers, one label against the
@@ -219,11 +221,11 @@ SMOTE has no such form. Where rows have a text and numbers, peers see the text a
 {"".join(lines)}"""
 
 
-def _picture(found: dict[str, Any]) -> str:
+def _picture(results: dict[str, Any]) -> str:
     rows = [
-        {"data": data, "system": name, "ours": name in told["recipes"], **system["interval"]}
-        for data, told in found.items()
-        for name, system in told["systems"].items()
+        {"data": data, "system": name, "ours": name in entry["recipes"], **system["interval"]}
+        for data, entry in results.items()
+        for name, system in entry["systems"].items()
     ]
     sort = {"field": "mean", "order": "descending"}
     y = {"field": "system", "type": "nominal", "sort": sort, "title": None}
@@ -233,7 +235,7 @@ def _picture(found: dict[str, Any]) -> str:
     spec = {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "data": {"values": rows},
-        "facet": {"field": "data", "type": "nominal", "title": None, "sort": list(found)},
+        "facet": {"field": "data", "type": "nominal", "title": None, "sort": list(results)},
         "columns": 1,
         "resolve": {"scale": {"x": "independent", "y": "independent"}},
         "spec": {

@@ -17,7 +17,7 @@ import numpy as np
 from ballast.evaluation.scores import of_counts
 from ballast.labels.classes import Classes
 
-BETTER, WORSE, UNTOLD = "better", "worse", "cannot be told"
+BETTER, WORSE, UNCLEAR = "better", "worse", "cannot be told"
 LEVEL = 0.95
 # Draws at a time: bounds the memory.
 CHUNK = 100
@@ -68,7 +68,7 @@ class Interval:
     @property
     def verdict(self) -> str:
         """What can be said of a difference."""
-        return BETTER if self.low > 0 else WORSE if self.high < 0 else UNTOLD
+        return BETTER if self.low > 0 else WORSE if self.high < 0 else UNCLEAR
 
 
 def draw(
@@ -95,34 +95,34 @@ def draw(
         for key, test in tests.items():
             for system, f1 in _macro_f1(test, weights[:, places[key]], classes).items():
                 parts.setdefault((system, key), []).append(f1)
-    found: dict[str, Drawn] = {}
+    by_system: dict[str, Drawn] = {}
     for key, test in tests.items():
         once = np.ones((1, len(test.ids)), np.float32)
         for system, f1 in _macro_f1(test, once, classes).items():
-            drawn = found.setdefault(system, Drawn({}, {}))
+            drawn = by_system.setdefault(system, Drawn({}, {}))
             drawn.seen[key] = float(f1[0])
             drawn.draws[key] = np.concatenate(parts[system, key])
-    return found
+    return by_system
 
 
 def _macro_f1(test: Test, weights: np.ndarray, classes: Classes) -> dict[str, np.ndarray]:
     """Return macro-F1 by system, shape (draws,), from weights of shape (draws, rows)."""
     # Sums of small whole numbers: float32 holds them exactly.
     actual = test.actual.astype(np.float32)
-    support, found = weights @ actual, {}
+    support, by_system = weights @ actual, {}
     for system, labels in test.predicted.items():
-        given = labels.astype(np.float32)
-        counts = (weights @ (actual * given), support, weights @ given)
+        predicted = labels.astype(np.float32)
+        counts = (weights @ (actual * predicted), support, weights @ predicted)
         rows = len(test.ids)
-        found[system] = of_counts(*counts, rows, classes)["f1_macro"]
-    return found
+        by_system[system] = of_counts(*counts, rows, classes)["f1_macro"]
+    return by_system
 
 
 def interval(drawn: Drawn, seed: int = 0) -> Interval:
     """Return a system's mean over seeds."""
-    found = _interval(list(drawn.seen.values()), list(drawn.draws.values()), seed)
+    plain = _interval(list(drawn.seen.values()), list(drawn.draws.values()), seed)
     # Few seeds of much spread reach beyond what F1 can be.
-    return Interval(found.mean, max(found.low, 0.0), min(found.high, 1.0))
+    return Interval(plain.mean, max(plain.low, 0.0), min(plain.high, 1.0))
 
 
 def difference(first: Drawn, second: Drawn, seed: int = 0) -> Interval | None:

@@ -68,15 +68,15 @@ def fitted(task: Task, classifier, *before) -> Labels:
     model = make_pipeline(*before, classifier)
     rows = task.both
     model.fit(rows.inputs, rows.targets if task.multilabel else rows.labels)
-    found = model.predict(task.test)
+    predicted = model.predict(task.test)
     likely = None
     if hasattr(model, "predict_proba"):
         likely = model.predict_proba(task.test)
         if not task.multilabel:
             # A class without a row to fit on has no column of the model's.
-            likely, known = np.zeros((len(found), task.classes)), likely
+            likely, known = np.zeros((len(predicted), task.classes)), likely
             likely[:, model.classes_] = known
-    return (found.astype(np.uint8) if task.multilabel else task.one_hot(found)), likely
+    return (predicted.astype(np.uint8) if task.multilabel else task.one_hot(predicted)), likely
 
 
 def tfidf():

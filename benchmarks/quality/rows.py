@@ -87,8 +87,8 @@ class Rows:
     @property
     def digest(self) -> str:
         """What is the same only if ids, parts and labels are."""
-        told = [self.ids.tolist(), self.parts.tolist(), self.targets.tolist()]
-        return blake2b(json.dumps(told).encode(), digest_size=8).hexdigest()
+        content = [self.ids.tolist(), self.parts.tolist(), self.targets.tolist()]
+        return blake2b(json.dumps(content).encode(), digest_size=8).hexdigest()
 
 
 def read(folder: Path) -> Rows:

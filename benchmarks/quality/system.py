@@ -33,12 +33,14 @@ def ours(workspace: Workspace, recipe: dict[str, Any], seed: int) -> dict[str, A
     for stage in STAGES:
         workspace.stage(stage)
     metrics = workspace.folder / "metrics"
-    told = json.loads((metrics / "metrics.json").read_text(encoding="utf-8"))
+    headline = json.loads((metrics / "metrics.json").read_text(encoding="utf-8"))
     with (metrics / "predictions.csv").open(encoding="utf-8", newline="") as stream:
         lines = list(csv.DictReader(stream))
-    found = {name: told[name] for name in ("log_loss", "calibration_error")}
-    told = {"ids": [row["id"] for row in lines], "predicted": [row["predicted"] for row in lines]}
-    return {**told, **found}
+    return {
+        "ids": [row["id"] for row in lines],
+        "predicted": [row["predicted"] for row in lines],
+        **{name: headline[name] for name in ("log_loss", "calibration_error")},
+    }
 
 
 def peer(folder: Path, name: str, seed: int) -> dict[str, Any]:
@@ -57,10 +59,10 @@ def peer(folder: Path, name: str, seed: int) -> dict[str, Any]:
         predicted, likely = peers.PEERS[table.kind][name](task, seed)
     except peers.CannotRunError as error:
         return {"missing": str(error)}
-    found = dict.fromkeys(("log_loss", "calibration_error"))
+    values = dict.fromkeys(("log_loss", "calibration_error"))
     if likely is not None:
-        found = {score: getattr(scores, score)(test.targets, likely, multilabel) for score in found}
-    return {"predicted": joined(predicted, table.classes.names), **found}
+        values = {name: getattr(scores, name)(test.targets, likely, multilabel) for name in values}
+    return {"predicted": joined(predicted, table.classes.names), **values}
 
 
 def peak_mib() -> float:
@@ -83,16 +85,16 @@ def main(path: str) -> None:
     folder, seed = Path(order["folder"]), order["seed"]
     start = time.perf_counter()
     if order["recipe"] is None:
-        found = peer(folder, order["system"], seed)
+        result = peer(folder, order["system"], seed)
     else:
         data = DataSet(order["data"], order["block"])
         try:
-            found = ours(Workspace(folder, Path(order["code"]), data), order["recipe"], seed)
+            result = ours(Workspace(folder, Path(order["code"]), data), order["recipe"], seed)
         except UserError as error:
             raise SystemExit(str(error)) from error
-    found["seconds"] = time.perf_counter() - start
-    found["peak_mib"] = peak_mib()
-    Path(path).write_text(json.dumps(found), encoding="utf-8")
+    result["seconds"] = time.perf_counter() - start
+    result["peak_mib"] = peak_mib()
+    Path(path).write_text(json.dumps(result), encoding="utf-8")
 
 
 if __name__ == "__main__":

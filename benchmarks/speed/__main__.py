@@ -99,7 +99,7 @@ def multiply(size: int = 2048) -> float:
 
 def train(folder: Path, names: list[str], rounds: int) -> tuple[dict[str, Any], list[float]]:
     """Return seconds of the peers' epochs in turns and what came of them, and GFLOP/s beside."""
-    peers, found, peaks = [Peer(name, folder) for name in names], {}, []
+    peers, results, peaks = [Peer(name, folder) for name in names], {}, []
     seconds = {name: [] for name in names}
     for number in range(rounds):
         peaks.append(multiply())
@@ -109,15 +109,15 @@ def train(folder: Path, names: list[str], rounds: int) -> tuple[dict[str, Any], 
     for peer in peers:
         with peer:
             _, f1, peak = peer.ask("predict")
-        found[peer.name] = {"seconds": seconds[peer.name], "f1_macro": f1, "peak_mib": peak}
-    return found, peaks
+        results[peer.name] = {"seconds": seconds[peer.name], "f1_macro": f1, "peak_mib": peak}
+    return results, peaks
 
 
 def learn(folder: Path, rounds: int, seeds: int) -> dict[str, dict[str, list[float]]]:
     """Return the best macro-F1 of each seed on the held-out rows, after at most `rounds` epochs."""
-    found = {name: {"best": [], "epoch": []} for pair in RIVALS.items() for name in pair}
+    results = {name: {"best": [], "epoch": []} for pair in RIVALS.items() for name in pair}
     for seed in range(seeds):
-        for name, scores in found.items():
+        for name, scores in results.items():
             with Peer(name, folder, seed) as peer:
                 f1 = []
                 for _ in range(rounds):
@@ -126,12 +126,12 @@ def learn(folder: Path, rounds: int, seeds: int) -> dict[str, dict[str, list[flo
             scores["best"].append(max(f1))
             scores["epoch"].append(int(np.argmax(f1)) + 1)
             print(f"seed {seed}: {name} {max(f1):.4f} in epoch {scores['epoch'][-1]}", flush=True)
-    return found
+    return results
 
 
 def grow(folder: Path, rows: int, dimensions: int) -> list[dict[str, float]]:
     """Return seconds an epoch, and peak memory beyond the mapped tokens, for more and more rows."""
-    found = []
+    results = []
     for times in TIMES:
         prepare(folder / f"x{times}", times * rows, dimensions)
         with Peer("ours, cnn", folder / f"x{times}") as peer:
@@ -140,11 +140,11 @@ def grow(folder: Path, rows: int, dimensions: int) -> list[dict[str, float]]:
             peak = peer.ask("predict")[2]
         mapped = (folder / f"x{times}/tokens.npy").stat().st_size / 2**20
         words = len(np.load(folder / f"x{times}/vectors.npy", mmap_mode="r"))
-        found.append(
+        results.append(
             {"rows": times * rows, "words": words, "seconds": seconds, "own_mib": peak - mapped}
         )
         print(f"{times} times the rows: {seconds:.2f} s, {peak - mapped:.0f} MiB", flush=True)
-    return found
+    return results
 
 
 def write_models(models: Path, data: Path, dimensions: int) -> None:
@@ -192,16 +192,16 @@ def predict(folder: Path, rows: int, dimensions: int, rounds: int) -> dict[str, 
         PLAIN: [sys.executable, str(HERE / "plain_prediction.py"), str(models), *files],
         OURS: ["ballast", "predict", files[0], "--output", files[1]],
     }
-    found = {f"{name}: {what}": [] for what in ("files", "network") for name in commands}
+    results = {f"{name}: {what}": [] for what in ("files", "network") for name in commands}
     with Peer(PLAIN, data) as plain, Peer(OURS, data) as ours:
         for _ in range(rounds):
             for peer in (plain, ours):
                 start = time.perf_counter()
                 subprocess.run(commands[peer.name], cwd=data, check=True, capture_output=True)
-                found[f"{peer.name}: files"].append(time.perf_counter() - start)
-                found[f"{peer.name}: network"].append(peer.ask("predict")[0])
-            print({name: round(seconds[-1], 2) for name, seconds in found.items()}, flush=True)
-    return found
+                results[f"{peer.name}: files"].append(time.perf_counter() - start)
+                results[f"{peer.name}: network"].append(peer.ask("predict")[0])
+            print({name: round(seconds[-1], 2) for name, seconds in results.items()}, flush=True)
+    return results
 
 
 def main(
@@ -222,11 +222,13 @@ def main(
         training, about["gflops"] = train(folder / "training", only or list(PEERS), rounds)
         growth = grow(folder, rows, dimensions)
         prediction = predict(folder, texts, dimensions, rounds)
-        kept = output.with_suffix(".json")
+        previous = output.with_suffix(".json")
         if seeds:
             quality = {"epochs": epochs, "best": learn(folder / "training", epochs, seeds)}
         else:
-            quality = json.loads(kept.read_text("utf-8"))["quality"] if kept.exists() else None
+            quality = (
+                json.loads(previous.read_text("utf-8"))["quality"] if previous.exists() else None
+            )
     write(Measured(about, training, growth, prediction, quality), output)
 
 

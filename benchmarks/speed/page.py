@@ -39,41 +39,47 @@ class Measured:
     quality: dict[str, Any] | None
 
 
-def write(found: Measured, output: Path) -> None:
+def write(measured: Measured, output: Path) -> None:
     """Write the page, the numbers and the picture, and print the page."""
     output.parent.mkdir(exist_ok=True)
-    parts = [_head(found), _training(found), _prediction(found), _growth(found), _quality(found)]
+    parts = [
+        _head(measured),
+        _training(measured),
+        _prediction(measured),
+        _growth(measured),
+        _quality(measured),
+    ]
     page = "\n".join(part for part in parts if part)
     output.with_suffix(".md").write_text(page, encoding="utf-8")
-    numbers = json.dumps(asdict(found), indent=2) + "\n"
+    numbers = json.dumps(asdict(measured), indent=2) + "\n"
     output.with_suffix(".json").write_text(numbers, encoding="utf-8")
-    output.with_suffix(".svg").write_text(_picture(found), encoding="utf-8")
+    output.with_suffix(".svg").write_text(_picture(measured), encoding="utf-8")
     print(page)
 
 
-def ratios(found: Measured) -> dict[str, list[float]]:
+def ratios(measured: Measured) -> dict[str, list[float]]:
     """Return how many times faster than its rival each was, turn by turn."""
     made = {}
     for name, rival in AGAINST.items():
-        if name in found.training and rival in found.training:
-            both = (found.training[peer]["seconds"] for peer in (rival, name))
+        if name in measured.training and rival in measured.training:
+            both = (measured.training[peer]["seconds"] for peer in (rival, name))
             made[f"training: {name}"] = _times(*both)
     for what in ("files", "network"):
-        both = (found.prediction[f"{peer}: {what}"] for peer in (PLAIN, OURS))
+        both = (measured.prediction[f"{peer}: {what}"] for peer in (PLAIN, OURS))
         made[f"prediction: {what}"] = _times(*both)
     return made
 
 
-def _times(others: list[float], own: list[float]) -> list[float]:
-    return [other / mine for other, mine in zip(others, own, strict=True)]
+def _times(others: list[float], ours: list[float]) -> list[float]:
+    return [other / mine for other, mine in zip(others, ours, strict=True)]
 
 
 def _spread(values: list[float]) -> str:
     return f"{np.median(values):.1f} ({min(values):.1f} to {max(values):.1f})"
 
 
-def _head(found: Measured) -> str:
-    about = found.about
+def _head(measured: Measured) -> str:
+    about = measured.about
     return f"""# How fast it trains and predicts
 
 Made by `make bench` on {about["cores"]} cores. Peers are processes that take turns; a ratio is that
@@ -85,16 +91,20 @@ large float32 matrices reached {np.median(about["gflops"]):.0f} GFLOP/s beside t
 """
 
 
-def _training(found: Measured) -> str:
-    rows = found.about["rows"] * 4 // 5
-    made, lines = ratios(found), []
-    for name, peer in found.training.items():
-        told = _spread(made[f"training: {name}"]) if f"training: {name}" in made else ""
+def _training(measured: Measured) -> str:
+    rows = measured.about["rows"] * 4 // 5
+    made, lines = ratios(measured), []
+    for name, peer in measured.training.items():
+        ratio = _spread(made[f"training: {name}"]) if f"training: {name}" in made else ""
         speed = rows / np.median(peer["seconds"])
-        cells = [name, f"{speed:,.0f}", AGAINST.get(name, ""), told]
-        cells += [f"{peer['f1_macro']:.3f}", f"{peer['peak_mib']:,.0f}", _share(found, name, speed)]
+        cells = [name, f"{speed:,.0f}", AGAINST.get(name, ""), ratio]
+        cells += [
+            f"{peer['f1_macro']:.3f}",
+            f"{peer['peak_mib']:,.0f}",
+            _share(measured, name, speed),
+        ]
         lines.append(f"| {' | '.join(cells)} |\n")
-    epochs = len(next(iter(found.training.values()))["seconds"])
+    epochs = len(next(iter(measured.training.values()))["seconds"])
     return f"""## Training
 
 {rows:,} rows, {epochs} epochs of each peer. Keras code: batches of 32, padded to {LENGTH}, `fit`.
@@ -108,23 +118,23 @@ as a share of the machine's peak: beyond 100 % is arithmetic that was found need
 {"".join(lines)}"""
 
 
-def _share(found: Measured, name: str, speed: float) -> str:
+def _share(measured: Measured, name: str, speed: float) -> str:
     if AGAINST.get(name, name) != PLAIN or not name.startswith(("ours", "nine")):
         return ""
     # Forward, and the gradient by the filters.
-    operations = 2 * 2 * LENGTH * WIDTH * FILTERS * found.about["dimensions"]
-    return f"{operations * speed / 1e9 / np.median(found.about['gflops']):.0%}"
+    operations = 2 * 2 * LENGTH * WIDTH * FILTERS * measured.about["dimensions"]
+    return f"{operations * speed / 1e9 / np.median(measured.about['gflops']):.0%}"
 
 
-def _prediction(found: Measured) -> str:
+def _prediction(measured: Measured) -> str:
     lines = []
-    for what, told in {"files": "from file to file", "network": "the network alone"}.items():
-        plain, ours = (np.median(found.prediction[f"{name}: {what}"]) for name in (PLAIN, OURS))
-        ratio = _spread(ratios(found)[f"prediction: {what}"])
-        lines.append(f"| {told} | {plain:.1f} | {ours:.2f} | {ratio} |\n")
+    for what, label in {"files": "from file to file", "network": "the network alone"}.items():
+        plain, ours = (np.median(measured.prediction[f"{name}: {what}"]) for name in (PLAIN, OURS))
+        ratio = _spread(ratios(measured)[f"prediction: {what}"])
+        lines.append(f"| {label} | {plain:.1f} | {ours:.2f} | {ratio} |\n")
     return f"""## Prediction
 
-{found.about["texts"]:,} texts, CSV to CSV, start-up included: `ballast predict` against pandas,
+{measured.about["texts"]:,} texts, CSV to CSV, start-up included: `ballast predict` against pandas,
 `TextVectorization` and `model.predict`. The network alone: from token numbers to labels.
 
 | what | Keras code (s) | ours (s) | ratio |
@@ -132,9 +142,9 @@ def _prediction(found: Measured) -> str:
 {"".join(lines)}"""
 
 
-def _growth(found: Measured) -> str:
-    first, lines = found.growth[0], []
-    for entry in found.growth:
+def _growth(measured: Measured) -> str:
+    first, lines = measured.growth[0], []
+    for entry in measured.growth:
         times, cost = entry["rows"] / first["rows"], entry["seconds"] / first["seconds"]
         lines.append(
             f"| {entry['rows']:,} | {entry['words']:,} | {entry['seconds']:.2f} "
@@ -151,10 +161,10 @@ moments, and a row of what it adds to the windows when validation rows are score
 {"".join(lines)}"""
 
 
-def _quality(found: Measured) -> str:
-    if found.quality is None:
+def _quality(measured: Measured) -> str:
+    if measured.quality is None:
         return ""
-    best, lines = found.quality["best"], []
+    best, lines = measured.quality["best"], []
     for name, rival in AGAINST.items():
         if name in best:
             ours, other = np.array(best[name]["best"]), np.array(best[rival]["best"])
@@ -168,7 +178,7 @@ def _quality(found: Measured) -> str:
     seeds = len(next(iter(best.values()))["best"])
     return f"""## Quality
 
-The best macro-F1 on the held-out rows within {found.quality["epochs"]} epochs, as early stopping
+The best macro-F1 on the held-out rows within {measured.quality["epochs"]} epochs, as early stopping
 sees it, mean of {seeds} seeds, and in which epoch it came; their difference by seed with its
 standard error. Made by `python benchmarks/speed --seeds {seeds}`.
 
@@ -177,10 +187,10 @@ standard error. Made by `python benchmarks/speed --seeds {seeds}`.
 {"".join(lines)}"""
 
 
-def _picture(found: Measured) -> str:
+def _picture(measured: Measured) -> str:
     rows = [
         {"what": what, "middle": np.median(values), "low": min(values), "high": max(values)}
-        for what, values in ratios(found).items()
+        for what, values in ratios(measured).items()
     ]
     y = {"field": "what", "type": "nominal", "sort": None, "title": None}
     scale = {"type": "log", "domainMin": 1}

@@ -183,18 +183,18 @@ def fasttext(data: Data) -> Peer:
     """Supervised fastText with pairs of words, two threads; 25 of its passes an `epoch`."""
     import fasttext
 
-    texts, found = data.texts(), {}
+    texts, trained = data.texts(), {}
     path = data.folder / "fasttext.txt"
     lines = zip(data.labels[: data.training], texts, strict=False)
     path.write_text("".join(f"__label__{y} {text}\n" for y, text in lines), encoding="utf-8")
 
     def train() -> None:
-        found["model"] = fasttext.train_supervised(
+        trained["model"] = fasttext.train_supervised(
             str(path), wordNgrams=2, epoch=25, lr=0.5, thread=2, verbose=0, seed=data.seed
         )
 
     def predict() -> np.ndarray:
-        labels = found["model"].predict(texts)[0]
+        labels = trained["model"].predict(texts)[0]
         return np.array([int(first.removeprefix("__label__")) for (first,) in labels])
 
     return train, predict
@@ -226,10 +226,10 @@ def main(name: str, folder: str, seed: str) -> None:
             train()
             print(time.perf_counter() - start, file=answers, flush=True)
         else:
-            found = predict()
+            predicted = predict()
             seconds = time.perf_counter() - start
             held_out = slice(data.training, None)
-            f1 = f1_score(data.labels[held_out], found[held_out], average="macro")
+            f1 = f1_score(data.labels[held_out], predicted[held_out], average="macro")
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             print(seconds, f1, peak, file=answers, flush=True)
 

@@ -21,9 +21,9 @@ def fetch(name: Annotated[str, typer.Argument(help="sms_spam, goemotions, reuter
     from ballast.setup.fetch import fetch
 
     def main() -> None:
-        found = fetch(name)
-        print("\n".join(found.lines))
-        _put_under_dvc(found.folder, f"dvc exp run -S dataset={name}")
+        fetched = fetch(name)
+        print("\n".join(fetched.lines))
+        _put_under_dvc(fetched.folder, f"dvc exp run -S dataset={name}")
 
     run(main)
 
@@ -40,9 +40,9 @@ def fetch_encoder(
     from ballast.setup.encoders import fetch_encoder
 
     def main() -> None:
-        found = fetch_encoder(name, source)
-        print(f"{found}: {', '.join(sorted(path.name for path in found.iterdir()))}")
-        _put_under_dvc(found, f"dvc exp run -S encoder={name} -S second_embedding=sentence")
+        folder = fetch_encoder(name, source)
+        print(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+        _put_under_dvc(folder, f"dvc exp run -S encoder={name} -S second_embedding=sentence")
 
     run(main)
 
@@ -141,7 +141,7 @@ def offline_plots() -> None:
 
 @app.command()
 def stale() -> None:
-    """Tell from Git alone, without data, whether dvc.lock is that of this code; if not, exit 1."""
+    """Check from Git alone, without data, that dvc.lock is that of this code; if not, exit 1."""
     from ballast.pull_requests.stale import check_lock
 
     run(lambda: print(f"dvc.lock is up to date: {check_lock()} stages."))
@@ -163,7 +163,7 @@ def compare(
     md: Annotated[bool, typer.Option("--md", help="Markdown, for a pull request")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="all of it, for programs")] = False,
 ) -> None:
-    """Tell whether HEAD is better than BASE, row by row, from what Git has; errors exit with 2."""
+    """Say whether HEAD is better than BASE, row by row, by what Git has; errors exit with 2."""
     from ballast.comparison.judging import report
     from ballast.comparison.rendering import without_result, write
     from ballast.comparison.revisions import fork_point, read
@@ -172,14 +172,14 @@ def compare(
         raise typer.BadParameter("choose one of --md and --json.")
     try:
         first = fork_point(base, head or "HEAD") if merge_base else base
-        found = report(read(first), read(head), level)
+        comparison = report(read(first), read(head), level)
     except UserError as error:
         print(f"\nerror: {error}\n", file=sys.stderr)
         if md:
             print(without_result(str(error)), end="")
         raise typer.Exit(2) from error
-    write(found, "md" if md else "json" if as_json else "terminal")
-    verdict = found["verdict"]
+    write(comparison, "md" if md else "json" if as_json else "terminal")
+    verdict = comparison["verdict"]
     if fail_if and (verdict == "worse" or (fail_if == "not-better" and verdict != "better")):
         raise typer.Exit(1)
 
@@ -214,12 +214,12 @@ def comment(
 
     def main() -> None:
         forge = (GitLab if is_gitlab else GitHub)(api, repository, token)
-        found = forge.number_of(branch, commit) if number is None else number
-        if found is None:
+        request = forge.number_of(branch, commit) if number is None else number
+        if request is None:
             print(f"No open pull request of {branch} ends in {commit}: nothing to comment on.")
             return
-        updated = forge.put(found, comment_text(_markdown(file), report))
-        print(f"{'Updated' if updated else 'Wrote'} the comment on {found} of {repository}.")
+        updated = forge.put(request, comment_text(_markdown(file), report))
+        print(f"{'Updated' if updated else 'Wrote'} the comment on {request} of {repository}.")
 
     run(main)
 
@@ -251,14 +251,14 @@ def _show() -> None:
     console.print(table)
 
     table = Table("class")
-    for title in ("rows", "given", "f1", "recall", "precision"):
+    for title in ("rows", "predicted", "f1", "recall", "precision"):
         table.add_column(title, no_wrap=True)
-    support, given = per_class["support"], per_class["predicted"]
+    support, predicted = per_class["support"], per_class["predicted"]
     for name in sorted(support, key=support.get, reverse=True):
         cells = []
         for score in ("f1", "recall", "precision"):
             values = [per_class[score], bounds[score]["low"], bounds[score]["high"]]
             value, low, high = (f"{column[name]:.2f}".removeprefix("0") for column in values)
             cells.append(f"{value} {low}-{high}")
-        table.add_row(name, str(support[name]), str(given[name]), *cells)
+        table.add_row(name, str(support[name]), str(predicted[name]), *cells)
     console.print(table)

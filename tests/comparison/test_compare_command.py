@@ -22,11 +22,11 @@ CLASSES = ("common", "rare")
 
 def rows_of(wrong=(), start=0) -> list[list[str]]:
     """Return 300 rows, every tenth one rare, of which the numbered ones are taken wrongly."""
-    found = []
+    rows = []
     for row in range(start, start + ROWS):
         actual = row % 10 == 0
-        found.append([f"{row:04}", CLASSES[actual], CLASSES[actual ^ (row in wrong)]])
-    return found
+        rows.append([f"{row:04}", CLASSES[actual], CLASSES[actual ^ (row in wrong)]])
+    return rows
 
 
 PIPELINE = {
@@ -109,7 +109,7 @@ def run(*arguments):
     return CliRunner().invoke(app, ["compare", *arguments])
 
 
-def told(*arguments):
+def compared(*arguments):
     done = run(*arguments, "--json")
     assert done.exit_code == 0, done.output
     return json.loads(done.stdout)
@@ -119,31 +119,35 @@ def test_a_better_branch_is_told_from_git_alone(project):
     project.params["loss"] = "focal"
     project.commit(rows_of([0, 10, 2]), branch="other")
     project.git("checkout", "--quiet", "main")
-    found = told("main", "other")
-    assert (found["base"], found["head"], found["verdict"]) == ("main", "other", "better")
-    assert found["rows"] == {
+    comparison = compared("main", "other")
+    assert (comparison["base"], comparison["head"], comparison["verdict"]) == (
+        "main",
+        "other",
+        "better",
+    )
+    assert comparison["rows"] == {
         "base": 300,
         "head": 300,
         "compared": 300,
         "other_labels": 0,
         "discordant": 15,
     }
-    assert found["mcnemar"]["head_only"] == 15
-    assert found["classes"]["rare"]["rows"] == 30
-    assert found["params"]["in_effect"] == [
+    assert comparison["mcnemar"]["head_only"] == 15
+    assert comparison["classes"]["rare"]["rows"] == 30
+    assert comparison["params"]["in_effect"] == [
         {"name": "loss", "base": "cross_entropy", "head": "focal"}
     ]
-    assert found["stages"]["split"] == {"status": "unchanged", "changed": []}
-    assert found["stages"]["train"]["status"] == "other outputs"
-    assert "loss" in found["stages"]["train"]["changed"]
-    assert found["warnings"] == []
-    assert found["untested"] == {"log_loss": {"base": 0.3, "head": 0.3, "difference": 0}}
-    assert told("other", "main")["verdict"] == "worse"
+    assert comparison["stages"]["split"] == {"status": "unchanged", "changed": []}
+    assert comparison["stages"]["train"]["status"] == "other outputs"
+    assert "loss" in comparison["stages"]["train"]["changed"]
+    assert comparison["warnings"] == []
+    assert comparison["untested"] == {"log_loss": {"base": 0.3, "head": 0.3, "difference": 0}}
+    assert compared("other", "main")["verdict"] == "worse"
 
 
 def test_the_keys_of_the_json_stay(project):
-    found = told("main")
-    assert list(found) == [
+    comparison = compared("main")
+    assert list(comparison) == [
         "base",
         "head",
         "level",
@@ -160,21 +164,21 @@ def test_the_keys_of_the_json_stay(project):
         "stages",
         "warnings",
     ]
-    assert list(found["scores"]) == ["f1_macro", "balanced_accuracy", "mcc", "accuracy"]
+    assert list(comparison["scores"]) == ["f1_macro", "balanced_accuracy", "mcc", "accuracy"]
     bounds = ["base", "head", "difference", "low", "high"]
-    assert all(list(values) == bounds for values in found["scores"].values())
+    assert all(list(values) == bounds for values in comparison["scores"].values())
     keys = ["rows", "f1", "recall", "base_only", "head_only", "p_value", "p_holm"]
-    assert all(list(values) == keys for values in found["classes"].values())
+    assert all(list(values) == keys for values in comparison["classes"].values())
     assert run("main", "--json").stdout == run("main", "--json").stdout
 
 
 def test_the_workspace_is_the_other_side_by_default(project):
-    found = told("main")
-    assert (found["head"], found["verdict"]) == ("workspace", "cannot be told")
+    comparison = compared("main")
+    assert (comparison["head"], comparison["verdict"]) == ("workspace", "cannot be told")
     project.write(rows_of(), trained="2")
-    found = told("HEAD")
-    assert (found["head"], found["verdict"]) == ("workspace", "better")
-    assert found["stages"]["train"] == {"status": "same outputs", "changed": ["src/train.py"]}
+    comparison = compared("HEAD")
+    assert (comparison["head"], comparison["verdict"]) == ("workspace", "better")
+    assert comparison["stages"]["train"] == {"status": "same outputs", "changed": ["src/train.py"]}
 
 
 def test_the_terminal_holds_80_columns_and_shows_names_as_they_are(project):
@@ -222,7 +226,7 @@ def test_exit_codes_are_a_gate(project):
 
 def test_a_wider_level_is_a_wider_interval(project):
     project.write(rows_of([0, 10, 2]))
-    ends = [told("main", "--level", level)["scores"]["f1_macro"] for level in ("0.8", "0.99")]
+    ends = [compared("main", "--level", level)["scores"]["f1_macro"] for level in ("0.8", "0.99")]
     assert ends[1]["low"] < ends[0]["low"] < ends[0]["high"] < ends[1]["high"]
 
 
@@ -256,9 +260,9 @@ def test_a_branch_is_compared_with_where_it_left_the_other(project):
     head = project.git("rev-parse", "HEAD")
     project.git("checkout", "--quiet", "main")
     project.commit(rows_of())
-    found = told("main", "other", "--merge-base")
-    assert (found["base"], found["verdict"]) == (left[:9], "better")
-    assert told("main", head)["head"] == head[:9]
+    comparison = compared("main", "other", "--merge-base")
+    assert (comparison["base"], comparison["verdict"]) == (left[:9], "better")
+    assert compared("main", head)["head"] == head[:9]
     project.git("checkout", "--quiet", "--orphan", "alone")
     project.commit(rows_of())
     done = run("main", "--merge-base")
@@ -294,10 +298,10 @@ def test_an_experiment_is_found_by_its_name(project):
     project.git("checkout", "--quiet", "main")
     project.git("branch", "--quiet", "-D", "scratch")
     project.git("update-ref", f"refs/exps/{head[:2]}/{head[2:]}/swish-lean", trial)
-    assert told("main", "swish-lean")["verdict"] == "better"
+    assert compared("main", "swish-lean")["verdict"] == "better"
     # The same name under other commits: that of this commit is meant, or none.
     project.git("update-ref", f"refs/exps/{trial[:2]}/{trial[2:]}/swish-lean", head)
-    assert told("main", "swish-lean")["verdict"] == "better"
+    assert compared("main", "swish-lean")["verdict"] == "better"
     project.commit(rows_of())
     done = run("main", "swish-lean")
     assert done.exit_code == 2
@@ -307,10 +311,10 @@ def test_an_experiment_is_found_by_its_name(project):
 def test_only_common_rows_are_compared_and_it_says_why_they_differ(project):
     project.params["seed"] = 1
     project.write(rows_of([0, 10], start=100))
-    found = told("main")
-    assert (found["rows"]["base"], found["rows"]["compared"]) == (300, 200)
-    assert found["untested"] == {}
-    (warning,) = found["warnings"]
+    comparison = compared("main")
+    assert (comparison["rows"]["base"], comparison["rows"]["compared"]) == (300, 200)
+    assert comparison["untested"] == {}
+    (warning,) = comparison["warnings"]
     assert "only 200 are common to main (300) and workspace (300), since seed changed" in warning
 
 
@@ -318,9 +322,9 @@ def test_rows_with_other_true_labels_are_left_out_and_told(project):
     rows = rows_of()
     rows[5][1] = rows[5][2] = "rare"
     project.write(rows)
-    found = told("main")
-    assert (found["rows"]["compared"], found["rows"]["other_labels"]) == (299, 1)
-    assert found["warnings"] == [
+    comparison = compared("main")
+    assert (comparison["rows"]["compared"], comparison["rows"]["other_labels"]) == (299, 1)
+    assert comparison["warnings"] == [
         "1 rows have other true labels in workspace than in main and are left out"
     ]
 
@@ -345,35 +349,35 @@ def test_options_of_a_member_that_is_not_chosen_change_nothing_and_it_says_so(pr
     project.params["losses"]["focal"] = {"gamma": 3.5, "alpha": None}
     rows = rows_of([*range(0, 120, 10), *range(1, 7)])
     project.write(rows)
-    found = told("main")
-    assert found["params"]["in_effect"] == []
-    (change,) = found["params"]["not_chosen"]
+    comparison = compared("main")
+    assert comparison["params"]["in_effect"] == []
+    (change,) = comparison["params"]["not_chosen"]
     assert (change["name"], change["head"]) == ("losses.focal.gamma", 3.5)
-    assert found["warnings"] == [
+    assert comparison["warnings"] == [
         "losses.focal.gamma changed, but loss: cross_entropy is chosen: nothing could change by it"
     ]
     project.params["loss"] = "focal"
     project.write(rows)
-    found = told("main")
-    assert [change["name"] for change in found["params"]["in_effect"]] == [
+    comparison = compared("main")
+    assert [change["name"] for change in comparison["params"]["in_effect"]] == [
         "loss",
         "losses.focal.gamma",
     ]
-    assert found["warnings"] == []
+    assert comparison["warnings"] == []
 
 
 def test_loss_and_weighting_of_no_second_model_change_nothing_and_it_says_so(project):
     project.params |= {"second_loss": "focal", "second_weighting": "balanced"}
     project.write(rows_of([*range(0, 120, 10), *range(1, 7)]))
-    found = told("main")
-    assert found["params"]["in_effect"] == []
-    assert found["warnings"] == [
+    comparison = compared("main")
+    assert comparison["params"]["in_effect"] == []
+    assert comparison["warnings"] == [
         "second_loss, second_weighting changed, but second_model: none is chosen: nothing could "
         "change by it"
     ]
     project.params["second_model"] = "cnn"
     project.write(rows_of([*range(0, 120, 10), *range(1, 7)]))
-    names = [change["name"] for change in told("main")["params"]["in_effect"]]
+    names = [change["name"] for change in compared("main")["params"]["in_effect"]]
     assert sorted(names) == ["second_loss", "second_model", "second_weighting"]
 
 
@@ -381,7 +385,7 @@ def test_results_that_are_not_those_of_the_parameters_are_told(project):
     text = (project.folder / "params.yaml").read_text("utf-8")
     changed = text.replace("loss: cross_entropy", "loss: focal")
     (project.folder / "params.yaml").write_text(changed, "utf-8")
-    (warning,) = told("main")["warnings"]
+    (warning,) = compared("main")["warnings"]
     assert warning == (
         "workspace: params.yaml has loss: focal, but the results are those of cross_entropy: "
         "run `dvc repro`"
@@ -389,7 +393,7 @@ def test_results_that_are_not_those_of_the_parameters_are_told(project):
     (project.folder / "params.yaml").write_text(text, "utf-8")
     file = project.folder / "metrics/predictions.csv"
     file.write_text(file.read_text("utf-8").replace("0001,common,rare", "0001,common,common"))
-    (warning,) = told("main")["warnings"]
+    (warning,) = compared("main")["warnings"]
     assert "metrics/predictions.csv is not the one of dvc.lock" in warning
 
 
@@ -400,10 +404,10 @@ def test_what_dvc_yaml_has_no_longer_is_left_out_of_dvc_lock(project):
     lock["stages"] |= dict.fromkeys(["embed", "train@model"], removed)
     lock["stages"]["train"]["params"]["params.yaml"]["seed"] = 7
     YAML(typ="safe").dump(lock, locked)
-    found = told("main")
-    assert found["warnings"] == []
-    assert set(found["stages"]) == {"split", "train", "evaluate"}
-    assert found["stages"]["train"]["status"] == "unchanged"
+    comparison = compared("main")
+    assert comparison["warnings"] == []
+    assert set(comparison["stages"]) == {"split", "train", "evaluate"}
+    assert comparison["stages"]["train"]["status"] == "unchanged"
 
 
 def test_a_stage_that_became_one_of_several_is_only_in_one_of_the_two(project):
@@ -413,9 +417,9 @@ def test_a_stage_that_became_one_of_several_is_only_in_one_of_the_two(project):
     pipeline = PIPELINE | {"train": {"foreach": items, "do": PIPELINE["train"]}}
     YAML(typ="safe").dump({"stages": pipeline}, project.folder / "dvc.yaml")
     YAML(typ="safe").dump(lock, project.folder / "dvc.lock")
-    found = told("main")
-    assert found["warnings"] == []
-    statuses = {name: stage["status"] for name, stage in found["stages"].items()}
+    comparison = compared("main")
+    assert comparison["warnings"] == []
+    statuses = {name: stage["status"] for name, stage in comparison["stages"].items()}
     assert statuses == {
         "split": "unchanged",
         "train": "only in base",
@@ -430,9 +434,9 @@ def test_a_revision_with_more_columns_is_compared_with_one_that_lacks_them(proje
     csv.writer(stream).writerows([["p", "id", "actual", "predicted"], *rows])
     (project.folder / "metrics/predictions.csv").write_text(stream.getvalue(), "utf-8")
     (project.folder / "metrics/metrics.json").write_text('{"expected_cost": 0.1}', "utf-8")
-    found = told("main")
-    assert (found["rows"]["compared"], found["verdict"]) == (300, "better")
-    assert found["untested"] == {}
+    comparison = compared("main")
+    assert (comparison["rows"]["compared"], comparison["verdict"]) == (300, "better")
+    assert comparison["untested"] == {}
 
 
 def test_broken_files_are_said_not_traced(project):
@@ -457,16 +461,17 @@ def test_broken_files_are_said_not_traced(project):
 
 def test_several_labels_a_row(project):
     rows = [
-        [row, "common|rare" if label == "rare" else label, found] for row, label, found in rows_of()
+        [row, "common|rare" if label == "rare" else label, predicted]
+        for row, label, predicted in rows_of()
     ]
     project.commit(rows, classes=CLASSES)
     better = [[row, label, label] for row, label, _ in rows]
     project.write(better, classes=CLASSES)
-    found = told("HEAD")
-    assert found["verdict"] == "better"
-    assert list(found["classes"]) == ["common", "rare"]
-    assert found["classes"]["common"]["head_only"] == 30
-    assert found["classes"]["rare"]["head_only"] == 0
+    comparison = compared("HEAD")
+    assert comparison["verdict"] == "better"
+    assert list(comparison["classes"]) == ["common", "rare"]
+    assert comparison["classes"]["common"]["head_only"] == 30
+    assert comparison["classes"]["rare"]["head_only"] == 0
 
 
 @pytest.mark.parametrize("told_by", ["metrics.json", "predictions", "nothing"])
@@ -477,11 +482,11 @@ def test_several_labels_are_known_where_the_rows_in_common_have_one_each(project
     scores = {"f1_micro": 0.9, "f1_samples": 0.9} if told_by == "metrics.json" else {}
     project.commit(first, branch="one", classes=CLASSES, scores=scores)
     project.commit(second, branch="other", classes=CLASSES, scores=scores)
-    found = told("one", "other")
-    assert found["rows"]["compared"] == 150
+    comparison = compared("one", "other")
+    assert comparison["rows"]["compared"] == 150
     # One rare row is taken for a common one: where each label is asked for, both are wrong.
-    assert found["classes"]["rare"]["base_only"] == 1
-    assert found["classes"]["common"]["base_only"] == (told_by != "nothing")
+    assert comparison["classes"]["rare"]["base_only"] == 1
+    assert comparison["classes"]["common"]["base_only"] == (told_by != "nothing")
 
 
 def test_a_project_in_a_folder_of_a_larger_repository(project, monkeypatch):
@@ -490,7 +495,7 @@ def test_a_project_in_a_folder_of_a_larger_repository(project, monkeypatch):
         project.git("mv", name, f"inner/{name}")
     project.git("commit", "--quiet", "--message", "moved")
     monkeypatch.chdir(project.folder / "inner")
-    assert told("HEAD")["rows"]["compared"] == 300
+    assert compared("HEAD")["rows"]["compared"] == 300
 
 
 def test_neither_tensorflow_nor_pandas_is_asked(project):

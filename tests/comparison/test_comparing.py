@@ -41,49 +41,49 @@ def compared(targets, first, second, multilabel=False, **options):
 @EACH_TASK
 def test_scores_are_those_of_the_metrics(multilabel):
     targets, *sides = some_models(multilabel)
-    found = compared(targets, *sides, multilabel, replicates=10)
+    comparison = compared(targets, *sides, multilabel, replicates=10)
     classes = classes_of(targets, multilabel)
     for side, predicted in zip(("base", "head"), sides, strict=True):
         expected = scores.headline(targets, predicted, np.full(targets.shape, 0.5), classes)
         for name in ("f1_macro", "balanced_accuracy", "mcc"):
-            assert found["scores"][name][side] == pytest.approx(expected[name])
+            assert comparison["scores"][name][side] == pytest.approx(expected[name])
         accuracy = (targets == predicted).all(axis=1).mean()
-        assert found["scores"]["accuracy"][side] == pytest.approx(accuracy)
+        assert comparison["scores"]["accuracy"][side] == pytest.approx(accuracy)
         for score, values in scores.per_class(targets, predicted, classes).items():
             for name, value in values.items():
-                kept = found["classes"][name]
+                of_class = comparison["classes"][name]
                 if score in ("f1", "recall"):
-                    assert kept[score][side] == pytest.approx(value)
+                    assert of_class[score][side] == pytest.approx(value)
                 elif score == "support":
-                    assert kept["rows"] == value
+                    assert of_class["rows"] == value
 
 
 def test_scores_are_scikit_learns():
     targets, *sides = some_models(False)
-    found = compared(targets, *sides, replicates=10)
+    comparison = compared(targets, *sides, replicates=10)
     true = targets.argmax(axis=1)
     for side, predicted in zip(("base", "head"), sides, strict=True):
-        given = predicted.argmax(axis=1)
+        labels = predicted.argmax(axis=1)
         expected = {
-            "f1_macro": metrics.f1_score(true, given, average="macro"),
-            "balanced_accuracy": metrics.balanced_accuracy_score(true, given),
-            "mcc": metrics.matthews_corrcoef(true, given),
-            "accuracy": metrics.accuracy_score(true, given),
+            "f1_macro": metrics.f1_score(true, labels, average="macro"),
+            "balanced_accuracy": metrics.balanced_accuracy_score(true, labels),
+            "mcc": metrics.matthews_corrcoef(true, labels),
+            "accuracy": metrics.accuracy_score(true, labels),
         }
         for name, value in expected.items():
-            assert found["scores"][name][side] == pytest.approx(value, rel=1e-9)
+            assert comparison["scores"][name][side] == pytest.approx(value, rel=1e-9)
         by_class = {
-            "f1": metrics.f1_score(true, given, average=None),
-            "recall": metrics.recall_score(true, given, average=None),
+            "f1": metrics.f1_score(true, labels, average=None),
+            "recall": metrics.recall_score(true, labels, average=None),
         }
         for score, values in by_class.items():
-            kept = [values_of[score][side] for values_of in found["classes"].values()]
-            assert kept == pytest.approx(values.tolist(), rel=1e-9)
+            of_class = [values_of[score][side] for values_of in comparison["classes"].values()]
+            assert of_class == pytest.approx(values.tolist(), rel=1e-9)
 
 
 def test_scores_of_several_labels_are_scikit_learns():
     targets, *sides = some_models(True)
-    found = compared(targets, *sides, True, replicates=10)["scores"]
+    compared_scores = compared(targets, *sides, True, replicates=10)["scores"]
     for side, predicted in zip(("base", "head"), sides, strict=True):
         pairs_of = list(zip(targets.T, predicted.T, strict=True))
         balanced = [metrics.balanced_accuracy_score(*pair) for pair in pairs_of]
@@ -94,7 +94,7 @@ def test_scores_of_several_labels_are_scikit_learns():
             "accuracy": metrics.accuracy_score(targets, predicted),
         }
         for name, value in expected.items():
-            assert found[name][side] == pytest.approx(value, rel=1e-9)
+            assert compared_scores[name][side] == pytest.approx(value, rel=1e-9)
 
 
 def test_a_small_case_by_hand():
@@ -103,31 +103,33 @@ def test_a_small_case_by_hand():
     targets = one_hot([0] * 4 + [1] * 6, 2)
     first = one_hot([0, 0, 1, 1, 0, 1, 1, 1, 1, 1], 2)
     second = one_hot([0, 0, 0, 1, 1, 1, 1, 1, 1, 1], 2)
-    found = compared(targets, first, second)
-    f1 = found["scores"]["f1_macro"]
+    comparison = compared(targets, first, second)
+    f1 = comparison["scores"]["f1_macro"]
     assert f1["base"] == pytest.approx((4 / 7 + 10 / 13) / 2)
     assert f1["head"] == pytest.approx((6 / 7 + 12 / 13) / 2)
-    assert found["scores"]["accuracy"]["difference"] == pytest.approx(0.2)
-    assert found["mcnemar"] == {"base_only": 0, "head_only": 2, "p_value": 0.5}
-    assert found["classes"]["a"]["base_only"] == 0
-    assert found["classes"]["a"]["head_only"] == 1
-    assert found["classes"]["a"]["p_value"] == 1
+    assert comparison["scores"]["accuracy"]["difference"] == pytest.approx(0.2)
+    assert comparison["mcnemar"] == {"base_only": 0, "head_only": 2, "p_value": 0.5}
+    assert comparison["classes"]["a"]["base_only"] == 0
+    assert comparison["classes"]["a"]["head_only"] == 1
+    assert comparison["classes"]["a"]["p_value"] == 1
     # Both swaps or none are as extreme as what was seen: 2 of 4.
-    assert found["p_value"] == pytest.approx(0.5, abs=0.03)
-    assert found["verdict"] == "cannot be told"
-    assert found["reason"].startswith("2 discordant rows can never be significant (p >= .5); about")
+    assert comparison["p_value"] == pytest.approx(0.5, abs=0.03)
+    assert comparison["verdict"] == "cannot be told"
+    assert comparison["reason"].startswith(
+        "2 discordant rows can never be significant (p >= .5); about"
+    )
 
 
 @EACH_TASK
 def test_the_same_model_twice_differs_by_nothing_and_nothing_can_be_told(multilabel):
     targets, first, _ = some_models(multilabel)
-    found = compared(targets, first, first, multilabel)
-    f1 = found["scores"]["f1_macro"]
+    comparison = compared(targets, first, first, multilabel)
+    f1 = comparison["scores"]["f1_macro"]
     assert f1["difference"] == 0
     assert f1["low"] <= 0 <= f1["high"]
-    assert found["p_value"] == found["mcnemar"]["p_value"] == 1
-    assert (found["verdict"], found["more_rows_needed"]) == ("cannot be told", None)
-    assert found["reason"] == "both give each of the 200 rows the same labels"
+    assert comparison["p_value"] == comparison["mcnemar"]["p_value"] == 1
+    assert (comparison["verdict"], comparison["more_rows_needed"]) == ("cannot be told", None)
+    assert comparison["reason"] == "both give each of the 200 rows the same labels"
 
 
 @EACH_TASK
@@ -160,9 +162,9 @@ def test_counts_give_the_interval_that_drawing_rows_gives(multilabel, monkeypatc
     targets, first, second = some_models(multilabel)
     rng = np.random.default_rng(3)
 
-    def macro(true, found):
-        hits = (true & found).sum(axis=0)
-        return (2 * hits / np.maximum(true.sum(axis=0) + found.sum(axis=0), 1)).mean()
+    def macro(true, predicted):
+        hits = (true & predicted).sum(axis=0)
+        return (2 * hits / np.maximum(true.sum(axis=0) + predicted.sum(axis=0), 1)).mean()
 
     values = []
     for _ in range(3000):
@@ -172,11 +174,11 @@ def test_counts_give_the_interval_that_drawing_rows_gives(multilabel, monkeypatc
             macro(true, second[drawn].astype(int)) - macro(true, first[drawn].astype(int))
         )
     monkeypatch.setattr(redrawing, "SMOOTHING", 0.0)
-    found = compared(targets, first, second, multilabel, level=0.9)["scores"]["f1_macro"]
+    f1 = compared(targets, first, second, multilabel, level=0.9)["scores"]["f1_macro"]
     # The standard error of a 5% quantile of 3000 draws is about .04 of a standard deviation.
     bound = 0.2 * np.std(values)
     expected = np.quantile(values, [0.05, 0.95])
-    np.testing.assert_allclose([found["low"], found["high"]], expected, atol=bound)
+    np.testing.assert_allclose([f1["low"], f1["high"]], expected, atol=bound)
 
 
 @EACH_TASK
@@ -194,9 +196,11 @@ def test_swapped_labels_give_the_p_value_that_swapping_rows_gives(multilabel):
     targets, first, second = some_models(multilabel, rows=60)
     rng = np.random.default_rng(4)
 
-    def macro(found):
-        hits = (targets & found).sum(axis=0, dtype=int)
-        return (2 * hits / np.maximum(targets.sum(axis=0) + found.sum(axis=0, dtype=int), 1)).mean()
+    def macro(predicted):
+        hits = (targets & predicted).sum(axis=0, dtype=int)
+        return (
+            2 * hits / np.maximum(targets.sum(axis=0) + predicted.sum(axis=0, dtype=int), 1)
+        ).mean()
 
     first, second = first.astype(np.uint8), second.astype(np.uint8)
     seen = abs(macro(second) - macro(first))
@@ -205,8 +209,8 @@ def test_swapped_labels_give_the_p_value_that_swapping_rows_gives(multilabel):
         swap = rng.random((len(targets), 1)) < 0.5
         one, other = np.where(swap, second, first), np.where(swap, first, second)
         values.append(abs(macro(other) - macro(one)) >= seen - 1e-12)
-    found = compared(targets, first, second, multilabel)["p_value"]
-    assert found == pytest.approx(np.mean(values), abs=0.04)
+    p_value = compared(targets, first, second, multilabel)["p_value"]
+    assert p_value == pytest.approx(np.mean(values), abs=0.04)
 
 
 @pytest.mark.parametrize(("one", "other"), [(0, 0), (0, 5), (3, 4), (40, 12), (1, 9)])
@@ -223,15 +227,15 @@ def test_five_discordant_rows_can_never_be_significant():
     targets = one_hot([0] * 12 + [1] * 40, 2)
     base, head = targets.copy(), targets
     base[:5] = [0, 1]
-    found = compared(targets, base, head)
-    assert found["scores"]["f1_macro"]["low"] > 0
-    assert found["verdict"] == "cannot be told"
-    assert "5 discordant rows can never be significant (p >= .0625)" in found["reason"]
+    comparison = compared(targets, base, head)
+    assert comparison["scores"]["f1_macro"]["low"] > 0
+    assert comparison["verdict"] == "cannot be told"
+    assert "5 discordant rows can never be significant (p >= .0625)" in comparison["reason"]
     # A sixth such row would do.
-    assert 10 < found["more_rows_needed"] < 100
+    assert 10 < comparison["more_rows_needed"] < 100
     base[:6] = [0, 1]
-    found = compared(targets, base, head)
-    assert (found["verdict"], found["more_rows_needed"]) == ("better", None)
+    comparison = compared(targets, base, head)
+    assert (comparison["verdict"], comparison["more_rows_needed"]) == ("better", None)
     assert compared(targets, head, base)["verdict"] == "worse"
 
 
@@ -268,9 +272,9 @@ def test_a_difference_next_to_nothing_is_not_given_a_number_of_rows():
     base, head = targets.copy(), targets.copy()
     base[:10] = base[:10, ::-1]
     head[10:20] = head[10:20, ::-1]
-    found = compared(targets, base, head)
-    assert found["more_rows_needed"] is None
-    assert "more test rows would hardly help" in found["reason"]
+    comparison = compared(targets, base, head)
+    assert comparison["more_rows_needed"] is None
+    assert "more test rows would hardly help" in comparison["reason"]
 
 
 def test_labels_of_a_row_stay_together():
@@ -286,10 +290,10 @@ def test_labels_of_a_row_stay_together():
 
 def test_a_class_that_no_common_row_has_counts_with_0():
     targets = one_hot([0, 1] * 20, 3)
-    found = compared(targets, targets, targets[:, [1, 0, 2]], replicates=200)
-    assert found["scores"]["f1_macro"]["base"] == pytest.approx(2 / 3)
-    assert found["classes"]["c"]["rows"] == 0
-    assert found["verdict"] == "worse"
+    comparison = compared(targets, targets, targets[:, [1, 0, 2]], replicates=200)
+    assert comparison["scores"]["f1_macro"]["base"] == pytest.approx(2 / 3)
+    assert comparison["classes"]["c"]["rows"] == 0
+    assert comparison["verdict"] == "worse"
 
 
 def test_several_labels_are_told_from_the_rows():
@@ -302,11 +306,11 @@ def test_several_labels_are_told_from_the_rows():
 @pytest.mark.parametrize("title", ["equal models", "more found"])
 def test_interval_and_verdict_keep_their_word(positives, title):
     (case,) = [case for case in SIMULATION["problems"](positives) if case.title == title]
-    found = SIMULATION["simulate"](case, trials=200)
+    shares = SIMULATION["simulate"](case, trials=200)
     # 1.5 points, and 2.6 standard errors of 200 trials.
-    assert found["held"] >= 0.95 - 0.015 - 2.6 * np.sqrt(0.95 * 0.05 / 200)
-    assert found["worse"] <= 0.05
+    assert shares["held"] >= 0.95 - 0.015 - 2.6 * np.sqrt(0.95 * 0.05 / 200)
+    assert shares["worse"] <= 0.05
     if title == "equal models":
-        assert found["better"] + found["worse"] <= 0.05
+        assert shares["better"] + shares["worse"] <= 0.05
     elif positives == 500:
-        assert found["better"] > 0.95
+        assert shares["better"] > 0.95

@@ -34,9 +34,9 @@ PARAMS = {
 )  # fmt: skip
 def test_a_stage_keeps_the_parameters_it_has_and_is_left_out_where_it_is_none(stage, locked, names):
     entry = {"cmd": "python s.py", "params": {"params.yaml": PARAMS}}
-    found = current({locked: entry, "gone": entry}, {"s": stage})
+    stages = current({locked: entry, "gone": entry}, {"s": stage})
     if names is None:
-        assert found == {}
+        assert stages == {}
     else:
         listed = {name: PARAMS[name] for name in names}
-        assert found == {locked: {"cmd": "python s.py", "params": {"params.yaml": listed}}}
+        assert stages == {locked: {"cmd": "python s.py", "params": {"params.yaml": listed}}}

@@ -2,14 +2,15 @@
 
 Every file of the three families is tried. Samplers and weightings meet rows drawn from a problem on
 which logistic regression is exactly right, losses a population whose outputs are searched for
-without a network. The outputs go the way of the training: the loss's inverse, the ledger's
-correction, and where the ledger says that something distortion, a map fitted on validation rows.
+without a network. The outputs go the way of the training: the loss's inverse, the shift that the
+ledger knows, a map fitted on validation rows.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
 from itertools import product
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,13 +23,15 @@ from sklearn.linear_model import LogisticRegression
 
 from ballast.evaluation.scores import calibration_error
 from ballast.labels.classes import Classes
-from ballast.probabilities import calibration, ledger
+from ballast.probabilities.correction import Correction
+from ballast.probabilities.ledger import Ledger, normalise
+from ballast.probabilities.logits import probabilities
 from ballast.project import params
 from ballast.project.errors import UserError
 from ballast.resampling.drawing import Rows
 from ballast.resampling.plans import Plan
 from ballast.training.examples import Examples
-from ballast.training.objective import objective
+from ballast.training.objective import build_objective
 
 SEED = 0
 TRAINING, VALIDATION, HELD_OUT = 6000, 4000, 20_000
@@ -159,19 +162,18 @@ def written(
     weighting: tuple[str, dict[str, Any]] = ("none", {}),
     loss: tuple[str, dict[str, Any]] = ("cross_entropy", {}),
     examples: Examples | None = None,
-) -> dict[str, Any]:
+) -> Ledger:
     """Return the ledger of the layers named, as training writes it."""
     settings = {"weightings": dict([weighting]), "losses": dict([loss])}
-    return objective(
+    plan = plan or Plan(np.zeros(0, int), np.zeros(0), sampler="none")
+    return build_objective(
+        SimpleNamespace(before=before, after=after, plan=plan),
         params.member(settings, "loss", loss[0]),
         params.member(settings, "weighting", weighting[0]),
-        plan or Plan(np.zeros(0, int), np.zeros(0), sampler="none"),
-        before,
-        after,
         examples,
         deferred=False,
         allow_double_correction=True,
-    ).book
+    ).ledger
 
 
 class Errors(NamedTuple):
@@ -183,43 +185,40 @@ class Errors(NamedTuple):
     found_mean: float
 
 
-def judged(
-    book: dict[str, Any],
-    outputs: list[np.ndarray],
-    logits: list[np.ndarray],
-    known: list[Part],
-) -> Errors:
+def exact(ledger: Ledger) -> bool:
+    """Tell whether formulas alone lead back."""
+    return ledger.has_inverse and not ledger.distortions
+
+
+def judged(ledger: Ledger, outputs: list[np.ndarray], known: list[Part]) -> Errors:
     """Go the way back, as training and evaluation do.
 
     Args:
-        book: the ledger.
+        ledger: of the layers.
         outputs: the network's, of validation and of held-out rows.
-        logits: what the loss's inverse made of them.
         known: validation and held-out rows.
     """
-    multilabel = book["task"] == "multilabel"
     validation, held = known
-    there, here = (ledger.correct(part, book) for part in logits)
 
-    def errors(z: np.ndarray) -> tuple[float, float]:
-        p = ledger.probabilities(z, multilabel)
-        return calibration_error(held.targets, p, multilabel), np.abs(p - held.p).mean()
+    def errors(p: np.ndarray) -> tuple[float, float]:
+        return (
+            calibration_error(held.targets, p, ledger.multilabel),
+            np.abs(p - held.p).mean(),
+        )
 
     # A map that a loss names keeps its argmax; what leads to p is one by class.
-    method = ledger.calibration(
-        {name: told for name, told in book.items() if name != "calibration"}
-    )
-    if method != "none":
-        here = calibration.fit(method, validation.targets, there, multilabel).apply(here)
-    return Errors(*errors(outputs[1]), *errors(here))
+    by_class = replace(ledger, calibration=None)
+    correction = Correction.fit(by_class, outputs[0], validation.targets)
+    raw = probabilities(outputs[1], ledger.multilabel)
+    return Errors(*errors(raw), *errors(correction.probabilities(outputs[1])))
 
 
-def check(name: str, book: dict[str, Any], errors: Errors) -> None:
+def check(name: str, ledger: Ledger, errors: Errors) -> None:
     """Hold errors against the bounds."""
     assert errors.found < OTHERWISE.get(name, RECOVERED)
-    if not book["distortion"]:
+    if exact(ledger):
         assert errors.found_mean < FITTED
-    moved = max(book["corrections"].values())
+    moved = max(ledger.corrections.values())
     if moved > MOVED:
         assert errors.raw_mean > 2 * errors.found_mean
     if moved > FAR:
@@ -259,7 +258,7 @@ def masses(labels: np.ndarray, times: np.ndarray, weights: np.ndarray) -> list[n
     return [times[:, None] * np.stack([1 - y, y], axis=1) * pair for y, pair in pairs]
 
 
-def sampled(name: str, options: dict[str, Any]) -> tuple[dict[str, Any], Errors]:
+def sampled(name: str, options: dict[str, Any]) -> tuple[Ledger, Errors]:
     """Return the ledger and the errors of a sampler, on the first problem that it takes."""
     sample = member("sampler", name, options)
     for draw in (gaussians, label_sets, worded):
@@ -282,10 +281,10 @@ def sampled(name: str, options: dict[str, Any]) -> tuple[dict[str, Any], Errors]
 
     labels = plan.targets(targets)
     after = replace(before, counts=plan.times @ labels, rows=plan.times.sum())
-    book = written(before, after, plan)
-    answers = masses(labels, plan.times, np.array(book["weights"]))
+    ledger = written(before, after, plan)
+    answers = masses(labels, plan.times, ledger.weights)
     outputs = regression(examples, answers, [part.x for part in known], before.multilabel)
-    return book, judged(book, outputs, outputs, known)
+    return ledger, judged(ledger, outputs, known)
 
 
 @pytest.mark.parametrize(
@@ -296,16 +295,16 @@ def test_what_a_sampler_did_is_undone(name, options):
     check(name, *sampled(name, options))
 
 
-def weighted(name: str, options: dict[str, Any], multilabel: bool) -> tuple[dict[str, Any], Errors]:
+def weighted(name: str, options: dict[str, Any], multilabel: bool) -> tuple[Ledger, Errors]:
     """Return the ledger and the errors of a weighting."""
     rows, *known = parts(label_sets if multilabel else gaussians)
     classes = classes_of(rows.targets, multilabel)
     every, times = np.arange(TRAINING), np.ones(TRAINING)
     examples = Examples(every, every, rows.targets, times, lambda at: rows.x[at], SEED)
-    book = written(classes, classes, weighting=(name, options), examples=examples)
-    answers = masses(rows.targets, times, np.array(book["weights"]))
+    ledger = written(classes, classes, weighting=(name, options), examples=examples)
+    answers = masses(rows.targets, times, ledger.weights)
     outputs = regression(rows.x, answers, [part.x for part in known], multilabel)
-    return book, judged(book, outputs, outputs, known)
+    return ledger, judged(ledger, outputs, known)
 
 
 EACH_TASK = pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
@@ -419,13 +418,13 @@ def drawn(people: Population, rng: np.random.Generator, rows: int, multilabel: b
     return Part(at, rng.multinomial(1, p), p)
 
 
-def lost(
-    name: str, options: dict[str, Any], multilabel: bool
-) -> tuple[dict[str, Any], Errors, np.ndarray]:
-    """Return the ledger, the errors and the logits after the inverse of a loss."""
+def lost(name: str, options: dict[str, Any], multilabel: bool) -> tuple[Ledger, Errors, np.ndarray]:
+    """Return the ledger, the errors and, for each x of the population, p by formulas alone."""
     people = population(multilabel)
     classes = described(people, people.shares, multilabel)
-    loss, back = member("loss", name, options), inverse(name, options)
+    if options:
+        classes = replace(classes, costs=COSTS)
+    loss = member("loss", name, options)
     at, labels, mass = people.at, people.labels, people.shares
     if getattr(params.member({"losses": {}}, "loss", name)[0], "PER_BATCH", False):
         # Its rows have no weights of their own, so each stands there as often as it occurs.
@@ -434,23 +433,20 @@ def lost(
         mass = np.full(len(at), 1 / len(at))
     if multilabel:
         mass = np.repeat(mass[:, None], 3, axis=1)
-    farthest = None if back else FARTHEST
+    ledger = written(classes, classes, loss=(name, options))
+    farthest = None if ledger.has_inverse else FARTHEST
     outputs = searched(partial(loss, classes=classes), at, labels, mass, farthest)
-    logits = back(outputs, classes) if back else outputs
-
     rng = np.random.default_rng(SEED)
     known = [drawn(people, rng, rows, multilabel) for rows in (VALIDATION, HELD_OUT)]
-    book = written(classes, classes, loss=(name, options))
-    seen = ([z[part.x] for part in known] for z in (outputs, logits))
-    errors = judged(book, *seen, known)
-    return book, errors, logits
+    errors = judged(ledger, [outputs[part.x] for part in known], known)
+    return ledger, errors, Correction(ledger).probabilities(outputs)
 
 
 # Of expected_cost only: with costs, cost_sensitive has no least loss for some p, see there.
 COSTS = {"b": {"a": 3.0}, "c": {"a": 5.0}}
 LOSSES = [
     pytest.param(*case.values, task, id=f"{case.id}-{'multi' if task else 'single'}")
-    for case in cases("loss", ("expected_cost", {"costs": COSTS, "cross_entropy": 5.0}))
+    for case in cases("loss", ("expected_cost", {"cross_entropy": 5.0}))
     for task in (False, True)
     if takes(case.values[0], task)
 ]
@@ -458,11 +454,10 @@ LOSSES = [
 
 @pytest.mark.parametrize(("name", "options", "multilabel"), LOSSES)
 def test_what_a_loss_did_is_undone(name, options, multilabel):
-    book, errors, logits = lost(name, options, multilabel)
-    check(name, book, errors)
-    if book["distortion"]:
+    ledger, errors, found = lost(name, options, multilabel)
+    check(name, ledger, errors)
+    if not exact(ledger):
         return
-    found = ledger.probabilities(ledger.correct(logits, book), multilabel)
     np.testing.assert_allclose(found, population(multilabel).p, atol=SEARCHED)
     # All of them but one change p, whether they move the prior or not.
     assert (errors.raw_mean > 0.01) == (name != "cross_entropy")
@@ -492,16 +487,17 @@ def test_what_layers_did_together_is_undone(name, multilabel, weighting, draws):
         plan = replace(plan, sampler="class_balanced")
         mass = plan.times * mass
     after = described(people, mass, multilabel)
-    weights = ledger.normalise(member("weighting", weighting, {})(after, None), after)
+    weights = normalise(member("weighting", weighting, {})(after, None), after)
     if multilabel:
         mass = mass[:, None] * np.where(people.labels, weights[1], weights[0])
     else:
         mass = mass * (people.labels @ weights)
     loss = partial(member("loss", name, {}), classes=after)
-    logits = inverse(name, {})(searched(loss, people.at, people.labels, mass), after)
+    outputs = searched(loss, people.at, people.labels, mass)
 
-    book = written(before, after, plan, (weighting, {}), (name, {}))
-    assert not book["distortion"]
-    found = ledger.probabilities(ledger.correct(logits, book), multilabel)
+    ledger = written(before, after, plan, (weighting, {}), (name, {}))
+    assert exact(ledger)
+    found = Correction(ledger).probabilities(outputs)
     np.testing.assert_allclose(found, people.p, atol=SEARCHED)
-    assert np.abs(ledger.probabilities(logits, multilabel) - people.p).max() > 0.1
+    unshifted = probabilities(inverse(name, {})(outputs, after), multilabel)
+    assert np.abs(unshifted - people.p).max() > 0.1

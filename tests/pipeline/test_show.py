@@ -26,10 +26,10 @@ def test_show_fits_eighty_columns(multilabel, tmp_path, monkeypatch):
     predicted[last] = targets[last]
     classes = classes_of(targets, multilabel)
     ends = bootstrap.headline(targets, predicted, p, classes, Plan("wilson", False, 100, 0.95, 0))
-    found = scores.headline(targets, predicted, p, classes)
+    headline_scores = scores.headline(targets, predicted, p, classes)
     values = {
-        "metrics": bounded(found, ends),
-        "validation": {f"val_{name}": value + 0.01 for name, value in found.items()},
+        "metrics": bounded(headline_scores, ends),
+        "validation": {f"val_{name}": value + 0.01 for name, value in headline_scores.items()},
         "baselines": baselines.scores_of(targets, classes),
         "per_class": scores.per_class(targets, predicted, classes),
         "per_class_bounds": bounds_per_class(targets, predicted, classes, 0.95),
@@ -48,10 +48,10 @@ def test_show_fits_eighty_columns(multilabel, tmp_path, monkeypatch):
     assert line.split("│")[2].strip() == expected
     others = [f"{headline['mcc'] + 0.01:.3f}", "0.000", "0.000"]
     assert [cell.strip() for cell in line.split("│")[3:6]] == others
-    support, given = targets.sum(axis=0), predicted.sum(axis=0)
+    support, times_predicted = targets.sum(axis=0), predicted.sum(axis=0)
     rows = [line for line in lines if line.startswith(tuple(f"│ {c} " for c in LETTERS))]
     counts = [[int(cell) for cell in line.split("│")[2:4]] for line in rows]
-    pairs = zip(support.tolist(), given.tolist(), strict=True)
+    pairs = zip(support.tolist(), times_predicted.tolist(), strict=True)
     assert counts == [list(pair) for pair in sorted(pairs, key=lambda pair: -pair[0])]
     # A class that is always right has a bound below 1.
     assert any("│ 1.00 .9" in line for line in rows)

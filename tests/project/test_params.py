@@ -106,11 +106,11 @@ def test_an_unreadable_file_is_a_user_error(tmp_path, content):
 
 def test_the_members_of_a_family_are_its_files():
     for folder in FOLDERS:
-        found = params.members(folder)
-        assert found == sorted(found)
-        assert found
-        assert all((REPO / "src/ballast" / folder / f"{name}.py").is_file() for name in found)
-        assert "__init__" not in found
+        names = params.members(folder)
+        assert names == sorted(names)
+        assert names
+        assert all((REPO / "src/ballast" / folder / f"{name}.py").is_file() for name in names)
+        assert "__init__" not in names
 
 
 def test_an_unknown_member_is_answered_with_the_members_and_the_nearest():
@@ -121,10 +121,10 @@ def test_an_unknown_member_is_answered_with_the_members_and_the_nearest():
 
 
 def test_a_member_without_a_block_takes_its_defaults():
-    given = params.select({**WHOLE, "sampler": "random_over"}, "sampler")
+    selected_member = params.select({**WHOLE, "sampler": "random_over"}, "sampler")
     empty = {**WHOLE, "sampler": "random_over", "samplers": {"random_over": None}}
-    assert given == params.select(empty, "sampler")
-    assert given[1]
+    assert selected_member == params.select(empty, "sampler")
+    assert selected_member[1]
 
 
 def member(
@@ -248,9 +248,9 @@ def test_a_user_error_ends_the_process_with_1_and_other_faults_keep_their_traceb
 
 
 def test_an_empty_block_is_a_block_without_entries(tmp_path):
-    found = params.load(written(tmp_path, WHOLE | {"samplers": None, "datasets": None}))
-    assert found["samplers"] == {}
-    assert found["datasets"] == {}
+    loaded = params.load(written(tmp_path, WHOLE | {"samplers": None, "datasets": None}))
+    assert loaded["samplers"] == {}
+    assert loaded["datasets"] == {}
 
 
 @pytest.mark.parametrize("name", ["my.news", "a/b", 1, ""])

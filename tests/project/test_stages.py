@@ -36,9 +36,10 @@ LEARNERS = list((SOURCE / "ballast/training/learners").glob("*.py"))
 INVERSES = {"evaluate": {"loss", "second_loss"}}
 
 
-def test_the_six_stages_stand_in_order_one_script_each():
-    assert list(PIPELINE) == ORDER
-    assert sorted(file.stem for file in SOURCE.glob("*.py")) == sorted(ORDER)
+def test_a_check_of_all_selectors_and_six_stages_stand_in_order_one_script_each():
+    assert list(PIPELINE) == ["check", *ORDER]
+    assert sorted(PIPELINE["check"]["params"]) == sorted([*params.FILES, *params.FAMILIES])
+    assert sorted(file.stem for file in SOURCE.glob("*.py")) == sorted(PIPELINE)
     for name, stage in PIPELINE.items():
         slot = SLOTS.get(name, ("",))[0]
         assert stage["cmd"] == f"python src/{name}.py {slot}".rstrip()

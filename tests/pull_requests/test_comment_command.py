@@ -160,9 +160,9 @@ def test_of_a_long_comment_the_longest_table_loses_its_last_rows():
     whole = "\n".join([*lines, *classes, "", "- loss: focal"])
     text = comment_text(whole, "https://example.org")
     assert LIMIT - 100 < len(text) <= LIMIT
-    kept = text.count("| class ") - 1
-    assert f"{classes[kept - 1]}\n\n*{3000 - kept} more rows are in the report.*\n" in text
-    assert classes[kept] not in text
+    rows = text.count("| class ") - 1
+    assert f"{classes[rows - 1]}\n\n*{3000 - rows} more rows are in the report.*\n" in text
+    assert classes[rows] not in text
     assert text.endswith("\n- loss: focal\n\n[Report and comment as files](https://example.org)\n")
     fits = "\n".join([*lines, *classes[:700]])
     assert comment_text(fits) == f"{MARKER}\n{fits}\n"

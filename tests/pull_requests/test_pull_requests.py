@@ -1,4 +1,4 @@
-"""Two branches of a real project: their merge as the README tells it, and the comment on it."""
+"""Two branches of a real project: their merge as the docs have it, and the comment on it."""
 
 import re
 
@@ -12,11 +12,9 @@ from ballast.cli import app
 
 pytestmark = pytest.mark.pipeline
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-SECTION = README.split("### Two branches")[1].split("\n## ")[0]
-MERGE, *RECIPE = [
-    line.partition("#")[0].split() for line in re.findall(r"^    (\S.*)$", SECTION, re.M)
-]
+PAGE = (ROOT / "docs/pull-requests.md").read_text(encoding="utf-8")
+BLOCK = PAGE.split("## Two branches")[1].split("```sh\n")[1].split("```")[0]
+MERGE, *RECIPE = [line.partition("#")[0].split() for line in BLOCK.splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +50,10 @@ def test_the_recipe_settles_a_conflict(project):
     assert "Merge conflict in params.yaml" not in printed
     # No line of theirs, no marker: the file is whole.
     assert project.text("dvc.lock") == ours
-    assert "  train: " in run("stale").stderr
+    assert "  train@model: " in run("stale").stderr
     printed = "".join(project.run(*command) for command in RECIPE)
-    # Main's network comes from the run cache; the two choices together are new.
-    assert "Stage 'train' is cached" in printed
+    # Main's networks come from the run cache; the two choices together are new.
+    assert "Stage 'train@model' is cached" in printed
     assert "Running stage 'evaluate'" in printed
     assert project.run("git", "status", "--porcelain") == ""
     assert project.run("git", "rev-list", "--merges", "--count", "HEAD").strip() == "1"

@@ -101,7 +101,7 @@ def test_so_is_the_checkout_with_its_data_whatever_became_of_them(origin, monkey
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new", "told"),
+    ("name", "old", "new", "expected"),
     [
         ("train.py", "'w'", "'wt'", "  train: train.py\n"),
         ("train.py", "\n", "\r\n", "  train: train.py\n"),
@@ -119,10 +119,10 @@ def test_so_is_the_checkout_with_its_data_whatever_became_of_them(origin, monkey
         ("metrics/metrics.json", "0.9", "1.0", "  evaluate: metrics/metrics.json\n"),
     ],
 )
-def test_what_changed_is_named_with_its_stage_and_what_to_run(clone, name, old, new, told):
+def test_what_changed_is_named_with_its_stage_and_what_to_run(clone, name, old, new, expected):
     edit(clone, name, old, new)
     printed = refusal()
-    assert told in printed
+    assert expected in printed
     assert RECIPE in printed
     # One line of reason: nothing else is held to have changed.
     assert printed.count("\n  ") == 1
@@ -171,9 +171,9 @@ def test_what_nothing_depends_on_may_change(clone, name, old, new):
 
 @pytest.mark.parametrize("place", ["data/prepared", "data/prepared/rows.csv", "model"])
 def test_a_lock_put_together_from_two_runs_is_found_without_the_data(clone, place):
-    head, found, tail = clone.text("dvc.lock").rpartition(f"path: {place}\n")
+    head, path, tail = clone.text("dvc.lock").rpartition(f"path: {place}\n")
     tail = tail.replace("md5: ", "md5: 0", 2).replace("hash: md5: 0", "hash: md5: ", 1)
-    (clone.folder / "dvc.lock").write_text(head + found + tail, "utf-8")
+    (clone.folder / "dvc.lock").write_text(head + path + tail, "utf-8")
     assert f"{place} (dvc.lock or a .dvc file names another one elsewhere)" in refusal()
 
 
@@ -183,8 +183,8 @@ def test_data_under_dvc_are_told_by_their_dvc_file(clone):
     edit(clone, "dvc.lock", "data/raw/demo", "data/raw/mine")
     assert "  prepare: data/raw/mine (dvc.lock or a .dvc file names" in refusal()
     raw = clone.text("dvc.lock").split("path: data/raw/mine")[1].split("md5: ")[1].split()[0]
-    own = clone.text("data/raw/mine.dvc").split("md5: ")[1].split()[0]
-    edit(clone, "dvc.lock", raw, own)
+    new = clone.text("data/raw/mine.dvc").split("md5: ")[1].split()[0]
+    edit(clone, "dvc.lock", raw, new)
     assert CliRunner().invoke(app, ["stale"]).exit_code == 0
 
 

@@ -19,11 +19,11 @@ def steps(workflow):
 
 def scripts():
     """Return every shell command of the workflows, GitLab's included."""
-    found = [step["run"] for flow in WORKFLOWS.values() for step in steps(flow) if "run" in step]
+    commands = [step["run"] for flow in WORKFLOWS.values() for step in steps(flow) if "run" in step]
     for job in GITLAB.values():
         script = job.get("script", []) if isinstance(job, dict) else []
-        found += [script] if isinstance(script, str) else script
-    return found
+        commands += [script] if isinstance(script, str) else script
+    return commands
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
@@ -45,7 +45,7 @@ def test_no_token_reaches_the_code_of_a_pull_request(name):
         for job, content in workflow["jobs"].items()
     }
     if "pull_request" in triggers:
-        assert all(given == {"contents": "read"} for given in rights.values())
+        assert all(access == {"contents": "read"} for access in rights.values())
         assert "secrets." not in (FOLDER / name).read_text(encoding="utf-8")
     for step in steps(workflow):
         if step.get("uses", "").startswith("actions/checkout@"):

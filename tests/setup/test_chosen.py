@@ -37,7 +37,7 @@ def refuses(function, *arguments, **options) -> bool:
 def test_a_model_is_built_where_it_has_what_it_needs_and_only_there(name):
     module = member("models", name)
     for there in product([False, True], repeat=len(KINDS)):
-        present = {kind for kind, given in zip(KINDS, there, strict=True) if given}
+        present = {kind for kind, is_there in zip(KINDS, there, strict=True) if is_there}
         inputs = Inputs(
             np.ones((5, 2), np.float32) if "tokens" in present else None,
             np.ones((9, 2)) if "features" in present else np.empty((0, 0)),

@@ -128,19 +128,19 @@ def near_duplicates(texts: list[str], threshold: float) -> set[int]:
     words = [re.findall(r"\w+", re.sub(r"\d+", "0", text.casefold())) for text in texts]
     triples = [set(zip(w, w[1:], w[2:], strict=False)) for w in words]
     counts = Counter(triple for each in triples for triple in each)
-    seen, found = defaultdict(list), set()
-    for i, own in enumerate(triples):
+    seen, close = defaultdict(list), set()
+    for i, text in enumerate(triples):
         # Two sets that similar share one of their rarest triples, so only those need looking up.
-        rarest = sorted(own, key=lambda triple: (counts[triple], triple))
+        rarest = sorted(text, key=lambda triple: (counts[triple], triple))
         candidates = set()
-        for triple in rarest[: int((1 - threshold) * len(own)) + 2]:
+        for triple in rarest[: int((1 - threshold) * len(text)) + 2]:
             if counts[triple] > 1:
                 candidates.update(seen[triple])
                 seen[triple].append(i)
         for j in candidates:
-            if len(own & triples[j]) >= threshold * len(own | triples[j]):
-                found |= {i, j}
-    return found
+            if len(text & triples[j]) >= threshold * len(text | triples[j]):
+                close |= {i, j}
+    return close
 
 
 def test_the_search_for_near_duplicates_finds_one():

@@ -145,5 +145,5 @@ def test_block_in_params_reads_every_row(project, file):
     classes = json.loads((project.folder / "data/prepared/classes.json").read_text())
     assert classes["task"] == "multilabel"
     assert sorted(classes["labels"]) == sorted(demo.labels())
-    facts = json.loads((project.folder / "metrics/data.json").read_text())
+    facts = json.loads((project.folder / "data/prepared/counts.json").read_text())
     assert facts["kept"] == facts["rows"] == 3000

@@ -148,17 +148,17 @@ def test_failure_leaves_nothing(server, tmp_path, capfd, how):
     last, words = FAILURES[how]
     if how == "interrupted" and not hasattr(signal, "pthread_kill"):
         pytest.skip("this system cannot send a signal to one thread")
-    given = registry(server, how, last)
+    files = registry(server, how, last)
     with pytest.raises(FetchError, match=words) as caught:
-        fetch("pair", tmp_path / "data" / "raw", given)
+        fetch("pair", tmp_path / "data" / "raw", files)
     assert server.seen == ["/a.txt", f"/{how}/{last}"]
     assert list(tmp_path.iterdir()) == []
     text = str(caught.value)
     assert "Nothing was left behind" in text
     assert "again" in text
     if how != "interrupted":
-        assert given["pair"][1].url in text
-        assert given["pair"][1].md5 in text
+        assert files["pair"][1].url in text
+        assert files["pair"][1].md5 in text
         assert "BALLAST_DATASETS" in text
     assert capfd.readouterr() == ("", "")
 

@@ -17,7 +17,7 @@ def parameters(base: Revision, head: Revision) -> dict[str, list[dict[str, Any]]
         {"in_effect": [...], "not_chosen": [...]} of {"name", "base", "head"}; a side that lacks
         the parameter lacks its key.
     """
-    found: dict[str, list[dict[str, Any]]] = {"in_effect": [], "not_chosen": []}
+    differences: dict[str, list[dict[str, Any]]] = {"in_effect": [], "not_chosen": []}
     first, second = flat(base.params), flat(head.params)
     for name in [*first, *(name for name in second if name not in first)]:
         if name in first and name in second and _same(first[name], second[name]):
@@ -27,24 +27,24 @@ def parameters(base: Revision, head: Revision) -> dict[str, list[dict[str, Any]]
             if name in values:
                 change[side] = values[name]
         chosen = any(in_effect(name, side.params) for side in (base, head))
-        found["in_effect" if chosen else "not_chosen"].append(change)
-    return found
+        differences["in_effect" if chosen else "not_chosen"].append(change)
+    return differences
 
 
 def stages(base: Revision, head: Revision) -> dict[str, dict[str, Any]]:
-    """Return by stage what `dvc.lock` tells of the two runs.
+    """Return by stage how the two runs differ by `dvc.lock`.
 
     Returns:
         {stage: {"status", "changed"}}: status is "unchanged"; "same outputs", though something it
         reads changed; "other outputs"; "only in base"; "only in head". Changed are the names of
         the files and parameters it reads that differ.
     """
-    found = {}
+    statuses = {}
     for name in [*base.stages, *(name for name in head.stages if name not in base.stages)]:
         sides = [side.stages.get(name) for side in (base, head)]
         if None in sides:
             place = "head" if sides[0] is None else "base"
-            found[name] = {"status": f"only in {place}", "changed": []}
+            statuses[name] = {"status": f"only in {place}", "changed": []}
             continue
         read = [_read(side) for side in sides]
         changed = sorted(
@@ -57,8 +57,8 @@ def stages(base: Revision, head: Revision) -> dict[str, dict[str, Any]]:
             status = "other outputs"
         else:
             status = "same outputs" if changed else "unchanged"
-        found[name] = {"status": status, "changed": changed}
-    return found
+        statuses[name] = {"status": status, "changed": changed}
+    return statuses
 
 
 def warnings(base: Revision, head: Revision) -> list[str]:
@@ -88,21 +88,21 @@ def reasons_for_other_rows(base: Revision, head: Revision) -> list[str]:
 
 
 def _stale(run: Revision) -> list[str]:
-    found = []
+    lines = []
     values = flat(run.params)
     for stage in run.stages.values():
         for name, locked in stage.get("params", {}).get("params.yaml", {}).items():
             for place, value in flat({name: locked}).items():
                 if place not in values or not _same(values[place], value):
                     now = values.get(place, "(none)")
-                    found.append(
+                    lines.append(
                         f"{run.name}: params.yaml has {place}: {now}, but the results are those of "
                         f"{value}: run `dvc repro`"
                     )
     for out in (run.stages.get("evaluate") or {}).get("outs", []):
         if out["path"] == PREDICTIONS and out.get("md5") != run.predictions_md5:
-            found.append(f"{run.name}: {PREDICTIONS} is not the one of dvc.lock: run `dvc repro`")
-    return list(dict.fromkeys(found))
+            lines.append(f"{run.name}: {PREDICTIONS} is not the one of dvc.lock: run `dvc repro`")
+    return list(dict.fromkeys(lines))
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -61,13 +61,13 @@ def compare(
     pairs = count(cells, names, multilabel)
     # Draws that do not depend on which model comes first: swapping them negates, exactly.
     swapped = Counter({(true, second, first): n for (true, first, second), n in cells.items()})
-    turned = count(swapped, names, multilabel)
-    sign, drawn_from = min((1, pairs), (-1, turned), key=lambda side: _key(side[1]))
+    swapped_pairs = count(swapped, names, multilabel)
+    sign, drawn_from = min((1, pairs), (-1, swapped_pairs), key=lambda side: _key(side[1]))
     drawn = bootstrap(drawn_from, seed, replicates)
     p_value = permutation(drawn_from, seed, replicates)
     tail = (1 - level) / 2
     first, second = scores(sums(pairs), pairs.rows, multilabel)
-    found = {}
+    compared = {}
     for score in (*HEADLINE, *BY_CLASS):
         difference = second[score] - first[score]
         low, high = np.quantile(sign * drawn[score], [tail, 1 - tail], axis=0)
@@ -75,23 +75,23 @@ def compare(
             "base": first[score],
             "head": second[score],
             "difference": difference,
-            # The smoothing draws towards 0; what was seen is always among what may be.
+            # The smoothing draws towards 0; the interval always holds the observed difference.
             "low": np.minimum(low, difference),
             "high": np.maximum(high, difference),
         }
-        found[score] = {name: np.asarray(values).tolist() for name, values in columns.items()}
+        compared[score] = {name: np.asarray(values).tolist() for name, values in columns.items()}
     deviation = float(drawn["f1_macro"].std())
     discordant = int(pairs.counts[pairs.discordant].sum())
-    said = judge(found["f1_macro"], p_value, deviation, discordant, pairs.rows, level)
+    verdict = judge(compared["f1_macro"], p_value, deviation, discordant, pairs.rows, level)
     return {
-        "verdict": said.verdict,
-        "reason": said.reason,
-        "more_rows_needed": said.more_rows,
+        "verdict": verdict.verdict,
+        "reason": verdict.reason,
+        "more_rows_needed": verdict.more_rows,
         "discordant": discordant,
         "p_value": p_value,
         "mcnemar": _only_right(pairs, *pairs.right),
-        "scores": {score: found[score] for score in HEADLINE},
-        "classes": _by_class(pairs, names, found),
+        "scores": {score: compared[score] for score in HEADLINE},
+        "classes": _by_class(pairs, names, compared),
     }
 
 
@@ -191,7 +191,7 @@ def _only_right(pairs: Pairs, first: np.ndarray, second: np.ndarray) -> dict[str
     return {"base_only": counts[0], "head_only": counts[1], "p_value": mcnemar(*counts)}
 
 
-def _by_class(pairs: Pairs, names: Sequence[str], found: dict[str, Any]) -> dict[str, Any]:
+def _by_class(pairs: Pairs, names: Sequence[str], compared: dict[str, Any]) -> dict[str, Any]:
     """Return {class: what is known}: of the rows of the class, multi-label of each row's label."""
     right = [side == pairs.true for side in (pairs.first, pairs.second)]
     if not pairs.multilabel:
@@ -203,7 +203,7 @@ def _by_class(pairs: Pairs, names: Sequence[str], found: dict[str, Any]) -> dict
         classes[name] = {
             "rows": int(support[place]),
             **{
-                score: {column: values[place] for column, values in found[score].items()}
+                score: {column: values[place] for column, values in compared[score].items()}
                 for score in BY_CLASS
             },
             **_only_right(pairs, right[0][:, place], right[1][:, place]),

@@ -28,13 +28,13 @@ def report(base: Revision, head: Revision, level: float = 0.95) -> dict[str, Any
     if multilabel:
         seen = {label for text in seen for label in text.split(SEPARATOR) if label}
     names = [*known, *sorted(seen - set(known))]
-    found = comparing.compare(shared.rows, names, multilabel, level)
+    comparison = comparing.compare(shared.rows, names, multilabel, level)
     rows = {
         "base": len(base.predictions),
         "head": len(head.predictions),
         "compared": len(shared.rows),
         "other_labels": len(shared.conflicting),
-        "discordant": found.pop("discordant"),
+        "discordant": comparison.pop("discordant"),
     }
     same_rows = rows["base"] == rows["head"] == rows["compared"]
     return {
@@ -42,7 +42,7 @@ def report(base: Revision, head: Revision, level: float = 0.95) -> dict[str, Any
         "head": head.name,
         "level": level,
         "rows": rows,
-        **found,
+        **comparison,
         "untested": _untested(base, head) if same_rows else {},
         "params": changes.parameters(base, head),
         "stages": changes.stages(base, head),
@@ -51,7 +51,7 @@ def report(base: Revision, head: Revision, level: float = 0.95) -> dict[str, Any
 
 
 def _is_multilabel(base: Revision, head: Revision, names: list[str]) -> bool:
-    """Tell from all that either revision has; the rows in common may have one label each."""
+    """Look at all rows of either revision: those in common may have one label each."""
     sides = (base, head)
     if any(name in side.headline for side in sides for name in OF_LABELS):
         return True
@@ -60,30 +60,30 @@ def _is_multilabel(base: Revision, head: Revision, names: list[str]) -> bool:
 
 def _untested(base: Revision, head: Revision) -> dict[str, dict[str, float]]:
     """Return the scores of `metrics.json` that predicted labels alone don't give."""
-    found = {}
+    scores = {}
     for name, value in base.headline.items():
         bound = name.endswith(("_low", "_high"))
         if name in head.headline and name not in comparing.HEADLINE and not bound:
             other = head.headline[name]
-            found[name] = {"base": value, "head": other, "difference": other - value}
-    return found
+            scores[name] = {"base": value, "head": other, "difference": other - value}
+    return scores
 
 
 def _about_rows(base: Revision, head: Revision, rows: dict[str, int]) -> list[str]:
-    found = []
+    lines = []
     if rows["other_labels"]:
-        found.append(
+        lines.append(
             f"{rows['other_labels']} rows have other true labels in {head.name} than in "
             f"{base.name} and are left out"
         )
     both = rows["compared"] + rows["other_labels"]
     if both < max(rows["base"], rows["head"]):
-        found.append(
+        lines.append(
             f"the test rows differ: only {both} are common to {base.name} ({rows['base']}) and "
             f"{head.name} ({rows['head']}){_reasons(base, head)}; all scores are those of the "
             "common rows"
         )
-    return found
+    return lines
 
 
 def _nothing_in_common(base: Revision, head: Revision, conflicting: int) -> str:

@@ -35,7 +35,7 @@ def common(first: Mapping[str, tuple[str, str]], second: Mapping[str, tuple[str,
 
 
 def is_multilabel(rows: Iterable[tuple[str, ...]], names: Sequence[str]) -> bool:
-    """Tell whether some row has no label or several, joined by |."""
+    """Return whether some row has no label or several, joined by |."""
     labels = {label for row in rows for label in row} - set(names)
     return any(not label or SEPARATOR in label for label in labels)
 
@@ -46,8 +46,8 @@ class Pairs:
 
     Attributes:
         true: multi-hot labels, shape (cells, classes).
-        first: likewise, what the first model says.
-        second: likewise, what the second model says.
+        first: likewise, as the first model predicts them.
+        second: likewise, as the second model predicts them.
         counts: rows of each cell, shape (cells,).
         multilabel: whether a row may have several labels; else exactly one.
     """
@@ -65,7 +65,7 @@ class Pairs:
 
     @property
     def discordant(self) -> np.ndarray:
-        """Whether the two models say different things, shape (cells,)."""
+        """Whether the two models predict different labels, shape (cells,)."""
         return (self.first != self.second).any(axis=1)
 
     @property
@@ -74,7 +74,12 @@ class Pairs:
         first, second = ((side == self.true).all(axis=1) for side in (self.first, self.second))
         return first, second
 
-    def turned(self) -> "Pairs":
+    @property
+    def summands(self) -> csr_array:
+        """What one row of each cell adds to the sums that `scores` reads, (cells, sums)."""
+        return csr_array(summands(self.true, self.first, self.second)).astype(np.float64)
+
+    def swapped(self) -> "Pairs":
         """Return the same cells with the two models' labels swapped."""
         return replace(self, first=self.second, second=self.first)
 
@@ -104,27 +109,33 @@ def count(
     return Pairs(*arrays, np.array([number for _, number in ordered]), multilabel)
 
 
-def tells(pairs: Pairs) -> csr_array:
-    """Return what one row of each cell adds to the sums that `scores` reads, (cells, sums)."""
-    columns = [pairs.true]
-    for given, right in zip((pairs.first, pairs.second), pairs.right, strict=True):
-        columns += [pairs.true * given, given, right[:, None]]
-    return csr_array(np.hstack(columns)).astype(np.float64)
+def summands(true: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return what one row of each cell adds to the sums that `scores` reads, (cells, sums).
+
+    Args:
+        true: multi-hot labels, shape (cells, classes).
+        first: likewise, as the first model predicts them.
+        second: likewise, as the second model predicts them.
+    """
+    columns = [true]
+    for predicted in (first, second):
+        columns += [true * predicted, predicted, (true == predicted).all(axis=1, keepdims=True)]
+    return np.hstack(columns)
 
 
 def sums(pairs: Pairs) -> np.ndarray:
     """Return what `scores` reads, of all rows."""
-    return pairs.counts @ tells(pairs)
+    return pairs.counts @ pairs.summands
 
 
 def scores(sums: np.ndarray, rows: int, multilabel: bool) -> tuple[dict, dict]:
     """Return the scores by name of the first and of the second model.
 
-    They are those of `ballast.scores`: f1_macro, balanced_accuracy, mcc and accuracy (multi-label:
-    rows with every label right) of shape (...), f1 and recall of shape (..., classes).
+    They are those of `evaluation.scores`: f1_macro, balanced_accuracy, mcc and accuracy (of several
+    labels: all right) of shape (...), f1 and recall of shape (..., classes).
 
     Args:
-        sums: what `tells` says, summed over rows, shape (..., sums).
+        sums: of `summands` over rows, shape (..., sums).
         rows: number of these rows.
         multilabel: whether a row may have several labels.
     """
@@ -132,31 +143,31 @@ def scores(sums: np.ndarray, rows: int, multilabel: bool) -> tuple[dict, dict]:
     ends = np.cumsum([classes, classes, classes, 1, classes, classes])
     support, *sides = np.split(sums, ends, axis=-1)
     return tuple(
-        _scores(support, hits, given, exact[..., 0], rows, multilabel)
-        for hits, given, exact in (sides[:3], sides[3:])
+        _scores(support, hits, predicted, exact[..., 0], rows, multilabel)
+        for hits, predicted, exact in (sides[:3], sides[3:])
     )
 
 
 def _scores(
     support: np.ndarray,
     hits: np.ndarray,
-    given: np.ndarray,
+    predicted: np.ndarray,
     exact: np.ndarray,
     rows: int,
     multilabel: bool,
 ) -> dict[str, np.ndarray]:
-    f1 = _ratio(2 * hits, support + given)
+    f1 = _ratio(2 * hits, support + predicted)
     recall = _ratio(hits, support)
     present = support > 0
     if multilabel:
-        absent = _ratio(rows - support - given + hits, rows - support)
+        absent = _ratio(rows - support - predicted + hits, rows - support)
         balanced = _ratio((present * (recall + absent)).sum(-1) / 2, present.sum(-1))
-        spread = support * (rows - support) * given * (rows - given)
-        mcc = _ratio(rows * hits - support * given, np.sqrt(spread)).mean(-1)
+        spread = support * (rows - support) * predicted * (rows - predicted)
+        mcc = _ratio(rows * hits - support * predicted, np.sqrt(spread)).mean(-1)
     else:
         balanced = _ratio(recall.sum(-1), present.sum(-1))
-        spread = (rows**2 - (support**2).sum(-1)) * (rows**2 - (given**2).sum(-1))
-        agreed = rows * hits.sum(-1) - (support * given).sum(-1)
+        spread = (rows**2 - (support**2).sum(-1)) * (rows**2 - (predicted**2).sum(-1))
+        agreed = rows * hits.sum(-1) - (support * predicted).sum(-1)
         mcc = _ratio(agreed, np.sqrt(np.maximum(spread, 0)))
     return {
         "f1_macro": f1.mean(-1),

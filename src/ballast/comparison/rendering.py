@@ -85,12 +85,12 @@ def _rows(report: dict[str, Any]) -> str:
 
 
 def _headline(report: dict[str, Any]) -> list[tuple[str, str, str, str]]:
-    found = [(name, report["scores"][name], _interval(report["scores"][name])) for name in HEADLINE]
+    rows = [(name, report["scores"][name], _interval(report["scores"][name])) for name in HEADLINE]
     for name, values in report["untested"].items():
-        found.append((name, values, signed(values["difference"])))
+        rows.append((name, values, signed(values["difference"])))
     return [
         (name, f"{values['base']:.3f}", f"{values['head']:.3f}", difference)
-        for name, values, difference in found
+        for name, values, difference in rows
     ]
 
 
@@ -113,8 +113,8 @@ def _changes(report: dict[str, Any]) -> list[str]:
         by_status.setdefault(stage["status"], []).append(name)
     lines = lines or ["no parameter changed"]
     if by_status:
-        told = (f"{', '.join(names)}: {status}" for status, names in by_status.items())
-        lines.append(f"stages: {'; '.join(told)}")
+        statuses = (f"{', '.join(names)}: {status}" for status, names in by_status.items())
+        lines.append(f"stages: {'; '.join(statuses)}")
     return lines
 
 

@@ -29,7 +29,7 @@ class Revision:
         name: as the user gave it, a commit's 40 digits shortened.
         predictions: {row id: (true labels, predicted labels)}.
         predictions_md5: of the file they stand in.
-        classes: names of the classes, as far as `per_class.json` tells.
+        classes: names of the classes, as far as `per_class.json` names them.
         headline: content of `metrics.json`; empty if there is none.
         params: content of `params.yaml`.
         stages: those of `dvc.lock` that `dvc.yaml` has; empty if there is none.
@@ -62,10 +62,10 @@ def read(revision: str | None, folder: Path = Path(".")) -> Revision:
         return done.stdout.decode("utf-8") if done.returncode == 0 else None
 
     def needed(path: str, what: str) -> str:
-        found = text(path)
-        if found is None:
+        content = text(path)
+        if content is None:
             raise UserError(f"{name} has no {path}: {what}")
-        return found
+        return content
 
     def stages(path: str) -> dict[str, Any]:
         return _yaml(text(path) or "{}", f"{name}: {path}").get("stages", {})
@@ -106,9 +106,9 @@ def _short(revision: str) -> str:
 def _commit(revision: str, folder: Path) -> str:
     if _git(folder, "rev-parse", "--git-dir").returncode:
         raise UserError(f"{folder.resolve()} is in no Git repository: nothing to compare with.")
-    found = _parse(revision, folder)
-    if found:
-        return found
+    commit = _parse(revision, folder)
+    if commit:
+        return commit
     listed = _git(folder, "for-each-ref", "--format=%(refname)").stdout.decode().split()
     # DVC keeps an experiment under the commit it started from: refs/exps/1f/e09.../name.
     experiments = {
@@ -155,7 +155,7 @@ def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
 def _predictions(text: str, name: str) -> dict[str, tuple[str, str]]:
     rows = csv.reader(io.StringIO(text, newline=""))
     columns = next(rows, [])
-    # Revisions may have more columns, each its own.
+    # Each revision may have more columns of its own.
     if not set(COLUMNS) <= set(columns):
         raise UserError(f"{name}: {PREDICTIONS} must have the columns {', '.join(COLUMNS)}.")
     places = [columns.index(column) for column in COLUMNS]
@@ -184,7 +184,7 @@ def _json(text: str | None, name: str) -> dict[str, Any]:
 
 def _yaml(text: str, where: str) -> dict[str, Any]:
     try:
-        found = YAML(typ="safe").load(text)
+        content = YAML(typ="safe").load(text)
     except YAMLError as error:
         raise UserError(f"{where} cannot be read: {error}") from error
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}

@@ -8,7 +8,7 @@ import numpy as np
 
 from ballast.probabilities import calibration
 from ballast.probabilities.calibration import Calibration, Method
-from ballast.probabilities.ledger import Ledger
+from ballast.probabilities.ledger import SLIGHT, Ledger
 from ballast.probabilities.logits import probabilities
 
 Choice = Literal["auto", "none", Method]
@@ -78,12 +78,16 @@ class Correction:
 
 
 def automatic(ledger: Ledger) -> Choice:
-    """Return the map for what no formula undoes.
+    """Return the map that takes the place of what no formula undoes.
 
-    Log odds from formulas are only too confident or not confident enough, as those of networks are
-    after training: temperature. Distorted log odds are still close to a line: sigmoid. Outputs that
-    are not log odds may follow any increasing curve: isotonic, unless the loss names another map.
+    Log odds that formulas lead to are only too sure or not sure enough, as networks are after
+    training: temperature. Where sampling, weights or the loss were to move them, or distort them,
+    they are still near a line, of each class its own: sigmoid. A network that fits its rows anyway
+    moves less than the formulas say (Byrd and Lipton, What is the Effect of Importance Weighting in
+    Deep Learning?, 2019). Outputs that are no log odds may follow any rising curve: isotonic,
+    unless the loss names a map of its own.
     """
     if not ledger.has_inverse:
         return ledger.calibration or "isotonic"
-    return "sigmoid" if ledger.distortions else "temperature"
+    moved = any(abs(strength) > SLIGHT for strength in ledger.corrections.values())
+    return "sigmoid" if moved or ledger.distortions else "temperature"

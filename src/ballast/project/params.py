@@ -177,14 +177,14 @@ def member(params: dict[str, Any], selector: str, name: str) -> tuple[ModuleType
 
 def flat(values: Mapping, prefix: str = "") -> dict[str, Any]:
     """Return {"losses.focal.gamma": 2.0, ...}; lists are values, and so are empty blocks."""
-    found = {}
+    entries = {}
     for key, value in values.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping) and value:
-            found |= flat(value, f"{name}.")
+            entries |= flat(value, f"{name}.")
         else:
-            found[name] = value
-    return found
+            entries[name] = value
+    return entries
 
 
 def in_effect(name: str, params: Mapping) -> bool:

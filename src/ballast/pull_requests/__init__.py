@@ -1,1 +1,1 @@
-"""What a pull request is told."""
+"""What stands in a pull request: the comment, and whether its results are up to date."""

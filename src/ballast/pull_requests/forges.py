@@ -122,11 +122,11 @@ class GitHub(Forge):
             UserError: several do, or the server cannot be reached or refuses.
         """
         listed = self.pages(f"/repos/{self.repository}/pulls", state="open", head=branch)
-        found = [pull["number"] for pull in listed if pull["head"]["sha"] == commit]
-        if len(found) > 1:
-            told = ", ".join(f"#{number}" for number in found)
-            raise UserError(f"{branch} has several open pull requests ({told}): give --number.")
-        return found[0] if found else None
+        numbers = [pull["number"] for pull in listed if pull["head"]["sha"] == commit]
+        if len(numbers) > 1:
+            pulls = ", ".join(f"#{number}" for number in numbers)
+            raise UserError(f"{branch} has several open pull requests ({pulls}): give --number.")
+        return numbers[0] if numbers else None
 
 
 class GitLab(Forge):

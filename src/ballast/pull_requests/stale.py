@@ -1,4 +1,4 @@
-"""Whether dvc.lock still describes the project, told from what Git has: no data, no remote."""
+"""Whether dvc.lock still describes the project, by what Git has: no data, no remote."""
 
 import re
 from collections.abc import Iterator

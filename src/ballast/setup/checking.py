@@ -37,11 +37,28 @@ def check_params(path: Path = Path("params.yaml"), settings: Sequence[str] = ())
         UserError: with all that is wrong, a line each.
     """
     params, lines = _with_settings(path, settings)
-    kinds = dict.fromkeys((*BLOCKS, *SELECTORS), dict) | dict.fromkeys((*FILES, *FAMILIES), str)
-    sound = {name: params[name] for name in kinds if isinstance(params.get(name), kinds[name])}
+    sound = _sound(params)
     lines += [*faults(params), *chosen.faults(sound), *_in_blocks(sound)]
     if lines:
         raise UserError(listed(lines))
+
+
+def check_chosen(path: Path = Path("params.yaml")) -> None:
+    """Hold what is chosen against the code and the data that it stands for, and nothing else.
+
+    Raises:
+        UserError: with all that is wrong, a line each.
+    """
+    params = read(path)
+    lines = [*faults(params), *chosen.faults(_sound(params))]
+    if lines:
+        raise UserError(listed(lines))
+
+
+def _sound(params: dict[str, Any]) -> dict[str, Any]:
+    """Return the names and the blocks that are of the right type."""
+    kinds = dict.fromkeys((*BLOCKS, *SELECTORS), dict) | dict.fromkeys((*FILES, *FAMILIES), str)
+    return {name: params[name] for name in kinds if isinstance(params.get(name), kinds[name])}
 
 
 def _with_settings(path: Path, settings: Sequence[str]) -> tuple[dict[str, Any], list[str]]:

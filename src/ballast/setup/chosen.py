@@ -100,7 +100,7 @@ def _inputs(
         "vectors": params.get("vectors") != "none",
         "encoder": params.get("encoder") != "none",
     }
-    present = {kind for kind, found in there.items() if found}
+    present = {kind for kind, is_there in there.items() if is_there}
     for selector in ("sampler", *EMBEDDINGS):
         for kinds in _unmet(chosen.get(selector), present):
             yield _nothing_for(selector, params[selector], kinds, SOURCES)
