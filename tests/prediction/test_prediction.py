@@ -222,17 +222,19 @@ def test_a_rule_that_looks_at_all_rows_reads_standard_input_once(here, monkeypat
     shutil.copytree("models", tmp_path / "models")
     monkeypatch.chdir(tmp_path)
     decision = Decision.load(tmp_path / "models")
-    rule = Rule(np.zeros(3), False, prior=np.array([0.6, 0.2, 0.2]), prior_rows=1.0)
+    rule = Rule(np.zeros(3), False, prior=np.array([0.9, 0.05, 0.05]), prior_rows=1.0)
     replace(decision, rule=rule).save(tmp_path / "models")
-    lines = "".join(f"{text.replace(chr(34), '')!r},1,2\n".replace("'", '"') for text, _ in TEXTS)
-    stdin = ("body,a,b\n" + lines[:-1] + "\n,1,2\n").encode()
-    rows = read(predict("-", stdin=stdin).stdout_bytes, "csv")
+    texts = [*(text for text, _ in TEXTS), ""]
+    lines = [json.dumps({"body": text, "a": 1, "b": 2}) + "\n" for text in texts]
+    stdin = "".join(lines).encode()
+    rows = read(predict("-", "--format", "jsonl", stdin=stdin).stdout_bytes, "jsonl")
+    assert len(rows) == len(TEXTS) + 1
     probabilities = np.array(
         [[row[f"p_{name}"] for name in CLASSES] for row in rows if not row["error"]]
     )
     labels = joined(rule.predict(probabilities), CLASSES)
     assert [row["predicted"] for row in rows if not row["error"]] == labels
-    # Adapted to the shares of these very rows, some labels are others.
+    # Adapted to the shares of these rows, some labels are others.
     assert labels != joined(replace(rule, prior=None).predict(probabilities), CLASSES)
     assert rows[-1]["error"].endswith("empty text")
 
