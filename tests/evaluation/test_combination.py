@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from problems import classes_of, one_hot, some_probabilities, some_targets
+from staged import stage
 
 from ballast.decisions import argmax, max_f1
 from ballast.evaluation import scores
@@ -221,6 +222,39 @@ def test_single_label_logits_are_known_up_to_a_constant_of_each_row():
         for pair in (outputs, [outputs[0] + constants, outputs[1] - 3 * constants])
     )
     np.testing.assert_allclose(plain, shifted, rtol=1e-12)
+
+
+# Names.
+
+
+@pytest.mark.parametrize(
+    ("models", "losses", "weightings", "names"),
+    [
+        (["cnn"], ["focal"], ["none"], ["cnn"]),
+        (["cnn", "mlp"], ["focal", "focal"], ["none", "none"], ["cnn", "mlp"]),
+        (["mlp", "mlp"], ["focal", "ldam"], ["none", "none"], ["mlp, focal", "mlp, ldam"]),
+        (
+            ["mlp", "mlp"],
+            ["focal", "focal"],
+            ["none", "balanced"],
+            ["mlp, focal, none", "mlp, focal, balanced"],
+        ),
+    ],
+)
+def test_two_models_are_named_apart(models, losses, weightings, names):
+    classes = classes_of(some_rows(False))
+    slots = SLOTS[: len(models)]
+    outputs = {
+        slot: Scored(model, np.zeros((1, 3)), np.ones((1, 3)), [])
+        for slot, model in zip(slots, models, strict=True)
+    }
+    ledgers = {
+        slot: ledger_of(classes, loss=loss, weighting=weighting)
+        for slot, loss, weighting in zip(slots, losses, weightings, strict=True)
+    }
+    apart = stage("evaluate").named_apart(outputs, ledgers)
+    assert [each.model for each in apart.values()] == names
+    assert all(apart[slot].test is outputs[slot].test for slot in slots)
 
 
 # What prediction reads.
