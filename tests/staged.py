@@ -1,4 +1,4 @@
-"""The stages' scripts, run in this process, and what prediction must make of what they leave."""
+"""The stages' scripts, run in this process, and what prediction must say after them."""
 
 import csv
 import importlib.util
@@ -11,8 +11,7 @@ from problems import ROOT
 
 from ballast.prediction.bundle import load
 from ballast.prediction.predicting import predict
-from ballast.probabilities import calibration, ledger
-from ballast.probabilities.calibration import Calibration
+from ballast.probabilities.scored import FOLDER, TEST
 from ballast.project import storage
 
 STAGES = ["prepare", "split", "resample", "embed", "train", "evaluate"]
@@ -33,23 +32,25 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 
 def evaluated() -> tuple[list[str], list[str], np.ndarray]:
-    """Return ids, labels and probabilities of the test rows, as the evaluation has them."""
+    """Return ids, labels and probabilities of the test rows, as the evaluation has them.
+
+    From the same outputs, what prediction has read says the same labels, to the row.
+    """
     rows = read_csv(Path("metrics/predictions.csv"))
-    book = storage.read_json(Path("models/ledger.json"))
-    decision = storage.read_json(Path("models/decision.json"))
-    scored = storage.read_table(Path("data/scored/test.parquet"))
-    kind = "logits" if decision["correct"] else "outputs"
-    logits = np.array(scored[kind].to_pylist(), dtype=np.float32)
-    if decision["correct"]:
-        logits = ledger.correct(logits, book)
-    fitted = decision["calibration"] and Calibration.from_json(decision["calibration"])
-    likely = calibration.likely(logits, fitted, book["task"] == "multilabel")
-    return [row["id"] for row in rows], [row["predicted"] for row in rows], likely
+    ids, labels = [row["id"] for row in rows], [row["predicted"] for row in rows]
+    predictor, outputs = load(), {}
+    for slot in predictor.models:
+        scored = storage.read_table(FOLDER / slot / TEST)
+        assert scored["id"].to_pylist() == ids
+        outputs[slot] = np.array(scored["outputs"].to_pylist(), dtype=np.float32)
+    p = predictor.probabilities(outputs)
+    assert predictor.labels(outputs, p) == labels
+    return ids, labels, p
 
 
 def check_prediction() -> None:
     """Predict the test rows of the run in this folder, and hold them against the evaluation."""
-    ids, labels, likely = evaluated()
+    ids, labels, probabilities = evaluated()
     layout = json.loads(Path("models/input.json").read_text(encoding="utf-8"))
     prepared = storage.read_table(Path("data/prepared/rows.parquet")).to_pylist()
     by_id = {row["id"]: row for row in prepared}
@@ -60,11 +61,12 @@ def check_prediction() -> None:
     Path("new.jsonl").write_text("\n".join(lines) + os.linesep, encoding="utf-8")
     summary = predict(load(), Path("new.jsonl"), Path("predicted.csv"))
     assert (summary.rows, summary.faults.total()) == (len(ids), 0)
-    found = read_csv(Path("predicted.csv"))
-    assert [row["id"] for row in found] == ids
-    p = [[float(value) for name, value in row.items() if name.startswith("p_")] for row in found]
-    fitted = load().calibration
-    # Steps between neighbouring scores may be steep: they make more of the rounding of float32.
-    isotonic = fitted is not None and fitted.method == "isotonic"
-    np.testing.assert_allclose(p, likely, rtol=1e-4, atol=1e-3 if isotonic else 1e-5)
-    assert [row["predicted"] for row in found] == labels
+    predicted = read_csv(Path("predicted.csv"))
+    assert [row["id"] for row in predicted] == ids
+    columns = [name for name in predicted[0] if name.startswith("p_")]
+    p = [[float(row[name]) for name in columns] for row in predicted]
+    maps = [part.correction.calibration for part in load().decision.mixture.parts]
+    # Steps between neighbouring scores may be steep: they magnify the rounding of float32.
+    isotonic = any(each is not None and each.method == "isotonic" for each in maps)
+    np.testing.assert_allclose(p, probabilities, rtol=1e-4, atol=1e-3 if isotonic else 1e-5)
+    assert [row["predicted"] for row in predicted] == labels

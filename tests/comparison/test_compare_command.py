@@ -145,6 +145,23 @@ def test_a_better_branch_is_told_from_git_alone(project):
     assert compared("other", "main")["verdict"] == "worse"
 
 
+def test_the_expected_cost_is_shown_where_both_revisions_have_it(project):
+    cost = {"expected_cost": 0.5, "expected_cost_low": 0.4, "expected_cost_high": 0.6}
+    project.params["costs"] = {"rare": {"common": 10.0}}
+    project.commit(rows_of([0, 10, 2]), branch="other", scores=cost)
+    assert "expected_cost" not in compared("main", "other")["untested"]
+    project.commit(rows_of([0]), branch="third", scores=cost | {"expected_cost": 0.25})
+    assert compared("other", "third")["untested"]["expected_cost"] == {
+        "base": 0.5,
+        "head": 0.25,
+        "difference": -0.25,
+    }
+    for form in ([], ["--md"]):
+        shown = run("other", "third", *form).stdout
+        assert "expected_cost" in shown
+        assert "-.250" in shown
+
+
 def test_the_keys_of_the_json_stay(project):
     comparison = compared("main")
     assert list(comparison) == [

@@ -1,5 +1,7 @@
 """Scores of trivial classifiers: computed by hand, and by drawing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from problems import classes_of, one_hot, some_targets
@@ -45,6 +47,28 @@ def test_prior_random_is_what_drawing_gives(multilabel):
     tolerances = {"f1_samples": 0.1}
     for name, value in expected.items():
         assert random[name] == pytest.approx(value, abs=tolerances.get(name, 0.012)), name
+
+
+def test_expected_costs_of_twelve_positives_of_586():
+    """Missing one costs 40, a false alarm 2: by hand, and by drawing."""
+    targets = one_hot([0] * 574 + [1] * 12, 2)
+    costs = {"a": {"b": 2.0}, "b": {"a": 40.0}}
+    by_baseline = baselines.scores_of(targets, replace(classes_of(targets), costs=costs))
+    share = 12 / 586
+    assert by_baseline["always_majority"]["expected_cost"] == pytest.approx(40 * share)
+    assert by_baseline["prior_random"]["expected_cost"] == pytest.approx(42 * share * (1 - share))
+
+
+def test_the_expected_cost_of_prior_random_is_what_drawing_gives():
+    rng = np.random.default_rng(1)
+    targets = some_targets(rng, 40_000, 4)
+    costs = {"a": {"b": 0.0, "d": 3.0}, "c": {"c": 0.5}, "d": {"a": 2.0}}
+    classes = replace(classes_of(some_targets(rng, 300, 4)), costs=costs)
+    drawn = one_hot(rng.choice(4, len(targets), p=classes.prior), 4)
+    p = np.tile(classes.prior, (len(targets), 1))
+    expected = scores.headline(targets, drawn, p, classes)["expected_cost"]
+    random = baselines.scores_of(targets, classes)["prior_random"]
+    assert random["expected_cost"] == pytest.approx(expected, abs=0.012)
 
 
 def test_the_most_frequent_labels_are_predicted_for_every_row():

@@ -1,6 +1,7 @@
 """Intervals of the headline: what drawing rows and scoring them anew gives, without doing it."""
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,19 +12,22 @@ from ballast.evaluation import bootstrap, scores
 from ballast.evaluation.intervals import Plan
 from ballast.probabilities.rules import Rule
 
+COSTS = {"a": {"b": 0.25}, "b": {"a": 20.0, "b": 0.5}}
 TASKS = pytest.mark.parametrize(
-    ("multilabel", "positive"), [(False, None), (False, 1), (True, None)],
-    ids=["single", "binary", "multi"],
-)  # fmt: skip
+    ("multilabel", "positive", "costs"),
+    [(False, None, None), (False, 1, None), (True, None, None), (False, None, COSTS)],
+    ids=["single", "binary", "multi", "costs"],
+)
 
 
-def some_problem(multilabel=False, positive=None, rows=150, count=3, seed=8):
+def some_problem(multilabel=False, positive=None, costs=None, rows=150, count=3, seed=8):
     rng = np.random.default_rng(seed)
     count = count if positive is None else 2
     targets = some_targets(rng, rows, count, multilabel)
     p = some_probabilities(rng, targets, multilabel)
     predicted = Rule(np.zeros(count), multilabel).predict(p)
-    return targets, predicted, p, classes_of(targets, multilabel, positive)
+    classes = replace(classes_of(targets, multilabel, positive), costs=costs)
+    return targets, predicted, p, classes
 
 
 def plan(kind="percentile", stratified=False, replicates=1000, level=0.9, seed=0):
@@ -45,10 +49,10 @@ def plain_bootstrap(targets, predicted, p, classes, stratified, replicates=1500)
 
 @TASKS
 @pytest.mark.parametrize("stratified", [False, True], ids=["", "stratified"])
-def test_intervals_are_those_of_a_plain_bootstrap(multilabel, positive, stratified):
+def test_intervals_are_those_of_a_plain_bootstrap(multilabel, positive, costs, stratified):
     if multilabel and stratified:
         return
-    problem = some_problem(multilabel, positive)
+    problem = some_problem(multilabel, positive, costs)
     expected = plain_bootstrap(*problem, stratified)
     bounds = bootstrap.headline(*problem, plan(stratified=stratified, replicates=4000))
     for name in expected.keys() - {"recall_rarest", "calibration_error"}:
@@ -76,6 +80,35 @@ def test_calibration_error_keeps_its_bins():
     np.testing.assert_allclose(bounds["calibration_error"], ends, atol=0.2 * np.std(expected))
 
 
+def test_the_expected_cost_has_the_interval_of_a_mean():
+    """With many rows, that of the normal distribution."""
+    problem = some_problem(costs=COSTS, rows=20_000)
+    targets, predicted, _, classes = problem
+    costs = scores.of_rows(targets, predicted, classes)["expected_cost"]
+    half = 1.645 * costs.std() / np.sqrt(len(costs))
+    for kind in ("wilson", "bca", "percentile"):
+        low, high = bootstrap.headline(*problem, plan(kind))["expected_cost"]
+        assert (low, high) == pytest.approx(
+            (costs.mean() - half, costs.mean() + half), abs=half / 5
+        )
+
+
+def test_costs_leave_the_other_intervals_as_they_are():
+    plain = bootstrap.headline(*some_problem(), plan("wilson"))
+    with_costs = bootstrap.headline(*some_problem(costs=COSTS), plan("wilson"))
+    assert with_costs == plain | {"expected_cost": with_costs["expected_cost"]}
+
+
+@pytest.mark.parametrize("kind", ["wilson", "bca", "percentile"])
+def test_an_expected_cost_may_be_above_1(kind):
+    targets, predicted = one_hot([0, 1] * 20, 2), one_hot([0, 0, 1, 1] * 10, 2)
+    classes = replace(classes_of(targets), costs={"b": {"a": 100.0}})
+    low, high = bootstrap.headline(targets, predicted, np.full((40, 2), 0.5), classes, plan(kind))[
+        "expected_cost"
+    ]
+    assert 1 < low < 25.25 < high
+
+
 def test_bca_is_scipys():
     targets, predicted, _, classes = some_problem(rows=60)
     rows = np.arange(len(targets))
@@ -96,8 +129,8 @@ def test_bca_is_scipys():
 
 @TASKS
 @pytest.mark.parametrize("kind", ["wilson", "bca", "percentile"])
-def test_the_point_lies_inside_and_higher_levels_are_wider(multilabel, positive, kind):
-    problem = some_problem(multilabel, positive)
+def test_the_point_lies_inside_and_higher_levels_are_wider(multilabel, positive, costs, kind):
+    problem = some_problem(multilabel, positive, costs)
     point = scores.headline(*problem)
     narrow, wide = (bootstrap.headline(*problem, plan(kind, level=level)) for level in (0.5, 0.99))
     assert narrow.keys() == point.keys()
@@ -109,8 +142,8 @@ def test_the_point_lies_inside_and_higher_levels_are_wider(multilabel, positive,
 
 @TASKS
 @pytest.mark.parametrize("kind", ["wilson", "bca"])
-def test_same_seed_same_intervals(multilabel, positive, kind):
-    problem = some_problem(multilabel, positive)
+def test_same_seed_same_intervals(multilabel, positive, costs, kind):
+    problem = some_problem(multilabel, positive, costs)
     bounds = [bootstrap.headline(*problem, plan(kind, seed=seed)) for seed in (0, 0, 1)]
     assert bounds[0] == bounds[1]
     assert bounds[0]["mcc"] != bounds[2]["mcc"]
@@ -118,8 +151,8 @@ def test_same_seed_same_intervals(multilabel, positive, kind):
 
 
 @TASKS
-def test_the_order_of_the_rows_makes_no_difference_to_counts(multilabel, positive):
-    targets, predicted, _, classes = some_problem(multilabel, positive)
+def test_the_order_of_the_rows_makes_no_difference_to_counts(multilabel, positive, costs):
+    targets, predicted, _, classes = some_problem(multilabel, positive, costs)
     for function, last in ((bootstrap.of_counts, plan("bca")), (bootstrap.of_shares, 0.9)):
         bounds = function(targets, predicted, classes, last)
         assert function(targets[::-1], predicted[::-1], classes, last) == bounds
@@ -127,10 +160,12 @@ def test_the_order_of_the_rows_makes_no_difference_to_counts(multilabel, positiv
 
 @TASKS
 @pytest.mark.parametrize("stratified", [False, True], ids=["", "stratified"])
-def test_with_very_many_rows_the_delta_method_agrees(multilabel, positive, stratified, monkeypatch):
+def test_with_very_many_rows_the_delta_method_agrees(
+    multilabel, positive, costs, stratified, monkeypatch
+):
     if multilabel and stratified:
         return
-    problem = some_problem(multilabel, positive, rows=3000)
+    problem = some_problem(multilabel, positive, costs, rows=3000)
     drawn = bootstrap.headline(*problem, plan(stratified=stratified))
     monkeypatch.setattr(bootstrap, "CELLS", 0)
     monkeypatch.setattr(bootstrap, "ROWS", 0)

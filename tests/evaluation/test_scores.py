@@ -1,5 +1,6 @@
 """Scores: against scikit-learn's, and calibration errors computed by hand."""
 
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -156,6 +157,49 @@ def test_the_rarest_class_is_that_of_the_training_rows():
 def test_log_loss_of_a_certain_mistake_is_large_but_finite(multilabel):
     targets, p = one_hot([0], 2), np.array([[0.0, 1.0]])
     assert scores.log_loss(targets, p, multilabel) == pytest.approx(-np.log(1e-15))
+
+
+# Expected cost.
+
+COSTS = {"a": {"b": 0.25, "c": 3.0}, "c": {"a": 20.0, "c": 0.5}}
+
+
+def costing(classes, costs=COSTS):
+    return replace(classes, costs=costs)
+
+
+def test_the_expected_cost_is_the_mean_of_the_rows_costs():
+    """By hand: a as a 0, a as b .25, b as c 1 by default, c as a 20, c as c .5."""
+    targets, predicted = one_hot([0, 0, 1, 2, 2], 3), one_hot([0, 1, 2, 0, 2], 3)
+    headline = scores.headline(
+        targets, predicted, np.full((5, 3), 1 / 3), costing(classes_of(targets))
+    )
+    assert headline["expected_cost"] == pytest.approx((0 + 0.25 + 1 + 20 + 0.5) / 5)
+    assert tuple(headline) == (*get_args(scores.Headline), "expected_cost")
+    assert len(headline) <= 10
+
+
+@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("costs", [{}, {"a": {"b": 1.0}, "b": {"b": 0.0}}])
+def test_at_costs_of_1_it_is_the_share_of_wrong_rows(count, costs):
+    targets, predicted, p, classes = some_problem(count, False, None)
+    headline = scores.headline(targets, predicted, p, costing(classes, costs))
+    accuracy = metrics.accuracy_score(targets, predicted)
+    assert headline["expected_cost"] == pytest.approx(1 - accuracy, **EXACT)
+
+
+@TASKS
+def test_without_costs_there_is_no_expected_cost(count, multilabel, positive):
+    headline = scores.headline(*some_problem(count, multilabel, positive))
+    assert "expected_cost" not in headline
+    assert "expected_cost" in scores.LOWER_IS_BETTER
+
+
+def test_costs_leave_the_other_scores_as_they_are():
+    targets, predicted, p, classes = some_problem(3, False, None)
+    plain = scores.headline(targets, predicted, p, classes)
+    with_costs = scores.headline(targets, predicted, p, costing(classes))
+    assert with_costs == plain | {"expected_cost": with_costs["expected_cost"]}
 
 
 # Calibration.

@@ -8,6 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -19,8 +21,11 @@ from staged import STAGES, check_prediction, evaluated, read_csv, stage
 from typer.testing import CliRunner
 
 from ballast.cli import app
+from ballast.evaluation.decision import Decision
+from ballast.labels.classes import joined
 from ballast.prediction import sources
 from ballast.prediction.bundle import load
+from ballast.probabilities.rules import Rule
 from ballast.project import storage
 from ballast.setup import demo
 
@@ -129,6 +134,68 @@ def test_numeric_rows_of_a_file_without_header_line(tmp_path, monkeypatch, model
     assert csv_rows(tmp_path / "b.csv")[7][1] == "row, 6"
 
 
+NUMBERS = {"files": "all.csv", "features": ["x", "y"], "label": "label"}
+
+
+def numeric_rows(folder: Path) -> None:
+    """Write rows of two numeric columns and two classes, one of them rare."""
+    rng = np.random.default_rng(1)
+    rare = np.arange(400) % 8 == 0
+    values = (rng.normal(size=(400, 2)) + 1.5 * rare[:, None]).round(3).tolist()
+    rows = [[*row, "rare" if yes else "common"] for row, yes in zip(values, rare, strict=True)]
+    storage.write_csv(folder / "data/raw/mine/all.csv", ["x", "y", "label"], rows)
+
+
+TWO = {
+    "mean": {"second_model": "linear", "second_loss": "squared_hinge"},
+    # Of one kind: their losses tell them apart.
+    "best": {"second_model": "mlp", "second_loss": "focal", "second_weighting": "balanced"},
+}
+
+
+@pytest.mark.parametrize("decision", ["argmax", "max_f1"])
+@pytest.mark.parametrize("combine", TWO)
+def test_two_models_are_predicted_as_evaluated(tmp_path, monkeypatch, combine, decision):
+    numeric_rows(tmp_path)
+    chosen = {"embedding": "numeric", "model": "mlp", "decision": decision, **TWO[combine]}
+    run_stages(tmp_path, NUMBERS, evaluation={"replicates": 100, "combine": combine}, **chosen)
+    monkeypatch.chdir(tmp_path)
+    check_prediction()
+    slots = [part.slot for part in load().decision.mixture.parts]
+    assert len(slots) == (2 if combine == "mean" else 1)
+    names = {line["model"] for line in read_csv(tmp_path / "metrics/history.csv")}
+    same = {"mlp, cross_entropy", "mlp, focal"}
+    assert names == ({"mlp", "linear"} if combine == "mean" else same)
+    page = (tmp_path / "metrics/report.html").read_text(encoding="utf-8")
+    assert all(f"{name}: val f1 macro" in page for name in names)
+
+
+@pytest.mark.parametrize("decision", ["argmax", "cost_matrix"])
+def test_costs_reach_the_headline_of_every_file(tmp_path, monkeypatch, decision):
+    numeric_rows(tmp_path)
+    costs = {"rare": {"common": 10.0}}
+    chosen = {"embedding": "numeric", "model": "mlp", "loss": "expected_cost", "weighting": "none"}
+    run_stages(tmp_path, NUMBERS, costs=costs, decision=decision, **chosen)
+    monkeypatch.chdir(tmp_path)
+    check_prediction()
+    headline = storage.read_json(Path("metrics/metrics.json"))
+    rows = read_csv(Path("metrics/predictions.csv"))
+    paid = [
+        (10 if row["actual"] == "rare" else 1) * (row["actual"] != row["predicted"]) for row in rows
+    ]
+    assert headline["expected_cost"] == pytest.approx(np.mean(paid))
+    assert headline["expected_cost_low"] <= np.mean(paid) <= headline["expected_cost_high"]
+    assert len(headline) <= 30
+    assert "val_expected_cost" in storage.read_json(Path("metrics/validation.json"))
+    baselines = storage.read_json(Path("metrics/baselines.json"))
+    # Whoever always says `common` pays 10 for every eighth row.
+    assert baselines["always_majority"]["expected_cost"] == pytest.approx(10 / 8, abs=0.05)
+    page = Path("metrics/report.html").read_text(encoding="utf-8")
+    assert "expected cost per row (lower is better)" in page
+    shown = CliRunner().invoke(app, ["show"], env={"COLUMNS": "120"})
+    assert "expected_cost" in shown.stdout
+
+
 def csv_rows(path) -> list[list[str]]:
     with path.open(encoding="utf-8", newline="") as stream:
         return list(csv.reader(stream, quotechar="'"))
@@ -154,17 +221,21 @@ def test_keras_and_tensorflow_are_not_imported(here, mixed):
 def test_a_rule_that_looks_at_all_rows_reads_standard_input_once(here, monkeypatch, tmp_path):
     shutil.copytree("models", tmp_path / "models")
     monkeypatch.chdir(tmp_path)
-    rule = storage.read_json(tmp_path / "models/decision.json")
-    rule |= {"prior": [0.6, 0.2, 0.2], "prior_rows": 1.0, "offsets": [0.0, 0.0, 0.0]}
-    storage.write_json(tmp_path / "models/decision.json", rule)
-    lines = "".join(f"{text.replace(chr(34), '')!r},1,2\n".replace("'", '"') for text, _ in TEXTS)
-    stdin = ("body,a,b\n" + lines[:-1] + "\n,1,2\n").encode()
-    rows = read(predict("-", stdin=stdin).stdout_bytes, "csv")
-    predictor = load()
+    decision = Decision.load(tmp_path / "models")
+    rule = Rule(np.zeros(3), False, prior=np.array([0.9, 0.05, 0.05]), prior_rows=1.0)
+    replace(decision, rule=rule).save(tmp_path / "models")
+    texts = [*(text for text, _ in TEXTS), ""]
+    lines = [json.dumps({"body": text, "a": 1, "b": 2}) + "\n" for text in texts]
+    stdin = "".join(lines).encode()
+    rows = read(predict("-", "--format", "jsonl", stdin=stdin).stdout_bytes, "jsonl")
+    assert len(rows) == len(TEXTS) + 1
     probabilities = np.array(
         [[row[f"p_{name}"] for name in CLASSES] for row in rows if not row["error"]]
     )
-    assert [row["predicted"] for row in rows if not row["error"]] == predictor.labels(probabilities)
+    labels = joined(rule.predict(probabilities), CLASSES)
+    assert [row["predicted"] for row in rows if not row["error"]] == labels
+    # Adapted to the shares of these rows, some labels are others.
+    assert labels != joined(replace(rule, prior=None).predict(probabilities), CLASSES)
     assert rows[-1]["error"].endswith("empty text")
 
 

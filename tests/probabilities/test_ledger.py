@@ -176,6 +176,9 @@ def test_outputs_that_are_no_log_odds_are_left_to_the_map(multilabel):
     ("changes", "method"),
     [
         ({}, "temperature"),
+        ({"corrections": {"sampler: none": 0.0, "loss: focal": 0.04}}, "temperature"),
+        ({"corrections": {"sampler: none": 0.0, "weighting: balanced": 1.0}}, "sigmoid"),
+        ({"corrections": {"loss: focal": -0.3}}, "sigmoid"),
         ({"distortions": ("It distorts.",)}, "sigmoid"),
         ({"has_inverse": False, "distortions": ("No formula.",)}, "isotonic"),
         ({"has_inverse": False, "calibration": "sigmoid", "distortions": ("No.",)}, "sigmoid"),

@@ -10,7 +10,7 @@ from defaults import CHOSEN
 from markupsafe import escape
 from problems import classes_of, one_hot, some_probabilities, some_targets
 
-from ballast.decisions import argmax, max_f1
+from ballast.decisions import argmax, cost_matrix, max_f1
 from ballast.evaluation import curves, scores
 from ballast.evaluation.judging import Options, evaluate
 from ballast.labels.classes import Classes
@@ -28,7 +28,12 @@ LEVEL = 0.95
 
 @cache
 def a_run(
-    count: int, multilabel: bool = False, decision=argmax, errors: int = 20, models=("cnn",)
+    count: int,
+    multilabel: bool = False,
+    decision=argmax,
+    errors: int = 20,
+    models=("cnn",),
+    costly: bool = False,
 ) -> Run:
     """A run with random scores, hostile names, and rows that occur in several parts."""
     rng = np.random.default_rng(count)
@@ -45,7 +50,8 @@ def a_run(
     held_out, test = targets_of
     counts = held_out.sum(axis=0)
     positive = 1 if count == 2 and not multilabel else None
-    classes = Classes(names, counts, len(held_out), multilabel, positive)
+    costs = {HOSTILE: {names[0]: 12.5}} if costly else None
+    classes = Classes(names, counts, len(held_out), multilabel, positive, costs)
     ledger = Ledger(
         labels=names,
         multilabel=multilabel,
@@ -130,6 +136,32 @@ def test_only_embeddings_and_models_in_use_are_named():
     assert '<span class="soft">third_embedding:</span> tfidf · ' in head
     assert '<span class="soft">second_model:</span> mlp · ' in head
     assert "second_embedding" not in head
+    for selector in ("second_loss", "second_weighting"):
+        assert f'<span class="soft">{selector}:</span>' in head
+        assert selector not in a_page(2).split("</header>")[0]
+
+
+def test_the_page_says_why_labels_and_the_largest_probabilities_differ():
+    test = a_run(2).evaluation.test
+    rows = (test.predicted.argmax(axis=1) != test.probabilities.argmax(axis=1)).sum()
+    assert rows > 0
+    text = re.sub(r"\s+", " ", a_page(2))
+    assert "sampling, weights and loss choose the operating point" in text
+    assert f"In {rows} of 208 test rows the label is not the most probable class" in text
+    assert "is not the most probable class" not in a_page(3, False, cost_matrix)
+
+
+def test_the_headline_has_the_expected_cost_where_there_are_costs():
+    title = "expected cost per row (lower is better)"
+    assert title not in a_page(3)
+    run = a_run(3, decision=cost_matrix, costly=True)
+    page = re.sub(r"<[^>]*>|\s+", " ", render(run)).replace("  ", " ")
+    headline, held_out = run.evaluation.test.headline, run.evaluation.held_out.headline
+    value, low, high = (f"{headline[f'expected_cost{end}']:.3f}" for end in ("", "_low", "_high"))
+    others = [held_out, *run.evaluation.baselines.values()]
+    numbers = " +".join(f"{scores['expected_cost']:.3f}" for scores in others)
+    line = rf"{re.escape(title)} +{value} +{low} to {high} +{numbers}"
+    assert re.search(line, page)
 
 
 def test_of_two_models_the_page_says_which_is_used():

@@ -7,6 +7,8 @@ import pytest
 from problems import classes_of, one_hot
 
 from ballast.decisions import argmax, cost_matrix, logit_adjustment, prior_shift
+from ballast.evaluation.combination import Combination
+from ballast.evaluation.decision import Decision, Mixture, Part
 from ballast.evaluation.judging import Judged
 from ballast.probabilities.calibration import Calibration
 from ballast.probabilities.correction import Correction
@@ -32,6 +34,32 @@ def training(**changes) -> list[str]:
     """Return the sentences about a ledger with some changes."""
     changes["corrections"] = LEDGER.corrections | changes.get("corrections", {})
     return words.training(replace(LEDGER, **changes), CLASSES)
+
+
+def combined(names: list[str], used: list[str], scores: list[float]) -> list[str]:
+    """Return the sentences about models of which some are used."""
+    parts = [Part(name, name, 1.0, Correction(LEDGER)) for name in used]
+    decision = Decision(Mixture(parts), Rule(np.zeros(2), False))
+    scores = dict(zip(names, scores, strict=True))
+    return words.combination(Combination(decision, "average_precision", scores))
+
+
+def test_a_single_model_needs_no_sentence():
+    assert combined(["cnn"], ["cnn"], [0.5]) == []
+
+
+def test_of_several_models_the_choice_is_said_with_its_scores():
+    names = ["cnn", "mlp", "cnn and mlp"]
+    (line,) = combined(names, ["mlp"], [0.5, 0.75, 0.7])
+    assert line == (
+        "Models: mlp, chosen for its average precision of 0.750 on held-out rows (cnn 0.500, "
+        "cnn and mlp 0.700)."
+    )
+    line, how = combined(names, ["cnn", "mlp"], [0.5, 0.75, 0.8])
+    assert line.startswith("Models: cnn and mlp, chosen for its average precision of 0.800")
+    assert how.startswith("cnn and mlp are combined by the mean of their logits")
+    # The mean without a choice.
+    assert combined(["cnn and mlp"], ["cnn", "mlp"], [0.8]) == [how]
 
 
 def test_layers_without_effect_are_named_with_no_effect():
@@ -84,6 +112,12 @@ def test_the_correction_is_described_with_its_map():
 def test_outputs_without_a_formula_are_not_said_to_be_corrected():
     first, _ = words.correction(Correction(replace(LEDGER, has_inverse=False)))
     assert "no formula corrects them" in first
+
+
+def test_a_loss_that_only_ranks_is_said_to_leave_the_label_to_the_correction():
+    ranking = replace(LEDGER, has_inverse=False, only_ranks=True)
+    assert "labels follow corrected outputs" in words.correction(Correction(ranking))[2]
+    assert len(words.correction(Correction(replace(ranking, only_ranks=False)))) == 2
 
 
 def decision(rule: Rule, targets: np.ndarray, predicted: np.ndarray, p: np.ndarray) -> list[str]:

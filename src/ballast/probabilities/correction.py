@@ -78,14 +78,14 @@ class Correction:
 
 
 def automatic(ledger: Ledger) -> Choice:
-    """Return the map that takes the place of what no formula undoes.
+    """Return the map for what the formulas leave.
 
-    Log odds that formulas lead to are only too sure or not sure enough, as networks are after
-    training: temperature. Where sampling, weights or the loss were to move them, or distort them,
-    they are still near a line, of each class its own: sigmoid. A network that fits its rows anyway
+    Log odds from formulas are only too confident or not confident enough, as those of networks are
+    after training: temperature. If sampling, weights or the loss move or distort them, they are
+    still close to a line, another one for each class: sigmoid. A network that fits its rows anyway
     moves less than the formulas say (Byrd and Lipton, What is the Effect of Importance Weighting in
-    Deep Learning?, 2019). Outputs that are no log odds may follow any rising curve: isotonic,
-    unless the loss names a map of its own.
+    Deep Learning?, 2019). Outputs that are not log odds may follow any increasing curve: isotonic,
+    unless the loss names another map.
     """
     if not ledger.has_inverse:
         return ledger.calibration or "isotonic"

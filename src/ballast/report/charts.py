@@ -226,7 +226,7 @@ def history(title: str, name: str, entries: Rows) -> Markup:
         "y": {"field": name, "type": "quantitative", "title": None, "scale": {"zero": False}},
     }
     mark = {"type": "line", "color": LINE, "strokeWidth": 2, "point": {"color": LINE, "size": 25}}
-    spec = {"title": title.replace("_", " "), "mark": mark, "encoding": encoding}
+    spec = {"title": title, "mark": mark, "encoding": encoding}
     return _svg(f"{title} by epoch", rows, {"width": 260, "height": 150} | spec)
 
 

@@ -228,12 +228,13 @@ def _of_models(lines: dict[str, list[str]]) -> list[str]:
 
 
 def _histories(run: Run) -> list[str]:
-    several = len(run.histories) > 1
-    return [
-        charts.history(f"{model}: {name}" if several else name, name, history)
-        for model, history in run.histories.items()
-        for name in history[0]
-    ]
+    drawn = []
+    for model, history in run.histories.items():
+        prefix = f"{model}: " if len(run.histories) > 1 else ""
+        for name in history[0]:
+            title = prefix + name.replace("_", " ")
+            drawn.append(charts.history(title, name, history))
+    return drawn
 
 
 def _ledger(run: Run) -> list[str]:

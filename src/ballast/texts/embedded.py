@@ -10,6 +10,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from ballast.project import storage
+from ballast.project.errors import UserError
 
 DATA, MODELS = Path("data/embedded"), Path("models")
 # By file name what a member's `reader` needs: lists are written as JSON, a path is that of a file
@@ -204,7 +205,14 @@ def load_word_vectors(folder: Path) -> np.ndarray | None:
     """Return a vector for each token number; None where the slot gives no tokens."""
     if load_record(folder).input != "tokens":
         return None
-    return np.load(folder / "vectors.npy")
+    vectors = np.load(folder / "vectors.npy")
+    tokens = len(storage.read_json(folder / "vocabulary.json"))
+    if len(vectors) != tokens + 2:
+        raise UserError(
+            f"{folder}: vectors.npy has {len(vectors)} rows, and vocabulary.json {tokens} tokens, "
+            "so these files are not those of one run. Run `dvc repro`."
+        )
+    return vectors
 
 
 def load_scaler(folder: Path) -> Scaler | None:
