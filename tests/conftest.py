@@ -11,6 +11,7 @@ import pytest
 from defaults import parameters
 from hypothesis import settings
 from ruamel.yaml import YAML
+from threadpoolctl import threadpool_limits
 
 # The same examples each time, whatever the machine's load: a failure is one of the change at hand.
 settings.register_profile("same", derandomize=True, deadline=None)
@@ -27,7 +28,10 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
-    """Take what is imported by now out of what every training's garbage collection goes through."""
+    """Spare this process what small problems don't need, now that all is imported."""
+    # On few rows threads wait for each other, in circles, longer than they work.
+    threadpool_limits(1)
+    # Every training collects garbage, and would go through TensorFlow's modules each time.
     gc.collect()
     gc.freeze()
 

@@ -16,6 +16,7 @@ PARTS = [
     "tests/setup/test_demo_multilabel.py::test_block_in_params_reads_every_row",
     "tests/decisions/test_decisions.py::test_every_member_has_its_block_of_options",
     "tests/comparison/test_compare_command.py::test_a_better_branch_is_told_from_git_alone",
+    "tests/pipeline/test_docs.py",
     "tests/pipeline/test_pipeline.py::test_a_second_repro_runs_nothing",
 ]
 

@@ -212,9 +212,9 @@ def test_an_unknown_member_is_named_with_the_list(clean):
 
 
 def test_the_same_prior_corrected_twice_is_refused(clean):
-    options = ["-S", "weighting=balanced", "-S", "sampler=random_over"]
+    options = ["-S", "weighting=balanced", "-S", "loss=logit_adjustment"]
     printed = clean.run("dvc", "exp", "run", *options, check=False)
-    assert "sampler: random_over (1.00) and weighting: balanced (1.00)" in printed
+    assert "weighting: balanced (1.00) and loss: logit_adjustment (1.00)" in printed
     assert "Traceback (most recent call last)" not in printed
     options += ["-S", "allow_double_correction=true"]
     assert clean.stages_run("exp", "run", *options) == [*TRAIN, "evaluate"]
