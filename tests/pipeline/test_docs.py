@@ -64,7 +64,7 @@ def test_the_house_has_every_stage_family_and_room():
     outside = {"src", "ballast", "learners", *(path.name for path in ROOT.iterdir())}
     outs = [out for stage in PIPELINE.values() for out in stage.get("outs", [])]
     stored = {out.split("/")[1] for out in outs if "/" in out}
-    assert named <= folders | outside | stored | {"raw", "scored"}
+    assert named <= folders | outside | stored | {"metrics", "raw", "scored"}
 
 
 def test_the_data_page_has_every_option_of_a_data_set():
