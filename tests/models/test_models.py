@@ -1,10 +1,11 @@
 """Models: what every member promises, and that a row's logits are its own."""
 
 import importlib
+import inspect
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -14,14 +15,17 @@ from problems import check_blocks, check_contract
 from scipy.sparse import csr_array
 
 from ballast.models import attention, cnn, mlp, none, two_channel_cnn
-from ballast.networks.forward import Encoded, forward_of
-from ballast.networks.layers import NARROWEST, Inputs, Pieces, between, variables
+from ballast.networks.forward import Encoded
+from ballast.networks.inputs import Inputs
+from ballast.networks.layers import MIN_WIDTH, Pieces, interpolating, tensor, variables
+from ballast.networks.trained import forward_of
 from ballast.project import params
 from ballast.project.errors import UserError
-from ballast.training.learners.keras import tensor
+from ballast.training import learners
 
-# All but trees, which are not a network: tests/test_boosting.py has them.
-MEMBERS = [name for name in params.members("models") if name not in ("boosting", "none")]
+# What has a learner of its own instead of a Keras model: tests/training/ has them.
+PLAIN = ["boosting", "linear"]
+MEMBERS = [name for name in params.members("models") if name not in (*PLAIN, "none")]
 TEXTUAL = ["attention", "cnn", "fasttext", "transformer", "two_channel_cnn", "wide_and_deep"]
 SMALL = {
     "cnn": {"filters": 6, "width": 3},
@@ -31,13 +35,14 @@ SMALL = {
     "wide_and_deep": {"filters": 6},
     "fasttext": {"buckets": 30},
 }
-# The kinds of rows that each takes, of all that there are.
-SOURCES = {name: {"tokens", "features"} for name in TEXTUAL} | {
+# What each reads of a row, of all that there is.
+READS = {name: {"tokens", "features"} for name in TEXTUAL} | {
     "mlp": {"features"},
+    "boosting": {"features"},
     "linear": {"terms", "features"},
     "wide_and_deep": {"tokens", "terms", "features"},
 }
-# Every way in which a network may hold its word vectors.
+# With word vectors that are not trained.
 FROZEN = [
     pytest.param(name, {"trainable": False}, id=f"{name}-frozen") for name in ("attention", "cnn")
 ]
@@ -62,8 +67,8 @@ def inputs(text: bool = True, features: int = 2) -> Inputs:
     return Inputs(vectors if text else None, columns, 3, 7 if text else 0)
 
 
-def build(name: str, given: Inputs, seed: int = 1, **changes) -> keras.Model:
-    # Layers are numbered anew, as in a new process: their names go into files.
+def build(name: str, given: Inputs, seed: int = 1, **changes):
+    # Layers are numbered anew, as in a new process: their names are those of files.
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     module, options = check_contract("model", name)
@@ -75,7 +80,7 @@ def build(name: str, given: Inputs, seed: int = 1, **changes) -> keras.Model:
 
 
 def rows(model: keras.Model, count: int = 6, tokens: int = 9, seed: int = 0):
-    """Random inputs of the kinds that a network takes, without padding."""
+    """Random inputs that a network reads, without padding."""
     rng = np.random.default_rng(seed)
     made = {
         "tokens": rng.integers(1, 12, (count, tokens)),
@@ -124,21 +129,40 @@ def test_every_member_has_its_block_of_options():
     check_blocks("model")
 
 
-@pytest.mark.parametrize("name", MEMBERS)
-def test_contract(name):
+@pytest.mark.parametrize("name", [*MEMBERS, *PLAIN])
+def test_contract_of_a_file(name):
+    module, _ = check_contract("model", name)
+    learner = getattr(module, "LEARNER", "keras")
+    folder = Path(learners.__file__).parent
+    assert learner in {file.stem for file in folder.glob("*.py")} - {"__init__"}
+    trains = importlib.import_module(f"ballast.training.learners.{learner}")
+    assert list(inspect.signature(trains.learner).parameters) == [
+        "model",
+        "loss",
+        "options",
+        "mixes",
+    ]
     model = build(name, inputs())
-    assert set(model.input) == SOURCES[name]
-    found = logits(model, rows(model))
-    assert found.shape == (6, 3)
-    assert found.dtype == np.float32
-    assert np.isfinite(found).all()
+    assert isinstance(model, keras.Model) == (name in MEMBERS)
+    # Without Keras nothing can stand in for it.
+    assert hasattr(module, "forward") or name in MEMBERS
+    assert set(model.input) == READS[name]
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_contract_of_a_network(name):
+    model = build(name, inputs())
+    values = logits(model, rows(model))
+    assert values.shape == (6, 3)
+    assert values.dtype == np.float32
+    assert np.isfinite(values).all()
     # Logits, not probabilities: no activation on top.
     assert model.layers[-1].name == "logits"
     assert model.layers[-1].activation is keras.activations.linear
-    np.testing.assert_array_equal(logits(build(name, inputs()), rows(model)), found)
+    np.testing.assert_array_equal(logits(build(name, inputs()), rows(model)), values)
 
 
-@pytest.mark.parametrize("name", [name for name in MEMBERS if name != "linear"])
+@pytest.mark.parametrize("name", MEMBERS)
 def test_dropout_is_for_training_only(name):
     model = build(name, inputs(), dropout=0.5)
     given = rows(model)
@@ -158,7 +182,7 @@ def test_numeric_columns_are_joined(name):
 @pytest.mark.parametrize("name", TEXTUAL)
 def test_texts_alone_do(name):
     model = build(name, inputs(features=0))
-    assert set(model.input) == SOURCES[name] - {"features"}
+    assert set(model.input) == READS[name] - {"features"}
     assert logits(model, rows(model)).shape == (6, 3)
 
 
@@ -210,7 +234,7 @@ def test_options_out_of_range_are_refused(module, block):
 
 
 def through(columns: np.ndarray, quantiles) -> np.ndarray:
-    """Return what Pieces gives for some columns, its limit made 1."""
+    """Return Pieces of some columns, its limit made 1."""
     pieces = Pieces(np.asarray(quantiles, dtype=np.float64))
     return np.asarray(pieces(columns)) / pieces.limit
 
@@ -228,8 +252,8 @@ def test_pieces_add_up_to_the_column_between_the_outer_quantiles():
     values = rng.exponential(size=(300, 1))
     quantiles = np.quantile(values, np.linspace(0, 1, 9), axis=0)
     shares = (through(values.astype(np.float32), quantiles) + 1) / 2
-    found = quantiles[0] + shares @ np.diff(quantiles, axis=0)
-    np.testing.assert_allclose(found, values, atol=1e-5)
+    restored = quantiles[0] + shares @ np.diff(quantiles, axis=0)
+    np.testing.assert_allclose(restored, values, atol=1e-5)
 
 
 def test_each_piece_has_as_many_training_rows_as_the_next():
@@ -243,13 +267,13 @@ def test_pieces_without_width_are_left_out_and_narrow_ones_are_bounded():
     # A constant column; one that is nearly always 0; one of two numbers; a jump of 1e-9.
     quantiles = np.array([[3, 0, 0, 0], [3, 0, 0, 1e-9], [3, 0, 1, 2], [3, 5, 1, 4]], float)
     columns = np.array([[3, 0, 0, 0], [2, 1, 1, 1], [1e9, -1e9, 0.5, 1e-9]], np.float32)
-    found = through(columns, quantiles).reshape(3, 3, 4)
-    assert np.isfinite(found).all()
-    assert not found[:, :, 0].any()
-    assert not found[:, :2, 1].any()
-    np.testing.assert_allclose(found[:, 1, 2], [-1, 1, 0], atol=1e-6)
+    pieces = through(columns, quantiles).reshape(3, 3, 4)
+    assert np.isfinite(pieces).all()
+    assert not pieces[:, :, 0].any()
+    assert not pieces[:, :2, 1].any()
+    np.testing.assert_allclose(pieces[:, 1, 2], [-1, 1, 0], atol=1e-6)
     slopes = np.asarray(Pieces(quantiles).slopes)
-    np.testing.assert_allclose(slopes.max(), 2 / np.sqrt(3) / NARROWEST, rtol=1e-6)
+    np.testing.assert_allclose(slopes.max(), 2 / np.sqrt(3) / MIN_WIDTH, rtol=1e-6)
 
 
 @pytest.mark.parametrize("pieces", [1, 8, 50])
@@ -264,8 +288,8 @@ def test_pieces_weigh_no_more_than_their_column(pieces):
 def test_pieces_of_huge_numbers_are_at_their_limit_without_keras_too():
     model = build("mlp", inputs(), hidden=[])
     features = np.array([[3e38, -3e38]], np.float32)
-    found = mlp.forward(weights_of(model), None)(Encoded(None, None, features))
-    np.testing.assert_allclose(found, logits(model, {"features": features}), rtol=1e-5)
+    values = mlp.forward(weights_of(model), None)(Encoded(None, None, features))
+    np.testing.assert_allclose(values, logits(model, {"features": features}), rtol=1e-5)
 
 
 def test_pieces_stay_as_they_are_in_training():
@@ -290,8 +314,8 @@ def test_a_linear_model_of_pieces_learns_a_bend_that_one_of_columns_cannot():
         )
         for _ in range(150):
             model.train_on_batch({"features": features}, np.eye(2)[middle])
-        found = logits(model, {"features": features}).argmax(axis=1)
-        right[pieces] = (found == middle).mean()
+        predicted = logits(model, {"features": features}).argmax(axis=1)
+        right[pieces] = (predicted == middle).mean()
     assert right[0] < 0.7
     assert right[8] > 0.95
 
@@ -344,18 +368,18 @@ def test_words_are_read_in_their_order(name):
 # Trained and frozen vectors.
 
 
-@pytest.mark.parametrize("moves", [True, False])
-def test_cnn_trains_its_vectors_unless_told(moves):
-    model = build("cnn", inputs(), trainable=moves)
-    assert set(vectors_of(model)) == {moves}
+@pytest.mark.parametrize("trainable", [True, False])
+def test_cnn_trains_its_vectors_unless_they_are_frozen(trainable):
+    model = build("cnn", inputs(), trainable=trainable)
+    assert set(vectors_of(model)) == {trainable}
     step(model, rows(model))
-    found = vectors_of(model)[moves]
+    vectors = vectors_of(model)[trainable]
     start = inputs().vectors
-    if moves:
-        assert (found[1:] != start[1:]).any(axis=1).sum() > 5
-        assert not found[0].any(), "padding stays zero"
+    if trainable:
+        assert (vectors[1:] != start[1:]).any(axis=1).sum() > 5
+        assert not vectors[0].any(), "padding stays zero"
     else:
-        np.testing.assert_array_equal(found, start)
+        np.testing.assert_array_equal(vectors, start)
 
 
 def test_of_two_channels_one_is_trained():
@@ -364,9 +388,9 @@ def test_of_two_channels_one_is_trained():
     np.testing.assert_array_equal(start[True], inputs().vectors)
     np.testing.assert_array_equal(start[False], inputs().vectors)
     step(model, rows(model))
-    found = vectors_of(model)
-    np.testing.assert_array_equal(found[False], inputs().vectors)
-    assert (found[True][1:] != inputs().vectors[1:]).any()
+    vectors = vectors_of(model)
+    np.testing.assert_array_equal(vectors[False], inputs().vectors)
+    assert (vectors[True][1:] != inputs().vectors[1:]).any()
 
 
 def test_channels_added_before_the_filters_are_filters_added_after():
@@ -404,12 +428,12 @@ def test_a_network_comes_back_from_its_weights(name, changes):
     model = build(name, inputs(), **changes)
     given = rows(model)
     step(model, given)
-    kept = weights_of(model)
-    back = build(name, inputs(), seed=77, **changes)
-    assert (logits(back, given) != logits(model, given)).any()
-    for weight, variable in variables(back).items():
-        variable.assign(kept[weight])
-    np.testing.assert_array_equal(logits(back, given), logits(model, given))
+    weights = weights_of(model)
+    other = build(name, inputs(), seed=77, **changes)
+    assert (logits(other, given) != logits(model, given)).any()
+    for weight, variable in variables(other).items():
+        variable.assign(weights[weight])
+    np.testing.assert_array_equal(logits(other, given), logits(model, given))
 
 
 @pytest.mark.parametrize(
@@ -421,7 +445,6 @@ def test_a_network_comes_back_from_its_weights(name, changes):
         ("cnn", {"trainable": False}, ["filters_0", "logits"]),
         ("attention", {"trainable": False}, ["states", "content", "gate", "scores", "logits"]),
         ("two_channel_cnn", {"widths": [2, 2]}, ["vectors", "filters_0", "filters_1", "logits"]),
-        ("linear", {}, ["from_terms", "from_features"]),
         ("wide_and_deep", {}, ["vectors", "filters_0", "from_text", "from_terms"]),
         ("fasttext", {}, ["vectors", "pair_vectors", "logits"]),
         ("transformer", {}, ["places", "layer_0", "layer_1", "logits"]),
@@ -433,19 +456,11 @@ def test_a_network_comes_back_from_its_weights(name, changes):
     ],
 )
 def test_weights_have_plain_names_and_frozen_vectors_are_none(name, changes, names):
-    found = variables(build(name, inputs(), **changes))
-    assert {weight.partition(".")[0] for weight in found} == set(names)
+    weights = variables(build(name, inputs(), **changes))
+    assert {weight.partition(".")[0] for weight in weights} == set(names)
 
 
 # Without Keras.
-
-
-def test_a_model_that_does_not_say_what_it_computes_is_refused():
-    model = ModuleType("ballast.models.mine")
-    model.__file__ = "src/ballast/models/mine.py"
-    with pytest.raises(UserError, match=r"model: mine has no function `forward` in src/.*mine\.py"):
-        forward_of(model)
-    assert forward_of(cnn) is cnn.forward
 
 
 FORMS = [
@@ -486,14 +501,36 @@ def test_forward_gives_what_keras_gives(name, changes, features):
         "terms": tensor(weights),
     }
     expected = logits(model, {kind: made[kind] for kind in model.input})
-    forward = importlib.import_module(f"ballast.models.{name}").forward
-    found = forward(weights_of(model), given.vectors)
+    file = importlib.import_module(f"ballast.models.{name}")
+    forward = forward_of(file, {}, given, weights_of(model))
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     for kind in (np.uint16, np.uint32):
         tokens = padded[filled].astype(kind)
-        answer = found(Encoded(tokens, offsets, made["features"] if features else None, weights))
-        assert answer.dtype == np.float32
-        np.testing.assert_allclose(answer, expected, rtol=1e-5, atol=1e-5)
+        values = forward(Encoded(tokens, offsets, made["features"] if features else None, weights))
+        assert values.dtype == np.float32
+        np.testing.assert_allclose(values, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_without_a_fast_form_keras_gives_the_same(name):
+    """From other first weights, with terms sparse and texts of different lengths."""
+    given = inputs()
+    model = build(name, given)
+    step(model, rows(model))
+    rng = np.random.default_rng(4)
+    made = Encoded(
+        rng.integers(1, 12, 14).astype(np.uint16),
+        np.array([0, 9, 9, 10, 14]),
+        rng.normal(size=(4, 2)).astype(np.float32),
+        csr_array((rng.random((4, 7)) * (rng.random((4, 7)) < 0.5)).astype(np.float32)),
+    )
+    module = importlib.import_module(f"ballast.models.{name}")
+    slow = SimpleNamespace(build=lambda given, **changes: build(name, given, 9, **changes))
+    values, expected = (
+        forward_of(file, {}, given, weights_of(model))(made) for file in (slow, module)
+    )
+    assert values.dtype == np.float32
+    np.testing.assert_allclose(values, expected, rtol=1e-5, atol=1e-5)
 
 
 # Attention.
@@ -504,7 +541,7 @@ def encoded(texts: list[np.ndarray], features: np.ndarray | None = None) -> Enco
     return Encoded(np.concatenate(texts).astype(np.uint16), offsets, features)
 
 
-def test_attention_is_shared_out_among_the_words_of_each_text():
+def test_attention_sums_to_1_over_the_words_of_each_text():
     offsets = np.array([0, 3, 4, 60])
     scores = np.random.default_rng(0).normal(scale=300, size=(60, 2)).astype(np.float32)
     shares = attention.attention(scores, offsets)
@@ -532,27 +569,26 @@ def test_attention_of_empty_texts_alone_is_the_bias():
     step(model, rows(model))
     weights = weights_of(model)
     empty = np.array([], dtype=int)
-    found = attention.forward(weights, inputs().vectors)(encoded([empty, empty]))
-    np.testing.assert_allclose(found, [weights["logits.bias"]] * 2, atol=1e-6)
-    np.testing.assert_allclose(found, logits(model, {"tokens": np.zeros((2, 3))}), atol=1e-6)
+    values = attention.forward(weights, inputs().vectors)(encoded([empty, empty]))
+    np.testing.assert_allclose(values, [weights["logits.bias"]] * 2, atol=1e-6)
+    np.testing.assert_allclose(values, logits(model, {"tokens": np.zeros((2, 3))}), atol=1e-6)
 
 
 @pytest.mark.parametrize("name", TEXTUAL)
-def test_rows_mixed_by_nothing_or_wholly_are_one_of_the_two(name):
-    """Of texts of unlike lengths, one of them empty."""
+def test_rows_interpolated_by_0_or_1_are_one_of_the_two(name):
+    """Of texts of different lengths, one of them empty."""
     model = build(name, inputs())
     step(model, rows(model))
     rng = np.random.default_rng(0)
-    own, partner = (rng.integers(1, 12, (3, 6)) for _ in range(2))
-    own[0, 4:] = partner[1, 2:] = own[2] = 0
+    first, partner = (rng.integers(1, 12, (3, 6)) for _ in range(2))
+    first[0, 4:] = partner[1, 2:] = first[2] = 0
     columns = rng.normal(size=(3, 2)).astype(np.float32)
-    mixing = between(model)
-    given = {"tokens": own, "partner": partner, "features": columns}
+    twin = interpolating(model)
+    given = {"tokens": first, "partner": partner, "features": columns}
     given |= {kind: rows(model, 3)[kind] for kind in {"terms"} & set(model.input)}
-    for share, text in ((0, own), (1, partner)):
-        found = logits(mixing, given | {"share": np.full(3, share, np.float32)})
+    for share, text in ((0, first), (1, partner)):
+        values = logits(twin, given | {"share": np.full(3, share, np.float32)})
         plain = {kind: given[kind] for kind in set(model.input)} | {"tokens": text}
-        expected = logits(model, plain)
-        np.testing.assert_allclose(found, expected, atol=1e-5)
-    half = logits(mixing, given | {"share": np.full(3, 0.5, np.float32)})
+        np.testing.assert_allclose(values, logits(model, plain), atol=1e-5)
+    half = logits(twin, given | {"share": np.full(3, 0.5, np.float32)})
     assert np.isfinite(half).all()

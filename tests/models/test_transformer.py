@@ -14,13 +14,14 @@ from tiny_models import HIDDEN, PLACES, describe, write_model
 from ballast.embeddings import wordpieces
 from ballast.encoders.encoder import SentenceEncoder
 from ballast.models import transformer
-from ballast.networks import layers as network
 from ballast.networks.forward import Encoded
-from ballast.networks.layers import Inputs
+from ballast.networks.inputs import Inputs
+from ballast.networks.layers import interpolating, variables
 from ballast.project.errors import UserError
 from ballast.texts.corpus import Corpus
 from ballast.training.batches import Batch, Table
 from ballast.training.learners.keras import learner
+from ballast.training.options import Training
 
 TEXTS = ["the cat sat", "", "a dog ran", "the big dog sat on a cat " * 6, "the cat " * 7]
 
@@ -55,10 +56,10 @@ def build(found, folder, features: int = 0, **options) -> keras.Model:
 
 
 def weights_of(model) -> dict[str, np.ndarray]:
-    return {name: value.numpy() for name, value in network.variables(model).items()}
+    return {name: value.numpy() for name, value in variables(model).items()}
 
 
-def move(model) -> None:
+def change(model) -> None:
     """Change all weights a little, as training would."""
     rng = np.random.default_rng(1)
     for variable in model.trainable_variables:
@@ -113,7 +114,7 @@ def test_numpy_gives_what_keras_gives(tmp_path, kind, features, changes, options
     columns = np.random.default_rng(0).normal(size=(len(TEXTS), 2)).astype(np.float32)
     given = {"tokens": padded(found), "features": columns}
     given = {name: given[name] for name in model.input}
-    move(model)
+    change(model)
     weights = weights_of(model)
     assert ("vectors.embeddings" in weights) is options.get("train_words", False)
     forward = transformer.forward(weights, found.vectors)
@@ -123,18 +124,18 @@ def test_numpy_gives_what_keras_gives(tmp_path, kind, features, changes, options
     np.testing.assert_allclose(answer, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_a_step_moves_all_weights_and_lowers_the_loss(folder):
+def test_a_step_changes_all_weights_and_lowers_the_loss(folder):
     found = embed(folder)
     model = build(found, folder, dropout=0.0)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, reduction=None)
-    learning = learner(model, loss, 0.001, False, "float32")
-    before = learning.weights()
+    trained = learner(model, loss, Training(learning_rate=0.001), False)
+    before = trained.weights()
     table = Table(found.tokens, found.offsets, None)
     rows = np.arange(len(TEXTS))
     batch = Batch(rows, np.eye(3, dtype=np.float32)[rows % 3])
-    losses = [learning.step(table, batch) for _ in range(5)]
+    losses = [trained.step(table, batch) for _ in range(5)]
     assert losses[-1] < losses[0]
-    after = learning.weights()
+    after = trained.weights()
     assert {name for name in after if (after[name] == before[name]).all()} == {"places.settings"}
 
 
@@ -160,7 +161,7 @@ def test_texts_can_be_mixed(folder):
     model = build(found, folder)
     tokens = padded(found)
     given = {"tokens": tokens, "partner": tokens[::-1].copy()}
-    twin = network.between(model)
+    twin = interpolating(model)
     for share, expected in ((0.0, tokens), (1.0, tokens[::-1])):
         shares = np.full(len(tokens), share, np.float32)
         np.testing.assert_allclose(
@@ -168,7 +169,7 @@ def test_texts_can_be_mixed(folder):
         )
 
 
-def test_what_is_missing_is_told(folder):
+def test_what_is_missing_is_named(folder):
     found = embed(folder)
     with pytest.raises(UserError, match="use embedding: wordpieces"):
         transformer.build(inputs_of(found.vectors))

@@ -218,3 +218,19 @@ def test_merged_networks_compute_the_mean_of_their_logits(table, labels):
     (merged,) = linear.merged(networks)
     logits = linear.forward(merged, None)(table.take(ALL))
     np.testing.assert_allclose(logits, mean(forwards)(table.take(ALL)), atol=1e-5)
+
+
+@pytest.mark.parametrize("names", [("terms", "features"), ("terms",), ("features",)])
+def test_forward_is_the_sum_of_the_products_and_the_bias(names, table):
+    rng = np.random.default_rng(5)
+    sizes = {"terms": TERMS, "features": COLUMNS}
+    weights = {f"from_{name}.kernel": rng.normal(size=(sizes[name], CLASSES)) for name in names}
+    weights[f"from_{names[0]}.bias"] = rng.normal(size=CLASSES)
+    weights = {name: values.astype(np.float32) for name, values in weights.items()}
+    rows = table.only(names).take(ALL[:9])
+    inputs = {"terms": rows.terms, "features": rows.features}
+    products = [inputs[name] @ weights[f"from_{name}.kernel"] for name in names]
+    expected = sum(products) + weights[f"from_{names[0]}.bias"]
+    logits = linear.forward(weights, None)(rows)
+    assert logits.dtype == np.float32
+    np.testing.assert_allclose(logits, expected, rtol=1e-6)
