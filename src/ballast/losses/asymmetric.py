@@ -36,7 +36,7 @@ def loss(
     Args:
         labels: one-hot, or multi-label multi-hot, float, shape (batch, classes).
         logits: the network's outputs z, shape (batch, classes).
-        classes: the classes as they stand in the rows trained on.
+        classes: the classes of the rows trained on.
         gamma_positive: focusing for what is present; by default 1, with one label a row 0, as in
             the authors' code.
         gamma_negative: focusing for what is absent.

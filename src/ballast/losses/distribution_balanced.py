@@ -46,7 +46,7 @@ def loss(
     Args:
         labels: multi-hot, float, shape (batch, classes).
         logits: the network's outputs z, shape (batch, classes).
-        classes: the classes as they stand in the rows trained on.
+        classes: the classes of the rows trained on.
         rebalance: whether to weigh at all; else r = 1.
         alpha: lowest weight; a row without labels has the highest, alpha + 1.
         beta: how steeply weights rise with the ratio.

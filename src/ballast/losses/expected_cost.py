@@ -32,7 +32,7 @@ def loss(
     Args:
         labels: one-hot, float, shape (batch, classes).
         logits: the network's outputs z, shape (batch, classes).
-        classes: the classes as they stand in the rows trained on, with their costs.
+        classes: the classes of the rows trained on, with their costs.
         cross_entropy: its share. The smaller, the closer argmax comes to the cheapest class.
 
     Returns:
@@ -71,7 +71,7 @@ def inverse(logits: np.ndarray, classes: Classes, *, cross_entropy: float) -> np
 
     Args:
         logits: the network's outputs, shape (rows, classes).
-        classes: the classes as they stand in the rows trained on, with their costs.
+        classes: the classes of the rows trained on, with their costs.
         cross_entropy: as in `loss`.
 
     Returns:

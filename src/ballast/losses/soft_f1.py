@@ -33,7 +33,7 @@ def loss(
     Args:
         labels: one-hot, or multi-label multi-hot, float, shape (batch, classes).
         logits: the network's outputs z, shape (batch, classes).
-        classes: the classes as they stand in the rows trained on.
+        classes: the classes of the rows trained on.
         smoothing: rows, true and found, that each class is thought to have besides.
 
     Returns:

@@ -30,7 +30,7 @@ def loss(
     Args:
         labels: multi-hot, float, shape (batch, classes).
         logits: the network's outputs z, shape (batch, classes).
-        classes: the classes as they stand in the rows trained on.
+        classes: the classes of the rows trained on.
         most: .5 gives cross-entropy; no element weighs more than 1 / (2 (1 - most)).
 
     Returns:
@@ -62,7 +62,7 @@ def inverse(logits: np.ndarray, classes: Classes, *, most: float) -> np.ndarray:
 
     Args:
         logits: the network's outputs, shape (rows, classes).
-        classes: the classes as they stand in the rows trained on.
+        classes: the classes of the rows trained on.
         most: as in `loss`.
 
     Returns:

@@ -56,7 +56,7 @@ def weigh(
     Elkan, The Foundations of Cost-Sensitive Learning, 2001.
 
     Args:
-        classes: the classes as they stand in the rows to train on, after resampling.
+        classes: the classes of the rows trained on, after resampling.
         examples: what is trained on. Fitted as often as the plan says, judged once a source.
         folds: parts of the rows, each predicted by what is fitted on the others.
         rounds: steps of the search, each with a fit a fold.
