@@ -14,6 +14,7 @@ from typing import Any
 from ballast.labels import parts
 from ballast.labels.classes import LabelSet
 from ballast.networks.forward import mean
+from ballast.networks.starting import start
 from ballast.networks.trained import Trained
 from ballast.probabilities import scored
 from ballast.probabilities.scored import Scored
@@ -22,13 +23,12 @@ from ballast.project.errors import UserError, run
 from ballast.resampling import plans
 from ballast.training.architecture import Architecture, inputs_of
 from ballast.training.batches import open_table
-from ballast.training.epochs import score, score_apart, train
+from ballast.training.epochs import score, score_held_out, train
 from ballast.training.examples import examples_of
 from ballast.training.objective import build_objective
 from ballast.training.options import Training
-from ballast.training.precision import chosen
+from ballast.training.precision import resolved
 from ballast.training.problem import build_problem
-from ballast.training.starting import start
 
 
 def train_slot(slot: str, settings: dict[str, Any]) -> None:
@@ -60,15 +60,15 @@ def train_slot(slot: str, settings: dict[str, Any]) -> None:
         options.defer_weights > 0,
         settings["allow_double_correction"],
     )
-    models = [architecture.build() for _ in range(problem.members)]
+    models = architecture.build(problem.network_count, problem.seed)
     reads = tuple(sorted(models[0].input))
     unread = [name for name in table.names if name not in reads]
     if unread:
         print(f"{settings[slot]} does not read the {' and '.join(unread)} of the embeddings")
     networks, history = train(problem, objective, architecture, models, options)
     seen = table.only(reads)
-    apart = [architecture.forward(each) for each in networks]
-    held_out = score_apart(apart, seen, split.held_out, problem.folds)
+    forwards = [architecture.forward(weights) for weights in networks]
+    held_out = score_held_out(forwards, seen, split.held_out, problem.folds)
     trained = Trained(
         model=settings[slot],
         options=model_options,
@@ -77,11 +77,11 @@ def train_slot(slot: str, settings: dict[str, Any]) -> None:
         features=inputs.features,
         terms=inputs.terms,
         outputs=inputs.outputs,
-        precision=chosen(options.precision),
+        precision=resolved(options.precision),
     )
     trained.save(folder)
     objective.ledger.save(folder)
-    forward = mean([architecture.forward(each) for each in trained.networks])
+    forward = mean([architecture.forward(weights) for weights in trained.networks])
     result = Scored(settings[slot], held_out, score(forward, seen, split.test), history)
     result.save(slot, split.names(split.held_out), split.names(split.test))
 

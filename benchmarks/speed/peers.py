@@ -130,7 +130,7 @@ def ours(data: Data, name: str, **options) -> Peer:
     from ballast.project import params
     from ballast.resampling.plans import Plan
     from ballast.training.architecture import Architecture
-    from ballast.training.batches import Table, batch, orders
+    from ballast.training.batches import Table, epoch_batches, make_batch
     from ballast.training.epochs import score
     from ballast.training.options import Training
 
@@ -146,13 +146,14 @@ def ours(data: Data, name: str, **options) -> Peer:
     counts = targets[: data.training].sum(axis=0)
     classes = Classes(tuple(map(str, range(data.classes))), counts, data.training)
     loss = partial(cross_entropy.loss, classes=classes)
-    network = architecture.learner(architecture.build(), loss, training, mixes=False)
+    (model,) = architecture.build(1, data.seed)
+    network = architecture.learner(model, loss, training, mixes=False)
     plan = Plan(np.arange(data.training), np.ones(data.training))
-    order = orders(table, plan, np.ones(data.training, bool), training.batch_size, data.seed)
+    order = epoch_batches(table, plan, np.ones(data.training, bool), training.batch_size, data.seed)
 
     def train() -> None:
         for entries in next(order):
-            network.step(table, batch(plan, targets, entries))
+            network.step(table, make_batch(plan, targets, entries))
 
     def predict() -> np.ndarray:
         forward = architecture.forward(network.weights())

@@ -62,9 +62,8 @@ def test_the_house_has_every_stage_family_and_room():
     assert folders <= named
     assert all(f"{name}.py" in house for name in PIPELINE)
     outside = {"src", "ballast", "learners", *(path.name for path in ROOT.iterdir())}
-    stored = {
-        dep.split("/")[1] for stage in PIPELINE.values() for dep in stage["outs"] if "/" in dep
-    }
+    outs = [out for stage in PIPELINE.values() for out in stage.get("outs", [])]
+    stored = {out.split("/")[1] for out in outs if "/" in out}
     assert named <= folders | outside | stored | {"raw", "scored"}
 
 

@@ -2,17 +2,24 @@
 
 from collections import Counter
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import pytest
 from problems import one_hot
 from scipy.sparse import csr_array
 
-from ballast.project import storage
 from ballast.project.errors import UserError
 from ballast.resampling.plans import Plan, repeat
-from ballast.training.batches import POOL, Table, batch, chunks, open_table, orders
+from ballast.texts import embedded
+from ballast.texts.embedded import Embedded, Scaler, Terms, Vectors
+from ballast.training.batches import (
+    POOL,
+    Table,
+    chunks,
+    epoch_batches,
+    make_batch,
+    open_table,
+)
 
 LENGTHS = np.array([3, 0, 5, 1, 2, 7, 4])
 
@@ -29,11 +36,11 @@ def plan_of(rows: np.ndarray) -> Plan:
 
 
 def epochs(table: Table, plan: Plan, size: int, seed: int = 0, count: int = 1) -> list:
-    every = np.ones(len(plan.rows), dtype=bool)
-    return list(islice(orders(table, plan, every, size, seed), count))
+    used = np.ones(len(plan.rows), dtype=bool)
+    return list(islice(epoch_batches(table, plan, used, size, seed), count))
 
 
-def test_texts_stand_one_behind_the_other_in_the_order_asked_for():
+def test_rows_come_in_the_order_asked_for_their_texts_in_one_array():
     rows = text_table().take(np.array([3, 0, 1, 0]))
     np.testing.assert_array_equal(rows.tokens, [4, 1, 1, 1, 1, 1, 1])
     np.testing.assert_array_equal(rows.offsets, [0, 1, 4, 4, 7])
@@ -49,36 +56,37 @@ def test_empty_texts_alone_have_no_token():
 
 
 def test_texts_are_padded_on_the_right_to_the_longest():
-    inputs = text_table().padded(np.array([3, 0, 1, 0]))
+    inputs = text_table().take(np.array([3, 0, 1, 0])).padded()
     assert inputs["tokens"].dtype == np.int32
     np.testing.assert_array_equal(inputs["tokens"], [[4, 0, 0], [1, 1, 1], [0, 0, 0], [1, 1, 1]])
     np.testing.assert_array_equal(inputs["features"], [[3], [0], [1], [0]])
 
 
 def test_empty_texts_padded_alone_still_have_a_token_of_padding():
-    np.testing.assert_array_equal(text_table().padded(np.array([1, 1]))["tokens"], [[0], [0]])
+    empty = text_table().take(np.array([1, 1]))
+    np.testing.assert_array_equal(empty.padded()["tokens"], [[0], [0]])
 
 
-def test_a_table_is_narrowed_to_what_a_network_takes():
+def test_a_table_is_narrowed_to_what_a_network_reads():
     table = text_table()
     rows = np.array([0, 2])
     for names in ({"tokens": None, "features": None}, ["features"], ["tokens"]):
         narrow = table.only(names)
-        assert set(narrow.padded(rows)) == set(names)
         taken = narrow.take(rows)
+        assert set(taken.padded()) == set(names)
         assert (taken.tokens is not None) == (taken.offsets is not None) == ("tokens" in names)
         assert (taken.features is not None) == ("features" in names)
     np.testing.assert_array_equal(table.only(["features"]).lengths(rows), [0, 0])
     np.testing.assert_array_equal(table.lengths(rows), [3, 5])
 
 
-def put(folder: Path, kind: str | None, **arrays: np.ndarray) -> Path:
-    """Write a folder as the embed stage does."""
-    folder.mkdir(exist_ok=True)
-    storage.write_json(folder / "embedding.json", {"input": kind})
-    for name, values in arrays.items():
-        np.save(folder / f"{name}.npy", values)
-    return folder
+def columns() -> np.ndarray:
+    return text_table().features
+
+
+def words() -> Embedded:
+    table = text_table()
+    return Embedded([], table.tokens, table.offsets, np.zeros((9, 2), np.float32), 0)
 
 
 def terms(rows: int = len(LENGTHS)) -> csr_array:
@@ -86,56 +94,59 @@ def terms(rows: int = len(LENGTHS)) -> csr_array:
     return csr_array(weights * (weights > 0.5))
 
 
-def put_terms(folder: Path) -> Path:
-    found = terms()
-    parts = {"indices": found.indices, "indptr": found.indptr, "shape": np.array(found.shape)}
-    return put(folder, "terms", weights=found.data, **parts)
+@pytest.fixture
+def save(tmp_path, monkeypatch):
+    """Save a slot as the embed stage does, in a folder of the test's own."""
+    monkeypatch.chdir(tmp_path)
+
+    def save(slot: str, result=None, features: np.ndarray | None = None) -> str:
+        scaler = None if features is None else Scaler(np.zeros(1), np.ones(1))
+        embedded.save(slot, "some", {}, result, features, scaler)
+        return slot
+
+    return save
 
 
-def test_a_folder_is_mapped_with_what_it_holds(tmp_path):
+def test_a_slot_is_mapped_with_what_it_holds(save):
     table = text_table()
-    put(tmp_path / "one", None, features=table.features)
-    assert open_table([tmp_path / "one"]).tokens is None
-    put(tmp_path / "one", "tokens", tokens=table.tokens, offsets=table.offsets)
-    mapped = open_table([tmp_path / "one", put(tmp_path / "two", None)])
+    assert open_table([save("one", features=columns())]).tokens is None
+    mapped = open_table([save("one", words(), columns()), save("two")])
     assert isinstance(mapped.tokens, np.memmap)
     rows = np.array([5, 1, 5])
     for name, values in vars(table.take(rows)).items():
         np.testing.assert_array_equal(getattr(mapped.take(rows), name), values)
 
 
-def test_folders_stand_side_by_side_in_their_order(tmp_path):
+def test_slots_stand_side_by_side_in_their_order(save):
     table, vectors = text_table(), np.random.default_rng(1).random((len(LENGTHS), 3))
-    columns = {"features": table.features}
-    folders = [
-        put_terms(tmp_path / "a"),
-        put(tmp_path / "b", "tokens", tokens=table.tokens, offsets=table.offsets, **columns),
-        put(tmp_path / "c", "features", vectors=vectors.astype(np.float32)),
-        put_terms(tmp_path / "d"),
+    slots = [
+        save("a", Terms(terms(), {})),
+        save("b", words(), columns()),
+        save("c", Vectors(vectors.astype(np.float32), {})),
+        save("d", Terms(terms(), {})),
     ]
     rows = np.array([5, 1, 5])
-    found = open_table(folders).take(rows)
-    np.testing.assert_array_equal(found.tokens, table.take(rows).tokens)
-    np.testing.assert_allclose(found.features, np.hstack([table.features, vectors])[rows])
-    assert found.features.dtype == found.terms.dtype == np.float32
+    taken = open_table(slots).take(rows)
+    np.testing.assert_array_equal(taken.tokens, table.take(rows).tokens)
+    np.testing.assert_allclose(taken.features, np.hstack([table.features, vectors])[rows])
+    assert taken.features.dtype == taken.terms.dtype == np.float32
     twice = np.tile(terms().toarray(), 2)
-    np.testing.assert_array_equal(found.terms.toarray(), twice[rows])
-    alone = open_table(folders).only(["terms"]).padded(rows)
-    assert set(alone) == {"terms"}
-    np.testing.assert_array_equal(alone["terms"].toarray(), twice[rows])
+    np.testing.assert_array_equal(taken.terms.toarray(), twice[rows])
+    narrow = open_table(slots).only(["terms"]).take(rows).padded()
+    assert set(narrow) == {"terms"}
+    np.testing.assert_array_equal(narrow["terms"].toarray(), twice[rows])
 
 
-def test_the_words_of_two_embeddings_are_refused(tmp_path):
-    parts = {"tokens": text_table().tokens, "offsets": text_table().offsets}
-    folders = [put(tmp_path / name, "tokens", **parts) for name in ("embedding", "third_embedding")]
+def test_the_words_of_two_embeddings_are_refused(save):
+    slots = [save(name, words()) for name in ("embedding", "third_embedding")]
     with pytest.raises(UserError, match="embedding and third_embedding both give word vectors"):
-        open_table(folders)
+        open_table(slots)
 
 
-def test_terms_are_mixed_as_columns_are():
+def test_terms_are_interpolated_as_columns_are():
     table = Table(None, None, terms().toarray(), terms())
     rows, partners = np.array([0, 2, 4]), np.array([3, -1, 5])
-    mixed = table.between(rows, partners, np.array([0.25, 0.5, 1.0]))
+    mixed = table.interpolated(rows, partners, np.array([0.25, 0.5, 1.0]))
     assert mixed["terms"].dtype == np.float32
     np.testing.assert_allclose(mixed["terms"].toarray(), mixed["features"], atol=1e-6)
     np.testing.assert_allclose(mixed["terms"].toarray()[1], terms().toarray()[2], atol=1e-6)
@@ -154,28 +165,28 @@ def test_each_epoch_has_each_planned_row_as_often_as_planned(batch_size, kind):
         seen = Counter()
         for entries in order:
             assert 0 < len(entries) <= batch_size
-            given = batch(plan, targets, entries)
-            assert given.labels.dtype == np.float32
-            assert given.partners is given.shares is None
-            # Each row comes with its own label.
-            np.testing.assert_array_equal(given.labels, one_hot(given.rows % 3, 3))
-            seen.update(given.rows.tolist())
+            batch = make_batch(plan, targets, entries)
+            assert batch.labels.dtype == np.float32
+            assert batch.partners is batch.shares is None
+            # Each row comes with its label.
+            np.testing.assert_array_equal(batch.labels, one_hot(batch.rows % 3, 3))
+            seen.update(batch.rows.tolist())
         assert seen == Counter(rows.tolist())
 
 
 def test_epochs_differ_and_a_seed_repeats_them():
     plan = plan_of(np.arange(50) % 7)
 
-    def found(seed):
+    def three_epochs(seed):
         return [
             [entries.tolist() for entries in order]
             for order in epochs(text_table(), plan, 4, seed, count=3)
         ]
 
-    first = found(3)
-    assert first == found(3)
+    first = three_epochs(3)
+    assert first == three_epochs(3)
     assert first[0] != first[1] != first[2] != first[0]
-    assert first[0] != found(4)[0]
+    assert first[0] != three_epochs(4)[0]
 
 
 def test_a_row_meets_other_rows_in_each_epoch():
@@ -191,7 +202,7 @@ def test_rows_of_like_length_share_a_batch():
     lengths = np.random.default_rng(0).integers(1, 200, 4 * POOL)
     table = text_table(lengths)
     (order,) = epochs(table, plan_of(np.arange(len(lengths))), 4)
-    sizes = [table.padded(entries)["tokens"].size for entries in order]
+    sizes = [table.take(entries).padded()["tokens"].size for entries in order]
     assert sum(sizes) < 1.2 * lengths.sum()
     # The longest batches don't all come last: batches are in random order.
     assert sizes != sorted(sizes)
@@ -204,7 +215,7 @@ def test_chunks_are_the_array_in_pieces():
 
 def test_partners_stand_beside_their_rows_equally_long():
     rows, partners = np.array([0, 3, 5]), np.array([2, -1, 3])
-    inputs = text_table().between(rows, partners, np.array([0.5, 0.5, 1.0]))
+    inputs = text_table().interpolated(rows, partners, np.array([0.5, 0.5, 1.0]))
     assert inputs["tokens"].shape == inputs["partner"].shape == (3, 7)
     np.testing.assert_array_equal(inputs["tokens"].max(axis=1), [1, 4, 6])
     np.testing.assert_array_equal(inputs["partner"].max(axis=1), [3, 4, 4])
@@ -221,12 +232,12 @@ def test_a_plan_with_partners_and_labels_gives_what_it_says():
         shares=np.array([0.25, 0.0, 0.0]),
         labels=labels,
     )
-    found = batch(plan, one_hot(np.zeros(7, dtype=int), 2), np.array([1, 0, 1]))
-    np.testing.assert_array_equal(found.rows, [2, 0, 2])
-    np.testing.assert_array_equal(found.partners, [-1, 4, -1])
-    np.testing.assert_array_equal(found.shares, [0, 0.25, 0])
-    np.testing.assert_array_equal(found.labels, labels[[1, 0, 1]])
-    mixed = text_table().between(found.rows, found.partners, found.shares)
+    batch = make_batch(plan, one_hot(np.zeros(7, dtype=int), 2), np.array([1, 0, 1]))
+    np.testing.assert_array_equal(batch.rows, [2, 0, 2])
+    np.testing.assert_array_equal(batch.partners, [-1, 4, -1])
+    np.testing.assert_array_equal(batch.shares, [0, 0.25, 0])
+    np.testing.assert_array_equal(batch.labels, labels[[1, 0, 1]])
+    mixed = text_table().inputs(batch)
     np.testing.assert_allclose(mixed["features"][:, 0], [2, 1, 2])
     (order,) = epochs(text_table(), plan, 2)
     assert sorted(np.concatenate(order).tolist()) == [0, 1, 1]
@@ -241,6 +252,6 @@ def test_mixed_labels_come_with_both_rows_labels_and_the_share():
         shares=np.array([0.5]),
         label_shares=np.array([0.25]),
     )
-    found = batch(plan, targets, np.array([0]))
-    assert found.labels.dtype == np.float32
-    np.testing.assert_allclose(found.labels, [[1, 0, 0, 1, 0.25]])
+    batch = make_batch(plan, targets, np.array([0]))
+    assert batch.labels.dtype == np.float32
+    np.testing.assert_allclose(batch.labels, [[1, 0, 0, 1, 0.25]])

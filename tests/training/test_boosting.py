@@ -5,7 +5,7 @@ from functools import partial
 import keras
 import numpy as np
 import pytest
-from problems import check_contract, classes_of, one_hot, some_targets
+from problems import check_contract, classes_of, objective_of, one_hot, some_targets
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import f1_score
 from sklearn.tree import DecisionTreeRegressor
@@ -13,15 +13,16 @@ from threadpoolctl import threadpool_limits
 
 from ballast.losses import cross_entropy, squared_hinge
 from ballast.models import boosting
+from ballast.models.boosting import Boosted
 from ballast.networks.forward import Encoded
-from ballast.networks.layers import Inputs
+from ballast.networks.inputs import Inputs
 from ballast.networks.trees import LEAF, arrays_of, joined, summed
 from ballast.project import params
 from ballast.project.errors import UserError
 from ballast.training.batches import Batch, Table
-from ballast.training.epochs import of_mixed_labels, weighted
-from ballast.training.learners.boosting import Boosted, BoostingLearner
-from ballast.training.learners.keras import learner
+from ballast.training.learners.boosting import BoostingLearner, learner
+from ballast.training.objective import mixed_label_loss
+from ballast.training.options import Training
 
 ROWS, COLUMNS, CLASSES = 200, 4, 3
 ALL = np.arange(ROWS)
@@ -34,11 +35,11 @@ def features() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def targets(features) -> np.ndarray:
-    """Labels told by cuts in two columns, one in ten by chance."""
+    """Labels by thresholds in two columns, one in ten at random."""
     rng = np.random.default_rng(1)
     labels = (features[:, 0] > 0.5).astype(int) + ((features[:, 1] > 0) & (features[:, 0] > 0.5))
-    chance = rng.random(ROWS) < 0.1
-    labels[chance] = rng.integers(0, CLASSES, chance.sum())
+    noise = rng.random(ROWS) < 0.1
+    labels[noise] = rng.integers(0, CLASSES, noise.sum())
     return one_hot(labels, CLASSES).astype(np.float32)
 
 
@@ -46,22 +47,20 @@ def table_of(features: np.ndarray) -> Table:
     return Table(None, None, features)
 
 
-def grower(loss=cross_entropy, wrap=None, **options):
-    """Return a learner of trees by a loss of the catalogue."""
-    found = partial(loss.loss, classes=classes_of(one_hot(np.arange(CLASSES), CLASSES)))
+def learner_of(loss=cross_entropy, wrap=None, **options) -> BoostingLearner:
+    """Return a learner of trees by a loss of the catalogue, or by one made of it."""
+    rows = partial(loss.loss, classes=classes_of(one_hot(np.arange(CLASSES), CLASSES)))
     model = boosting.build(Inputs(None, np.zeros((2, COLUMNS)), CLASSES), **options)
-    made = learner(model, wrap(found) if wrap else found, 0.001, False, "float32")
-    assert isinstance(made, BoostingLearner)
-    return made
+    return learner(model, wrap(rows) if wrap else rows, Training(), False)
 
 
-def logits_of(learning, features: np.ndarray) -> np.ndarray:
-    return boosting.forward(learning.weights(), None)(Encoded(None, None, features))
+def logits_of(trained, features: np.ndarray) -> np.ndarray:
+    return boosting.forward(trained.weights(), None)(Encoded(None, None, features))
 
 
 def shares(logits: np.ndarray) -> np.ndarray:
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return raised / raised.sum(axis=1, keepdims=True)
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
 
 
 def test_contract():
@@ -87,19 +86,19 @@ def test_options_out_of_range_are_refused(block):
 # The trees.
 
 
-def arrays(grown: DecisionTreeRegressor) -> dict[str, np.ndarray]:
-    return arrays_of(grown.tree_, grown.tree_.value[:, :, 0])
+def arrays(fitted: DecisionTreeRegressor) -> dict[str, np.ndarray]:
+    return arrays_of(fitted.tree_, fitted.tree_.value[:, :, 0])
 
 
 def test_trees_add_up_to_scikit_learns(features, targets):
-    made = [
+    trees = [
         DecisionTreeRegressor(max_leaf_nodes=size, random_state=0).fit(features, targets)
         for size in (2, 7, 20)
     ]
-    found = summed(features, **joined([arrays(tree) for tree in made]))
-    expected = sum(tree.predict(features) for tree in made)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-    assert found.dtype == np.float32
+    sums = summed(features, **joined([arrays(tree) for tree in trees]))
+    expected = sum(tree.predict(features) for tree in trees)
+    np.testing.assert_allclose(sums, expected, atol=1e-5)
+    assert sums.dtype == np.float32
 
 
 def test_a_number_at_the_threshold_goes_left():
@@ -109,42 +108,42 @@ def test_a_number_at_the_threshold_goes_left():
     np.testing.assert_array_equal(summed(features, **at_one), [[1, 0], [1, 0]])
 
 
-# Growing them.
+# Training them.
 
 
-def test_rows_begin_with_the_shares_of_the_classes(targets):
-    """Where no column tells anything, that is all there is to learn."""
-    nothing = np.zeros((ROWS, COLUMNS), np.float32)
-    learning = grower(penalty=1e-6)
-    learning.step(table_of(nothing), Batch(ALL, targets))
-    found = shares(logits_of(learning, nothing))
-    np.testing.assert_allclose(found, np.tile(targets.mean(axis=0), (ROWS, 1)), atol=1e-3)
+def test_rows_start_with_the_shares_of_the_classes(targets):
+    """Where nothing depends on the columns, that is all there is to learn."""
+    zeros = np.zeros((ROWS, COLUMNS), np.float32)
+    trained = learner_of(penalty=1e-6)
+    trained.step(table_of(zeros), Batch(ALL, targets))
+    predicted = shares(logits_of(trained, zeros))
+    np.testing.assert_allclose(predicted, np.tile(targets.mean(axis=0), (ROWS, 1)), atol=1e-3)
 
 
 def test_a_leaf_is_a_newton_step(features, targets):
     """With one logit of its own for each class, as a hinge has, curvatures stand alone."""
-    learning = grower(squared_hinge, trees=1, rate=0.5, leaves=2, smallest=20, penalty=0.7)
-    learning.step(table_of(features), Batch(ALL, targets))
-    trees = learning.weights()
+    trained = learner_of(squared_hinge, trees=1, rate=0.5, leaves=2, smallest=20, penalty=0.7)
+    trained.step(table_of(features), Batch(ALL, targets))
+    trees = trained.weights()
     assert trees["roots"].tolist() == [0, 1]
     start = trees["values"][0]
     (root,) = np.flatnonzero(trees["column"] != LEAF)
     left = features[:, trees["column"][root]] <= trees["threshold"][root]
     signs = 2 * targets - 1
     slack = np.maximum(0, 1 - signs * start)
-    slopes, curvatures = -2 * signs * slack, 2.0 * (slack > 0)
+    gradient, curvatures = -2 * signs * slack, 2.0 * (slack > 0)
     for side, node in ((left, trees["left"][root]), (~left, trees["right"][root])):
         assert side.sum() >= 20
-        step = -slopes[side].sum(axis=0) / (curvatures[side].sum(axis=0) + 0.7)
+        step = -gradient[side].sum(axis=0) / (curvatures[side].sum(axis=0) + 0.7)
         np.testing.assert_allclose(trees["values"][node], 0.5 * step, rtol=2e-3, atol=1e-4)
 
 
-def test_the_loss_told_is_that_of_the_trees(features, targets):
-    learning = grower()
+def test_the_loss_returned_is_that_of_the_trees(features, targets):
+    trained = learner_of()
     for _ in range(2):
-        told = learning.step(table_of(features), Batch(ALL, targets))
-    found = shares(logits_of(learning, features))
-    assert told == pytest.approx(-np.log((found * targets).sum(axis=1)).mean(), rel=1e-4)
+        loss = trained.step(table_of(features), Batch(ALL, targets))
+    predicted = shares(logits_of(trained, features))
+    assert loss == pytest.approx(-np.log((predicted * targets).sum(axis=1)).mean(), rel=1e-4)
 
 
 @pytest.mark.parametrize("multilabel", [False, True])
@@ -154,86 +153,87 @@ def test_every_loss_falls(name, multilabel, features):
     module, options = params.member(settings, "loss", name)
     rng = np.random.default_rng(3)
     targets = some_targets(rng, ROWS, CLASSES, multilabel).astype(np.float32)
-    told_by = features + 3 * np.pad(targets, ((0, 0), (0, COLUMNS - CLASSES)))
+    informative = features + 3 * np.pad(targets, ((0, 0), (0, COLUMNS - CLASSES)))
     classes = classes_of(targets.astype(np.uint8), multilabel)
-    loss = partial(module.loss, classes=classes, **options)
-    weights = np.ones((2, CLASSES) if multilabel else CLASSES)
-    loss = weighted(loss, weights, classes, keras.Variable(True, trainable=False))
+    objective = objective_of(classes, partial(module.loss, classes=classes, **options))
+    loss = objective.weighted(keras.Variable(True, trainable=False))
     try:
-        learning = BoostingLearner(Boosted(CLASSES, 5, 0.1, 8, 5, 1.0), loss)
+        trained = BoostingLearner(Boosted(CLASSES, 5, 0.1, 8, 5, 1.0), loss)
     except UserError:
         pytest.skip("not for such labels")
-    told = [learning.step(table_of(told_by), Batch(ALL, targets)) for _ in range(6)]
-    assert np.isfinite(told).all()
-    assert told[-1] < told[0]
-    assert np.isfinite(logits_of(learning, told_by)).all()
+    losses = [trained.step(table_of(informative), Batch(ALL, targets)) for _ in range(6)]
+    assert np.isfinite(losses).all()
+    assert losses[-1] < losses[0]
+    assert np.isfinite(logits_of(trained, informative)).all()
 
 
 def test_a_row_twice_is_a_row_of_twice_the_weight(features, targets):
     weights = np.where(targets[:, 1] == 1, 2, 1)
-    twice = grower(smallest=1)
+    twice = learner_of(smallest=1)
     twice.step(table_of(features), Batch(np.repeat(ALL, weights), np.repeat(targets, weights, 0)))
-    once = grower(
+    once = learner_of(
         smallest=1,
         wrap=lambda loss: lambda y, z: loss(y, z) * (1 + y[:, 1]) * (ROWS / weights.sum()),
     )
     once.step(table_of(features), Batch(ALL, targets))
-    # The mean of fewer rows, times as many: penalty and rounding are what is left.
-    found, expected = (shares(logits_of(each, features)) for each in (once, twice))
-    np.testing.assert_allclose(found, expected, atol=0.03)
+    # The mean of fewer rows, times as many: the difference is that of penalty and rounding.
+    predicted, expected = (shares(logits_of(each, features)) for each in (once, twice))
+    np.testing.assert_allclose(predicted, expected, atol=0.03)
 
 
 def test_only_the_order_of_a_column_matters(features, targets):
-    """To the rows that were learnt from: cuts lie elsewhere in the gaps."""
+    """For the training rows: thresholds lie elsewhere in the gaps."""
     stretched = np.exp(2 * features).astype(np.float32)
-    found = []
-    for given in (features, stretched):
-        learning = grower()
-        learning.step(table_of(given), Batch(ALL, targets))
-        found.append(logits_of(learning, given))
-    np.testing.assert_allclose(found[0], found[1], atol=1e-4)
+    logits = []
+    for columns in (features, stretched):
+        trained = learner_of()
+        trained.step(table_of(columns), Batch(ALL, targets))
+        logits.append(logits_of(trained, columns))
+    np.testing.assert_allclose(logits[0], logits[1], atol=1e-4)
 
 
 def test_mixed_rows_are_rows_of_their_own(features, targets):
     rng = np.random.default_rng(3)
     partners, amounts = rng.permutation(ROWS), rng.random(ROWS).astype(np.float32)
     mixed = np.column_stack([targets, targets[partners], amounts]).astype(np.float32)
-    learning = grower(wrap=of_mixed_labels)
-    learning.step(table_of(features), Batch(ALL, mixed, partners, amounts))
+    trained = learner_of(wrap=mixed_label_loss)
+    trained.step(table_of(features), Batch(ALL, mixed, partners, amounts))
     share = amounts[:, None]
     inputs, soft = (
         (part + share * (part[partners] - part)).astype(np.float32) for part in (features, targets)
     )
-    apart = grower()
-    apart.step(table_of(inputs), Batch(ALL, soft))
-    np.testing.assert_allclose(logits_of(learning, inputs), logits_of(apart, inputs), atol=1e-3)
+    separate = learner_of()
+    separate.step(table_of(inputs), Batch(ALL, soft))
+    logits = logits_of(trained, inputs)
+    np.testing.assert_allclose(logits, logits_of(separate, inputs), atol=1e-3)
 
 
 def test_a_second_learner_gives_the_same_bits(features, targets):
     both = []
     for _ in range(2):
-        learning = grower()
+        trained = learner_of()
         for _ in range(2):
-            learning.step(table_of(features), Batch(ALL, targets))
-        both.append({name: values.tobytes() for name, values in learning.weights().items()})
+            trained.step(table_of(features), Batch(ALL, targets))
+        both.append({name: values.tobytes() for name, values in trained.weights().items()})
     assert both[0] == both[1]
 
 
-def test_cuts_among_columns_that_tell_nothing_are_found_as_scikit_learn_finds_them():
+def test_among_useless_columns_it_is_as_good_as_scikit_learn():
     rng = np.random.default_rng(5)
     features = rng.normal(size=(2000, 12)).astype(np.float32)
     rare = (features[:, 0] > 0.8) & (features[:, 1] > 0.3)
     targets = one_hot(rare.astype(int), 2).astype(np.float32)
-    learnt, held = np.arange(1200), np.arange(1200, 2000)
+    training, held_out = np.arange(1200), np.arange(1200, 2000)
     model = boosting.build(Inputs(None, features[:2], 2))
     loss = partial(cross_entropy.loss, classes=classes_of(targets.astype(np.uint8)))
-    learning = BoostingLearner(model, loss)
+    trained = BoostingLearner(model, loss)
     for _ in range(8):
-        learning.step(table_of(features), Batch(learnt, targets[learnt]))
-    found = logits_of(learning, features[held]).argmax(axis=1)
-    # Its threads wait for each other by turning in circles: on busy cores, for many seconds.
+        trained.step(table_of(features), Batch(training, targets[training]))
+    predicted = logits_of(trained, features[held_out]).argmax(axis=1)
+    # Its threads spin while they wait for each other: on busy cores, for many seconds.
+    reference = HistGradientBoostingClassifier(random_state=0)
     with threadpool_limits(1, "openmp"):
-        theirs = HistGradientBoostingClassifier(random_state=0).fit(features[learnt], rare[learnt])
-    expected = f1_score(rare[held], theirs.predict(features[held]), average="macro")
+        reference.fit(features[training], rare[training])
+    expected = f1_score(rare[held_out], reference.predict(features[held_out]), average="macro")
     assert expected > 0.9
-    assert f1_score(rare[held], found, average="macro") > expected - 0.03
+    assert f1_score(rare[held_out], predicted, average="macro") > expected - 0.03

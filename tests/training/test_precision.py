@@ -1,15 +1,15 @@
-"""The numbers of the large products: as told, or what the processor has tiles for."""
+"""The number format of the large products: as set, or what the processor is fast with."""
 
 import pytest
 
 from ballast.training import precision
 
 
-@pytest.mark.parametrize("told", ["float32", "bfloat16"])
+@pytest.mark.parametrize("setting", ["float32", "bfloat16"])
 @pytest.mark.parametrize("has", [True, False])
-def test_what_is_told_is_taken_on_any_processor(told, has, monkeypatch):
+def test_a_setting_holds_on_any_processor(setting, has, monkeypatch):
     monkeypatch.setattr(precision.binding, "get_host_cpu_features", lambda: {"amx-bf16": has})
-    assert precision.chosen(told) == told
+    assert precision.resolved(setting) == setting
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,8 @@ def test_what_is_told_is_taken_on_any_processor(told, has, monkeypatch):
 )
 def test_auto_asks_the_processor(features, expected, monkeypatch):
     monkeypatch.setattr(precision.binding, "get_host_cpu_features", lambda: features)
-    assert precision.chosen("auto") == expected
+    assert precision.resolved("auto") == expected
 
 
-def test_auto_finds_something_on_this_processor():
-    assert precision.chosen("auto") in ("float32", "bfloat16")
+def test_auto_is_one_of_both_on_this_processor():
+    assert precision.resolved("auto") in ("float32", "bfloat16")

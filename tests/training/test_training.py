@@ -1,48 +1,41 @@
 """Training: the same twice, the best epoch kept, weights that weigh, logits of a row alone."""
 
-import inspect
+from dataclasses import replace
 from functools import partial
 
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
-from problems import classes_of, one_hot
+from problems import classes_of, objective_of, one_hot, problem_of
 
 from ballast.evaluation import scores
-from ballast.losses import cross_entropy, focal
+from ballast.losses import cross_entropy
 from ballast.models import cnn, mlp
-from ballast.networks.layers import Inputs, variables
-from ballast.probabilities import ledger
+from ballast.networks.inputs import Inputs
+from ballast.networks.layers import variables
+from ballast.networks.starting import start
+from ballast.probabilities.correction import Correction
 from ballast.probabilities.logits import probabilities
-from ballast.probabilities.rules import Rule
 from ballast.project import params
 from ballast.project.errors import UserError
 from ballast.resampling.plans import Plan, repeat
+from ballast.training.architecture import Architecture
 from ballast.training.batches import Table
-from ballast.training.epochs import (
-    SCORING_BATCH,
-    BestEpoch,
-    of_mixed_labels,
-    score,
-    score_apart,
-    train,
-    weighted,
-)
-from ballast.training.objective import Objective
+from ballast.training.epochs import SCORING_BATCH, BestEpoch, score, score_held_out, train, validate
+from ballast.training.options import Training
 
-MODELS = {"cnn": cnn, "mlp": mlp}
 ROWS = 48
-NO_FOLDS = np.full(ROWS, -1)
+ALL = np.arange(ROWS)
 VECTORS = np.random.default_rng(2).normal(size=(20, 4)).astype(np.float32)
 COLUMNS = np.random.default_rng(4).normal(size=(40, 3))
+MODELS = {"cnn": cnn, "mlp": mlp}
 FORWARD = {kind: partial(file.forward, vectors=VECTORS) for kind, file in MODELS.items()}
 EACH_TASK = pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
 
 
 @pytest.fixture(scope="module", autouse=True)
 def deterministic():
-    tf.config.experimental.enable_op_determinism()
+    start()
 
 
 @pytest.fixture(scope="module")
@@ -56,53 +49,44 @@ def table() -> Table:
 
 @pytest.fixture(scope="module")
 def labels(table) -> np.ndarray:
-    """Classes that the first column tells, not without exception."""
+    """Classes that depend on the first column, with noise."""
     noise = np.random.default_rng(1).normal(size=ROWS)
-    return one_hot((table.features[:, 0] + 0.5 * noise > 0.7).astype(int), 2)
+    return one_hot((table.features[:, 0] + 0.5 * noise > 0.4).astype(int), 2)
+
+
+def architecture(kind: str, **options) -> Architecture:
+    small = {"pieces": 0, "hidden": [4]} if kind == "mlp" else {"filters": 4, "width": 3}
+    options = {"dropout": 0.2} | small | options
+    return Architecture(MODELS[kind], options, Inputs(VECTORS, COLUMNS, 2))
 
 
 def network(kind: str = "cnn", **options) -> keras.Model:
-    """Return a network; what is drawn after it, dropout too, is the same each time."""
-    keras.utils.set_random_seed(5)
-    small = {"pieces": 0, "hidden": [4]} if kind == "mlp" else {"filters": 4, "width": 3}
-    return MODELS[kind].build(Inputs(VECTORS, COLUMNS, 2), **{"dropout": 0.2} | small | options)
-
-
-def ones(classes) -> np.ndarray:
-    return np.ones((2, 2) if classes.multilabel else 2)
-
-
-def aim(classes, weights=None, inverse=lambda outputs: outputs) -> Objective:
-    """Cross-entropy; nothing is corrected, whatever the weights are."""
-    return Objective(
-        partial(cross_entropy.loss, classes=classes),
-        ones(classes) if weights is None else np.array(weights),
-        inverse,
-        ledger.entry(classes, classes, ones(classes), {"distortion": []}),
-    )
+    """Return a network; what is random after it, dropout too, is the same each time."""
+    (model,) = architecture(kind, **options).build(1, 5)
+    return model
 
 
 def once(rows) -> Plan:
     return repeat(np.bincount(rows, minlength=ROWS))
 
 
-def run(kind, table, labels, seed: int = 3, multilabel: bool = False, build=network, **options):
+def run(kind, table, labels, seed: int = 3, multilabel: bool = False, model=None, **options):
     """Train on the first rows, some of them twice; validate on the last."""
-    rows = np.concatenate([np.arange(36), np.arange(8)])
-    held_out = np.arange(36, ROWS)
-    classes = classes_of(labels[:36], multilabel)
-    (weights,), history = train(
-        [build(kind)],
-        FORWARD[kind],
-        aim(classes),
+    problem = problem_of(
         table,
-        once(rows),
+        once(np.concatenate([np.arange(36), np.arange(8)])),
         labels,
-        NO_FOLDS,
-        held_out,
-        classes,
-        seed,
-        **{"epochs": 3, "batch_size": 8, "learning_rate": 0.01} | options,
+        training=np.arange(36),
+        held_out=np.arange(36, ROWS),
+        multilabel=multilabel,
+        seed=seed,
+    )
+    (weights,), history = train(
+        problem,
+        objective_of(problem.before),
+        architecture(kind),
+        [network(kind) if model is None else model],
+        Training(**{"epochs": 3, "batch_size": 8, "learning_rate": 0.01} | options),
     )
     return weights, history
 
@@ -115,15 +99,16 @@ def bits(weights) -> dict[str, bytes]:
     return {name: values.tobytes() for name, values in weights.items()}
 
 
-def test_the_monitors_are_the_headline_scores_and_params_yaml_has_the_defaults():
-    options = {
-        name: parameter
-        for name, parameter in inspect.signature(train).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    }
-    assert options["monitor"].annotation == scores.Headline
-    with pytest.raises(UserError, match=r"training\.epochs"):
-        params.options(train, {"epochs": 0}, "training")
+def test_the_monitors_are_the_headline_scores():
+    assert Training.model_fields["monitor"].annotation == scores.Headline
+
+
+@pytest.mark.parametrize(
+    "block", [{"epochs": 0}, {"batch_size": 0}, {"defer_weights": 1.0}, {"monitor": "accuracy_of"}]
+)
+def test_options_out_of_range_are_refused(block):
+    with pytest.raises(UserError, match=rf"training\.{next(iter(block))}"):
+        params.check(Training, block, "training")
 
 
 @pytest.mark.parametrize(
@@ -143,8 +128,9 @@ def test_it_learns(table, labels):
     options = {"epochs": 25, "learning_rate": 0.03, "monitor": "log_loss"}
     weights, history = run("mlp", table, labels, **options)
     assert history[-1]["loss"] < 0.8 * history[0]["loss"]
-    found = scored("mlp", weights, table, np.arange(36)).argmax(axis=1)
-    assert scores.per_class(labels[:36], one_hot(found, 2), classes_of(labels))["f1"]["b"] > 0.6
+    predicted = scored("mlp", weights, table, np.arange(36)).argmax(axis=1)
+    per_class = scores.per_class(labels[:36], one_hot(predicted, 2), classes_of(labels))
+    assert per_class["f1"]["b"] > 0.6
 
 
 @pytest.mark.parametrize("kind", ["cnn", "mlp"])
@@ -163,8 +149,8 @@ def test_a_network_that_reads_no_text_trains_on_rows_with_text(table, labels):
     assert len(history) == 1
     narrow = table.only(["features"])
     np.testing.assert_array_equal(
-        scored("mlp", weights, table, np.arange(ROWS)),
-        scored("mlp", weights, narrow, np.arange(ROWS)),
+        scored("mlp", weights, table, ALL),
+        scored("mlp", weights, narrow, ALL),
     )
 
 
@@ -192,80 +178,48 @@ def test_the_weights_of_the_best_epoch_are_kept(monitor, epochs, patience, table
     assert values[-1] != best, "the last epoch is the best, so this tells nothing"
 
     held_out = np.arange(36, ROWS)
-    likely = probabilities(scored("mlp", weights, table, held_out), False)
-    predicted = Rule(np.zeros(2), False).predict(likely)
-    classes = classes_of(labels[:36])
-    found = scores.headline(labels[held_out], predicted, likely, classes)[monitor]
-    assert found == pytest.approx(best, rel=1e-6)
+    outputs = scored("mlp", weights, table, held_out)
+    headline = headline_of(outputs, labels[held_out], classes_of(labels[:36]))
+    assert headline[monitor] == pytest.approx(best, rel=1e-6)
+
+
+def headline_of(outputs, targets, classes) -> dict[str, float]:
+    """Return the scores of labels as the network prefers them, and of corrected probabilities."""
+    p = Correction.fit(objective_of(classes).ledger, outputs, targets).probabilities(outputs)
+    return scores.headline(targets, one_hot(outputs.argmax(axis=1), 2), p, classes)
 
 
 # What an epoch costs.
 
 
-@pytest.mark.parametrize(
-    ("loss", "options"), [(cross_entropy, {}), (focal, {"gamma": 2.0, "alpha": {"b": 3.0}})]
-)
-def test_class_weights_multiply_the_loss_of_their_rows(loss, options):
-    targets = one_hot([0, 1, 1, 0], 2)
-    classes = classes_of(targets)
-    logits = np.random.default_rng(0).normal(size=(4, 2))
-    function = partial(loss.loss, classes=classes, **options)
-    values = np.asarray(function(targets.astype(float), logits))
-    found = weighted(function, np.array([0.5, 4.0]), classes, True)(targets.astype(float), logits)
-    np.testing.assert_allclose(np.asarray(found), values * [0.5, 4, 4, 0.5], rtol=1e-12)
-
-
-def test_multi_label_weights_multiply_presence_and_absence():
-    targets = np.array([[0, 1], [1, 1], [0, 0]], dtype=np.uint8)
-    classes = classes_of(targets, True)
-    logits = np.random.default_rng(0).normal(size=(3, 2))
-    function = partial(cross_entropy.loss, classes=classes)
-    values = np.asarray(function(targets.astype(float), logits))
-    weights = np.array([[0.5, 2.0], [3.0, 7.0]])
-    found = weighted(function, weights, classes, True)(targets.astype(float), logits)
-    factors = np.array([[0.5, 7], [3, 7], [0.5, 2]])
-    np.testing.assert_allclose(np.asarray(found), (values * factors).mean(axis=1), rtol=1e-12)
-
-
-@EACH_TASK
-def test_weights_of_1_are_no_weights(multilabel):
-    targets = one_hot([0, 1, 1, 0], 2).astype(float)
-    classes = classes_of(targets, multilabel)
-    logits = np.random.default_rng(0).normal(size=(4, 2))
-    values = np.asarray(cross_entropy.loss(targets, logits, classes))
-    loss = partial(cross_entropy.loss, classes=classes)
-    found = np.asarray(weighted(loss, ones(classes), classes, True)(targets, logits))
-    np.testing.assert_allclose(found, values.mean(axis=1) if multilabel else values, rtol=1e-12)
-
-
 def test_a_heavier_class_is_predicted_more(table, labels):
-    rows, shares = np.arange(ROWS), []
+    shares = []
     for factors in ([1.0, 1.0], [0.2, 5.0]):
         options = {"epochs": 8, "batch_size": 64, "learning_rate": 0.02}
-        weights, _ = learn(table, labels, once(rows), weights=factors, **options)
-        shares.append(probabilities(scored("mlp", weights, table, rows), False)[:, 1].mean())
+        weights, _ = learn(table, labels, once(ALL), weights=factors, **options)
+        shares.append(probabilities(scored("mlp", weights, table, ALL), False)[:, 1].mean())
     assert shares[1] > shares[0] + 0.1
 
 
 @pytest.mark.parametrize("kind", ["cnn", "mlp"])
 def test_the_loss_of_the_first_step_is_the_mean_over_the_rows(kind, table, labels):
     """One batch, no dropout: the history's loss is the loss before the step, in numpy."""
-    model, rows, weights = network(kind, dropout=0.0), np.arange(ROWS), [0.5, 3.0]
-    start = {name: value.numpy() for name, value in variables(model).items()}
-    true = (probabilities(scored(kind, start, table, rows), False) * labels).sum(axis=1)
+    model, weights = network(kind, dropout=0.0), [0.5, 3.0]
+    first = {name: value.numpy() for name, value in variables(model).items()}
+    true = (probabilities(scored(kind, first, table, ALL), False) * labels).sum(axis=1)
     expected = (-np.log(true) * (labels @ weights)).mean()
     options = {"epochs": 1, "batch_size": ROWS, "precision": "float32"}
-    _, history = learn(table, labels, once(rows), kind, model, weights=weights, **options)
+    _, history = learn(table, labels, once(ALL), kind, model, weights=weights, **options)
     assert history[0]["loss"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_loss_of_an_epoch_counts_each_row_alike_in_batches_of_unlike_sizes(table, labels):
-    """Steps that move nothing: whatever the batches are, the mean over the rows is the same."""
-    rows, losses = np.arange(ROWS), []
+    """Steps that change nothing: whatever the batches are, the mean over the rows is the same."""
+    losses = []
     for size in (40, ROWS):
         options = {"epochs": 1, "batch_size": size, "learning_rate": 1e-30}
         model = network("mlp", dropout=0.0)
-        losses.append(learn(table, labels, once(rows), "mlp", model, **options)[1][0]["loss"])
+        losses.append(learn(table, labels, once(ALL), "mlp", model, **options)[1][0]["loss"])
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
@@ -273,7 +227,7 @@ def test_the_loss_of_an_epoch_counts_each_row_alike_in_batches_of_unlike_sizes(t
 def test_both_tasks_train(multilabel, table, labels):
     targets = labels.copy()
     if multilabel:
-        targets[:, 0] = np.arange(ROWS) % 3 == 0
+        targets[:, 0] = ALL % 3 == 0
     _, history = run("cnn", table, targets, multilabel=multilabel, epochs=1)
     assert np.isfinite(list(history[0].values())).all()
 
@@ -283,9 +237,9 @@ def test_both_tasks_train(multilabel, table, labels):
 
 @pytest.mark.parametrize("trainable", [True, False])
 def test_scores_depend_on_no_other_row(trainable, table, labels):
-    build = partial(network, trainable=trainable)
-    weights, _ = run("cnn", table, labels, build=build, learning_rate=0.05)
-    together = scored("cnn", weights, table, np.arange(ROWS))
+    model = network("cnn", trainable=trainable)
+    weights, _ = run("cnn", table, labels, model=model, learning_rate=0.05)
+    together = scored("cnn", weights, table, ALL)
     assert together.dtype == np.float32
     alone = [scored("cnn", weights, table, np.array([row])) for row in range(0, ROWS, 5)]
     np.testing.assert_allclose(np.concatenate(alone), together[::5], atol=1e-6)
@@ -297,15 +251,15 @@ def test_scores_depend_on_no_other_row(trainable, table, labels):
 def test_scores_come_in_the_order_of_the_rows_over_many_batches(kind, table):
     model = network(kind)
     rows = np.random.default_rng(0).integers(0, ROWS, 2 * SCORING_BATCH + 7)
-    expected = np.asarray(model(table.only(model.input).padded(rows), training=False))
+    narrow = table.only(model.input)
+    expected = np.asarray(model(narrow.take(rows).padded(), training=False))
     weights = {name: value.numpy() for name, value in variables(model).items()}
-    found = scored(kind, weights, table.only(model.input), rows)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(scored(kind, weights, narrow, rows), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["cnn", "mlp"])
 @pytest.mark.parametrize("learning_rate", [1e20, 1e30])
-def test_a_diverging_training_is_told(kind, learning_rate, table, labels):
+def test_a_diverging_training_is_reported(kind, learning_rate, table, labels):
     with pytest.raises(UserError, match="diverged in epoch 1"):
         run(kind, table, labels, learning_rate=learning_rate)
 
@@ -313,7 +267,7 @@ def test_a_diverging_training_is_told(kind, learning_rate, table, labels):
 @pytest.mark.parametrize(
     ("monitor", "scores_and_losses", "best", "last"),
     [
-        # A plateau of the score goes on while the log-loss falls.
+        # On a plateau of the score, training goes on while the log-loss falls.
         ("f1_macro", [(0.5, 0.9), (0.5, 0.8), (0.5, 0.7), (0.5, 0.8), (0.5, 0.9)], 2, 4),
         # A better score wins whatever its log-loss.
         ("f1_macro", [(0.5, 0.7), (0.6, 0.9), (0.5, 0.1), (0.5, 0.1)], 1, 3),
@@ -321,80 +275,81 @@ def test_a_diverging_training_is_told(kind, learning_rate, table, labels):
     ],
 )
 def test_the_best_epoch_is_kept_and_patience_counts_from_it(monitor, scores_and_losses, best, last):
-    epochs = BestEpoch(monitor, patience=2, start=0)
+    epochs = BestEpoch(monitor, patience=2, first=0)
     for epoch, (value, loss) in enumerate(scores_and_losses):
-        over = epochs.saw(epoch, {monitor: value, "log_loss": loss}, {"epoch": np.array(epoch)})
+        over = epochs.update(epoch, {monitor: value, "log_loss": loss}, [{"epoch": epoch}])
         assert over == (epoch == last)
-    assert epochs.found()["epoch"] == best
+    assert epochs.networks() == [{"epoch": best}]
 
 
-def test_the_best_epoch_is_judged_by_the_corrected_probabilities(table, labels):
-    """What turns each prediction round turns the scores of the epochs round."""
+def test_epochs_are_scored_by_labels_as_trained_and_corrected_probabilities(
+    table, labels, monkeypatch
+):
+    """A loss whose inverse reverses every probability reverses the ranking, and no label."""
     histories = []
     for sign in (1, -1):
-        turn = partial(np.multiply, sign)
-        options = {"inverse": turn, "monitor": "roc_auc", "batch_size": 64}
-        histories.append(learn(table, labels, once(np.arange(ROWS)), **options)[1])
-    upright, inverted = (np.array([entry["val_roc_auc"] for entry in h]) for h in histories)
-    np.testing.assert_allclose(upright, 1 - inverted, atol=1e-6)
+        inverse = partial(lambda logits, _, sign: sign * logits, sign=sign)
+        monkeypatch.setattr(cross_entropy, "inverse", inverse)
+        options = {"monitor": "roc_auc", "batch_size": 64}
+        histories.append(learn(table, labels, once(ALL), **options)[1])
+    for name, expected in [("val_roc_auc", lambda x: 1 - x), ("val_f1_macro", lambda x: x)]:
+        plain, reversed_ = (np.array([entry[name] for entry in h]) for h in histories)
+        np.testing.assert_allclose(reversed_, expected(plain), atol=1e-6)
 
 
-def learn(table, labels, plan, kind="mlp", model=None, weights=None, inverse=np.array, **options):
+def test_outputs_that_only_rank_are_scored_by_corrected_labels(table, labels):
+    """Both classes' outputs raised as one likes: their argmax says nothing."""
+    objective = objective_of(classes_of(labels))
+    outputs = np.array([[0.0, 9.0], [0.0, 8.0], [0.0, 7.0], [0.0, 6.0]])
+    targets = one_hot([1, 1, 0, 0], 2)
+    assert validate(outputs, targets, objective)["f1_macro"] < 0.5
+    only_ranks = replace(objective.ledger, only_ranks=True, has_inverse=False)
+    ranking = replace(objective, ledger=only_ranks)
+    assert validate(outputs, targets, ranking)["f1_macro"] == 1
+
+
+def learn(table, labels, plan, kind="mlp", model=None, weights=None, **options):
     """Train on a plan and validate on all rows; return the weights and the history."""
-    classes = classes_of(labels)
+    problem = problem_of(table, plan, labels)
     (weights,), history = train(
+        problem,
+        objective_of(problem.before, weights=weights),
+        architecture(kind),
         [network(kind) if model is None else model],
-        FORWARD[kind],
-        aim(classes, weights, inverse),
-        table,
-        plan,
-        labels,
-        NO_FOLDS,
-        np.arange(ROWS),
-        classes,
-        0,
-        **{"epochs": 2, "batch_size": 8} | options,
+        Training(**{"epochs": 2, "batch_size": 8} | options),
     )
     return weights, history
 
 
 # Folds.
 
-FOLDS = np.arange(ROWS) % 3
+FOLDS = ALL % 3
 
 
-def learn_apart(table, labels, plan, kind="mlp", folds=FOLDS, choosing=None, **options):
+def learn_folds(table, labels, plan, kind="mlp", **options):
     """Train a network for each fold; return their weights and the history."""
-    classes = classes_of(labels)
+    problem = problem_of(table, plan, labels, folds=FOLDS)
     return train(
-        [network(kind) for _ in range(folds.max() + 1)],
-        FORWARD[kind],
-        aim(classes),
-        table,
-        plan,
-        labels,
-        folds,
-        np.flatnonzero(folds >= 0) if choosing is None else choosing,
-        classes,
-        0,
-        **{"epochs": 2, "batch_size": 8, "learning_rate": 0.01} | options,
+        problem,
+        objective_of(problem.before),
+        architecture(kind),
+        [network(kind) for _ in range(problem.network_count)],
+        Training(**{"epochs": 2, "batch_size": 8, "learning_rate": 0.01} | options),
     )
 
 
 @pytest.mark.parametrize("kind", ["cnn", "mlp"])
 @pytest.mark.parametrize("mixed", [False, True], ids=["alone", "with partners"])
-def test_a_network_knows_nothing_of_its_fold(kind, mixed, table, labels):
+def test_a_network_learns_nothing_of_its_fold(kind, mixed, table, labels):
     """Other labels and other inputs in fold 0 leave network 0 as it is, and no other."""
-    rows = np.arange(ROWS)
-    plan = Plan(rows, np.ones(ROWS))
+    plan = Plan(ALL, np.ones(ROWS))
     if mixed:
-        shares = np.full(ROWS, 0.4)
-        plan = Plan(rows, np.ones(ROWS), partners=np.roll(rows, 1), shares=shares)
-    own = FOLDS == 0
-    changed = Table(table.tokens, table.offsets, np.where(own[:, None], 5, table.features))
-    other = np.where(own[:, None], 1 - labels, labels)
-    first, _ = learn_apart(table, labels, plan, kind, epochs=1)
-    second, _ = learn_apart(changed, other, plan, kind, epochs=1)
+        plan = replace(plan, partners=np.roll(ALL, 1), shares=np.full(ROWS, 0.4))
+    left_out = FOLDS[:, None] == 0
+    changed = Table(table.tokens, table.offsets, np.where(left_out, 5, table.features))
+    other = np.where(left_out, 1 - labels, labels)
+    first, _ = learn_folds(table, labels, plan, kind, epochs=1)
+    second, _ = learn_folds(changed, other, plan, kind, epochs=1)
     assert bits(first[0]) == bits(second[0])
     assert bits(first[1]) != bits(second[1])
     assert bits(first[2]) != bits(second[2])
@@ -402,9 +357,9 @@ def test_a_network_knows_nothing_of_its_fold(kind, mixed, table, labels):
 
 def test_one_of_several_networks_is_what_it_is_alone(table, labels):
     """Network 0 learns from the rows outside its fold as if they were all there is."""
-    plan = once(np.arange(ROWS))
+    plan = once(ALL)
     outside = once(np.flatnonzero(FOLDS != 0))
-    together, _ = learn_apart(table, labels, plan, epochs=1, batch_size=ROWS)
+    together, _ = learn_folds(table, labels, plan, epochs=1, batch_size=ROWS)
     alone, _ = learn(table, labels, outside, epochs=1, batch_size=ROWS, learning_rate=0.01)
     for name, values in alone.items():
         np.testing.assert_allclose(together[0][name], values, atol=1e-4)
@@ -415,56 +370,54 @@ def test_each_row_is_scored_by_the_network_that_has_not_learnt_from_it(table):
     networks = [lambda rows, k=k: np.full((len(rows.features), 2), k, np.float32) for k in (1, 3)]
     folds = rng.integers(-1, 2, ROWS)
     rows = rng.permutation(ROWS)[:30]
-    found = score_apart(networks, table.only(["features"]), rows, folds)
-    np.testing.assert_array_equal(found[:, 0], np.choose(folds[rows] + 1, [2, 1, 3]))
+    outputs = score_held_out(networks, table.only(["features"]), rows, folds)
+    np.testing.assert_array_equal(outputs[:, 0], np.choose(folds[rows] + 1, [2, 1, 3]))
 
 
 def test_the_scores_of_an_epoch_are_those_of_rows_not_learnt_from(table, labels):
-    members, history = learn_apart(table, labels, once(np.arange(ROWS)), epochs=1)
-    networks = [FORWARD["mlp"](weights) for weights in members]
-    logits = score_apart(networks, table.only(["features"]), np.arange(ROWS), FOLDS)
-    likely = probabilities(logits, False)
-    found = scores.headline(labels, one_hot(likely.argmax(axis=1), 2), likely, classes_of(labels))
-    assert history[0]["val_f1_macro"] == pytest.approx(found["f1_macro"], rel=1e-6)
-    assert history[0]["val_log_loss"] == pytest.approx(found["log_loss"], rel=1e-6)
+    networks, history = learn_folds(table, labels, once(ALL), epochs=1)
+    forwards = [FORWARD["mlp"](weights) for weights in networks]
+    outputs = score_held_out(forwards, table.only(["features"]), ALL, FOLDS)
+    headline = headline_of(outputs, labels, classes_of(labels))
+    assert history[0]["val_f1_macro"] == pytest.approx(headline["f1_macro"], rel=1e-6)
+    assert history[0]["val_log_loss"] == pytest.approx(headline["log_loss"], rel=1e-6)
 
 
 def test_networks_side_by_side_are_the_same_twice(table, labels):
     (first, history), (second, again) = (
-        learn_apart(table, labels, once(np.arange(ROWS)), "cnn") for _ in range(2)
+        learn_folds(table, labels, once(ALL), "cnn") for _ in range(2)
     )
     assert history == again
     assert [bits(weights) for weights in first] == [bits(weights) for weights in second]
 
 
-def test_deferred_weights_do_not_count_before_their_epoch(table, labels):
-    every = once(np.arange(ROWS))
-    _, deferred = learn(table, labels, every, epochs=4, weights=[0.2, 5.0], defer_weights=0.5)
-    _, whole = learn(table, labels, every, epochs=4)
-    assert deferred[:2] == whole[:2]
-    assert deferred[2] != whole[2]
+def test_deferred_weights_do_not_apply_before_their_epoch(table, labels):
+    _, deferred = learn(table, labels, once(ALL), epochs=4, weights=[0.2, 5.0], defer_weights=0.5)
+    _, plain = learn(table, labels, once(ALL), epochs=4)
+    assert deferred[:2] == plain[:2]
+    assert deferred[2] != plain[2]
 
 
-def test_the_best_epoch_is_none_before_the_weights_count():
-    epochs = BestEpoch("f1_macro", patience=1, start=2)
+def test_the_best_epoch_is_none_before_the_weights_apply():
+    epochs = BestEpoch("f1_macro", patience=1, first=2)
     for epoch, value in enumerate([0.9, 0.8, 0.3, 0.4, 0.35]):
-        scored = {"f1_macro": value, "log_loss": 1.0}
-        assert epochs.saw(epoch, scored, {"epoch": np.array(epoch)}) == (epoch == 4)
-    assert epochs.found()["epoch"] == 3
+        headline = {"f1_macro": value, "log_loss": 1.0}
+        assert epochs.update(epoch, headline, [{"epoch": epoch}]) == (epoch == 4)
+    assert epochs.networks() == [{"epoch": 3}]
 
 
-def test_a_score_that_is_defined_in_no_epoch_is_told():
-    epochs = BestEpoch("roc_auc", patience=2, start=0)
-    nothing = {"roc_auc": float("nan"), "log_loss": 1.0}
-    assert not epochs.saw(0, nothing, {})
-    assert epochs.saw(1, nothing, {})
+def test_a_score_that_is_defined_in_no_epoch_is_reported():
+    epochs = BestEpoch("roc_auc", patience=2, first=0)
+    undefined = {"roc_auc": float("nan"), "log_loss": 1.0}
+    assert not epochs.update(0, undefined, [])
+    assert epochs.update(1, undefined, [])
     with pytest.raises(UserError, match=r"training\.monitor: roc_auc is not defined"):
-        epochs.found()
+        epochs.networks()
 
 
 @pytest.mark.parametrize("kind", ["cnn", "mlp"])
 def test_a_partner_with_a_share_of_0_is_no_partner(kind, table, labels):
-    rows = np.arange(ROWS)
+    rows = ALL
     alone = Plan(rows, np.ones(ROWS), partners=np.full(ROWS, -1), shares=np.zeros(ROWS))
     beside = Plan(rows, np.ones(ROWS), partners=rows[::-1].copy(), shares=np.zeros(ROWS))
     first, _ = learn(table, labels, alone, kind, epochs=1)
@@ -476,7 +429,7 @@ def test_a_partner_with_a_share_of_0_is_no_partner(kind, table, labels):
 
 @pytest.mark.parametrize("kind", ["cnn", "mlp"])
 def test_a_partner_with_a_share_of_1_takes_the_row_s_place(kind, table, labels):
-    rows = np.arange(ROWS)
+    rows = ALL
     swapped = Plan(rows, np.ones(ROWS), labels=labels, partners=rows, shares=np.ones(ROWS))
     alone = Plan(rows, np.ones(ROWS), partners=np.full(ROWS, -1), shares=np.zeros(ROWS))
     first, _ = learn(table, labels, alone, kind, epochs=1)
@@ -486,20 +439,9 @@ def test_a_partner_with_a_share_of_1_takes_the_row_s_place(kind, table, labels):
     )
 
 
-def test_the_loss_of_mixed_labels_is_the_mixed_loss(labels):
-    classes, rng = classes_of(labels), np.random.default_rng(0)
-    loss = partial(cross_entropy.loss, classes=classes)
-    own, partner = one_hot([0, 1, 1], 2).astype(float), one_hot([1, 1, 0], 2).astype(float)
-    share, logits = np.array([0.25, 0.5, 1.0]), rng.normal(size=(3, 2))
-    found = of_mixed_labels(loss)(tf.constant(np.column_stack([own, partner, share])), logits)
-    soft = (1 - share)[:, None] * own + share[:, None] * partner
-    expected = -(soft * np.log(probabilities(logits, False))).sum(axis=1)
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
-
-
 @pytest.mark.parametrize("kind", ["cnn", "mlp"])
 def test_a_plan_with_mixed_labels_trains(kind, table, labels):
-    rows = np.arange(ROWS)
+    rows = ALL
     mixed = Plan(
         rows,
         np.ones(ROWS),

@@ -34,15 +34,15 @@ def embed(corpus: Corpus, seed: int, *, max_tokens: Annotated[int, Field(ge=3)] 
     texts, folder = texts_of(corpus, "wordpieces"), model_of(corpus, "wordpieces")
     encoder = SentenceEncoder(folder)
     pieces, words = encoder.pieces, encoder.transformer.words
-    tokens, offsets, cut = _numbers(pieces, texts, max_tokens)
-    print(f"{cut} of {len(texts)} texts are truncated after {max_tokens} tokens")
+    tokens, offsets, truncated = _numbers(pieces, texts, max_tokens)
+    print(f"{truncated} of {len(texts)} texts are truncated after {max_tokens} tokens")
     names = [pieces.tokenizer.id_to_token(row) or "" for row in range(len(words))]
     vectors = np.concatenate([np.zeros((RESERVED, words.shape[1]), np.float32), words])
     files = {
         "encoder/tokenizer.json": folder / "tokenizer.json",
         "windows": np.array([pieces.longest, pieces.lower]),
     }
-    return Embedded(names, tokens, offsets, vectors, cut, files)
+    return Embedded(names, tokens, offsets, vectors, truncated, files)
 
 
 def reader(
@@ -65,8 +65,8 @@ def _numbers(
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Return the token numbers of all texts, where each begins, and how many are truncated."""
     rows = [np.concatenate(windows) for windows in pieces.windows(texts, even=False)]
-    cut = sum(len(row) > max_tokens for row in rows)
+    truncated = sum(len(row) > max_tokens for row in rows)
     offsets = np.zeros(len(rows) + 1, dtype=np.int64)
     np.cumsum([min(len(row), max_tokens) for row in rows], out=offsets[1:])
     tokens = np.concatenate([np.empty(0, np.int64), *(row[:max_tokens] for row in rows)])
-    return (tokens + RESERVED).astype(np.uint32), offsets, cut
+    return (tokens + RESERVED).astype(np.uint32), offsets, truncated

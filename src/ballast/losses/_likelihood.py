@@ -1,4 +1,4 @@
-"""Log probability of what is true, from logits, without overflow or lost digits."""
+"""Log-likelihood of the true labels from logits, without overflow or lost digits."""
 
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ def log_true(labels: "keras.KerasTensor", logits: "keras.KerasTensor", multilabe
     Args:
         labels: one-hot, or multi-label multi-hot, float, shape (batch, classes).
         logits: the network's outputs z, shape (batch, classes).
-        multilabel: which of the two it is.
+        multilabel: whether a row may have several labels.
 
     Returns:
         Two tensors, each of shape (batch,), or multi-label (batch, classes).

@@ -1,4 +1,4 @@
-"""Asymmetric loss: absent labels that are unlikely already count less, or nothing."""
+"""Asymmetric loss: absent labels already predicted unlikely count less, or not at all."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,19 +29,18 @@ def loss(
     t_c w_c log p_c with p = softmax(z), smoothed targets t = (1 - smoothing) y + smoothing / C,
     w = (1-p)^gamma_positive for the true class and p^gamma_negative for the others.
 
-    There is no `inverse`: with a shift, all p up to it have the same loss, and a label's outputs
-    below it could stand for any rarity; with smoothing, outputs surer than the smoothed targets
-    belong to no p(y|x) at all.
+    There is no `inverse`: with a shift, all p up to it have the same loss, so outputs below it fit
+    any smaller p(y|x); with smoothing, outputs more confident than the smoothed targets fit none.
 
     Args:
         labels: one-hot, or multi-label multi-hot, float, shape (batch, classes).
         logits: the network's outputs z, shape (batch, classes).
-        classes: the classes of the rows trained on.
-        gamma_positive: focusing for what is present; by default 1, with one label a row 0, as in
-            the authors' code.
-        gamma_negative: focusing for what is absent.
+        classes: the classes as they stand in the rows trained on.
+        gamma_positive: focusing of present labels; by default 1, with one label a row 0, as in the
+            authors' code.
+        gamma_negative: focusing of absent labels.
         shift: multi-label only: absent labels with p up to this are dropped.
-        smoothing: one label a row only: what the targets give to all classes alike.
+        smoothing: with one label a row only: share of the targets that is spread over all classes.
             All four 0 give cross-entropy.
 
     Returns:
@@ -69,15 +68,15 @@ def loss(
 
 
 def _absent(logits, gamma: float, shift: float):
-    """-p_m^gamma log(1 - p_m), from log p where nothing is shifted."""
+    """-p_m^gamma log(1 - p_m), from log p without a shift."""
     from keras import ops
 
     log_p, log_rest = -ops.softplus(-logits), -ops.softplus(logits)
     if shift == 0:
         return -ops.exp(gamma * log_p) * log_rest
-    # 1 - p_m = 1 - p + shift, at most 1. A power of 0 has no gradient: 1 stands in for it.
+    # 1 - p_m = 1 - p + shift, at most 1. At 1 the power of 0 has no gradient: .5 stands in for it.
     rest = ops.sigmoid(-logits) + shift
-    counts = rest < 1
-    rest = ops.where(counts, rest, ops.full_like(rest, 0.5))
+    positive = rest < 1
+    rest = ops.where(positive, rest, ops.full_like(rest, 0.5))
     values = -ops.power(1 - rest, gamma) * ops.log(rest)
-    return ops.where(counts, values, ops.zeros_like(values))
+    return ops.where(positive, values, ops.zeros_like(values))

@@ -1,4 +1,4 @@
-"""AUC margin: positive rows' scores above the negative ones' by a margin, both kept together."""
+"""AUC margin: scores of positive rows above negative ones by a margin, each with low variance."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 # Only the mean over a batch has a meaning.
 PER_BATCH = True
-# Where positive scores end and negative ones begin is not trained: no label can be read off them.
+# The scores rank rows; no threshold between positive and negative ones is trained.
 ONLY_RANKS = True
 
 
@@ -28,10 +28,10 @@ def loss(
     batch's positive and negative rows: E[(h - a)^2 | +] + E[(h - b)^2 | -] +
     max(0, margin - a + b)^2. Source: Yuan, Yan, Sonka and Yang, Large-scale Robust Deep AUC
     Maximization, 2021, with a, b and alpha at their optimum on the batch, in closed form. Classes
-    are taken one against the rest. A class with positive rows alone, or negative ones, in the batch
-    adds 0: use large batches, better ones with equally many rows of each class.
+    are taken one against the rest. A class that all rows of the batch have, or none, adds 0: use
+    large batches, best with equally many rows of each class.
 
-    There is no `inverse`: AUC is about the order of the scores, and says nothing of their size.
+    There is no `inverse`: AUC depends on the order of the scores, not on their size.
 
     Args:
         labels: one-hot, or multi-label multi-hot, float, shape (batch, classes).
@@ -61,9 +61,9 @@ def loss(
     return values if classes.multilabel else ops.mean(values, axis=-1)
 
 
-def _share_and_mean(side, h):
-    """Each row's share of one side's rows, and the mean score there; 0 where there are none."""
+def _share_and_mean(members, h):
+    """1 / n for each of n members, and their mean score; 0 where there are none."""
     from keras import ops
 
-    share = side / ops.maximum(ops.sum(side, axis=0, keepdims=True), 1)
+    share = members / ops.maximum(ops.sum(members, axis=0, keepdims=True), 1)
     return share, ops.sum(share * h, axis=0, keepdims=True)

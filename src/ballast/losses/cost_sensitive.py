@@ -1,4 +1,4 @@
-"""Cost-sensitive cross-entropy: each mistake counts by what was taken for what."""
+"""Cost-sensitive cross-entropy: each row counts by the cost of the class predicted for it."""
 
 from typing import TYPE_CHECKING
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 def loss(labels: "keras.KerasTensor", logits: "keras.KerasTensor", classes: Classes):
     """Return -C[y, argmax_j p_j] log p_y with p = softmax(z), C the `costs` of params.yaml.
 
-    A factor: where `costs` says nothing it is 1, also for right predictions.
+    Factors that `costs` doesn't name are 1, those of right predictions too.
 
     Source: Keras issue 2115, Is there a way in Keras to apply different weights to a cost function
     in the case of class imbalance?, 2016 (the `w_categorical_crossentropy` of its thread). A
     heuristic: the loss jumps where another class becomes the most probable one, and the gradient
-    knows nothing of the jump.
+    ignores the jump.
 
-    There is no `inverse`: the outputs with the least loss depend on which class is on top there,
-    and for some p(y|x) no outputs have the least loss, only limits on the edge of such a region.
+    There is no `inverse`: the outputs of least loss depend on which class is the most probable
+    there, and for some p(y|x) the infimum is only approached at the border of such a region.
 
     Args:
         labels: one-hot, float, shape (batch, classes).

@@ -1,4 +1,4 @@
-"""Distribution-balanced loss: weights know which labels come together, absent ones are let off."""
+"""Distribution-balanced loss: weights heed which labels occur together, absent ones count less."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +12,7 @@ from ballast.project.errors import UserError
 if TYPE_CHECKING:
     import keras
 
-# It evens the labels out, how far no formula tells: weights or a sampler would do so once more.
+# It balances the labels, by how much no formula tells: weights or a sampler would do so again.
 CORRECTS_PRIOR = True
 
 
@@ -41,19 +41,19 @@ def loss(
     Distribution, 2021. Written from the formulas.
 
     There is no `inverse`: a label's weight depends on the other labels of the row, so the least
-    expected loss depends on how the labels come together given x, not on p(label|x) alone.
+    expected loss depends on the joint distribution of the labels given x, not on p(label|x) alone.
 
     Args:
         labels: multi-hot, float, shape (batch, classes).
         logits: the network's outputs z, shape (batch, classes).
-        classes: the classes of the rows trained on.
-        rebalance: whether to weigh at all; else r = 1.
+        classes: the classes as they stand in the rows trained on.
+        rebalance: whether labels are weighted; if not, r = 1.
         alpha: lowest weight; a row without labels has the highest, alpha + 1.
         beta: how steeply weights rise with the ratio.
         mu: ratio in the middle; .9 for news, .05 for PubMed in the second paper.
-        kappa: how far the prior moves the logits; 0 for not at all.
-        scale: absent labels far below 0 lose their gradient this much faster; 1 for none of it.
-        gamma: 0 for no focusing. All off give cross-entropy.
+        kappa: factor of the prior's log odds in the logits; 0 for none.
+        scale: the gradient of absent labels vanishes this much faster below 0; 1 for no change.
+        gamma: 0 for no focusing. All of them off give cross-entropy.
 
     Returns:
         Loss a label, shape (batch, classes).
@@ -64,22 +64,22 @@ def loss(
     Example:
         >>> two = Classes(("common", "rare"), np.array([50, 50]), 100, multilabel=True)
         >>> row = np.array([[1.0, 0.0]]), np.array([[0.0, 0.0]])
-        >>> found = loss(*row, two, rebalance=False, gamma=0.0)
-        >>> [round(float(value), 4) for value in found[0]]  # log 2 and (log 2) / 2
+        >>> (values,) = loss(*row, two, rebalance=False, gamma=0.0)
+        >>> [round(float(value), 4) for value in values]  # log 2 and (log 2) / 2
         [0.6931, 0.3466]
     """
     from keras import ops
 
     if not classes.multilabel:
         raise UserError(
-            "params.yaml: loss: distribution_balanced needs rows with several labels: it weighs "
-            "labels by those they come together with. Use balanced_softmax."
+            "params.yaml: loss: distribution_balanced needs rows with several labels: it weights "
+            "labels by those they occur with. Use balanced_softmax."
         )
-    # log((1-pi) / pi) is the log odds, turned round.
+    # log((1-pi) / pi) is minus the log odds.
     shifted = logits + ops.convert_to_tensor(kappa * log_prior(classes), dtype=logits.dtype)
     present = ops.exp(-gamma * ops.softplus(shifted)) * ops.softplus(-shifted)
-    steeper = scale * shifted
-    absent = ops.exp(-gamma * ops.softplus(-steeper)) * ops.softplus(steeper) / scale
+    scaled = scale * shifted
+    absent = ops.exp(-gamma * ops.softplus(-scaled)) * ops.softplus(scaled) / scale
     values = labels * present + (1 - labels) * absent
     return values * _weights(labels, classes, alpha, beta, mu) if rebalance else values
 
@@ -88,10 +88,10 @@ def _weights(labels, classes: Classes, alpha: float, beta: float, mu: float):
     """A weight for each element, shape (batch, classes)."""
     from keras import ops
 
-    # Relative to the commonest label, so that low precision holds the rates of large data.
+    # Relative to the most frequent label, so that low precision holds the rates of large data sets.
     counts = np.maximum(classes.counts, 0.5)
     rates = ops.convert_to_tensor(counts.max() / counts, dtype=labels.dtype)
     total = ops.sum(labels * rates, axis=-1, keepdims=True)
     ratio = rates / ops.where(total > 0, total, ops.ones_like(total))
-    # Without labels the ratio has no bound, and its sigmoid is 1.
+    # Without labels the ratio is infinite, and its sigmoid is 1.
     return alpha + ops.where(total > 0, ops.sigmoid(beta * (ratio - mu)), ops.ones_like(ratio))

@@ -23,17 +23,18 @@ def loss(
 ):
     """Return sum_j C[y, j] p_j - cross_entropy log p_y with p = softmax(z).
 
-    C are the `costs` of params.yaml; where these say nothing, 1 for a mistake, 0 if right.
+    C are the `costs` of params.yaml; by default 1 for a mistake and 0 for a right prediction.
 
-    The smooth companion of `cost_sensitive`: every mistake counts by its cost and its probability.
+    The smooth counterpart of `cost_sensitive`: every mistake counts by its cost and probability.
     Source for the costs: Elkan, The Foundations of Cost-Sensitive Learning, 2001. The first term
-    alone would be least at a corner, whatever p(y|x); cross-entropy keeps the probabilities in it.
+    alone is least at a vertex of the simplex, whatever p(y|x); with cross-entropy the outputs still
+    depend on the probabilities.
 
     Args:
         labels: one-hot, float, shape (batch, classes).
         logits: the network's outputs z, shape (batch, classes).
-        classes: the classes of the rows trained on, with their costs.
-        cross_entropy: its share. The smaller, the closer argmax comes to the cheapest class.
+        classes: the classes as they stand in the rows trained on, with their costs.
+        cross_entropy: its factor. The smaller, the closer argmax comes to the cheapest class.
 
     Returns:
         Loss a row, shape (batch,).
@@ -63,15 +64,15 @@ def loss(
 def inverse(logits: np.ndarray, classes: Classes, *, cross_entropy: float) -> np.ndarray:
     """Return logits of p(class | x): where the expected gradient vanishes, which is linear in p.
 
-    With s = softmax(z), k the share of cross-entropy and e = C' p the expected costs,
-    k p_j = s_j (k + e_j - sum_i s_i e_i), a linear system for each row. Where right predictions
-    cost least, every s belongs to one p if there are two classes, if the cost of a mistake depends
-    on the true class alone, or if k is at least the largest cost. Else outputs may lie where no p
-    leads; a class whose p would be below 0 is put near it.
+    With s = softmax(z), k the factor of cross-entropy and e = C' p the expected costs,
+    k p_j = s_j (k + e_j - sum_i s_i e_i), a linear system for each row. If right predictions cost
+    least, every s belongs to one p where there are two classes, where the cost of a mistake depends
+    on the true class alone, or where k is at least the largest cost. Otherwise outputs may belong
+    to no p; a p below 0 is then replaced by one near 0.
 
     Args:
         logits: the network's outputs, shape (rows, classes).
-        classes: the classes of the rows trained on, with their costs.
+        classes: the classes as they stand in the rows trained on, with their costs.
         cross_entropy: as in `loss`.
 
     Returns:
@@ -79,18 +80,19 @@ def inverse(logits: np.ndarray, classes: Classes, *, cross_entropy: float) -> np
     """
     matrix = cost_matrix(classes)
     logits = logits.astype(np.float64)
-    # In parts: a row's system has classes * classes numbers.
+    # In parts: the system of a row has classes * classes numbers.
     parts = np.array_split(logits, len(logits) // 1000 + 1)
     return np.concatenate([_solve(part, matrix, cross_entropy) for part in parts])
 
 
-def _solve(logits: np.ndarray, matrix: np.ndarray, share: float) -> np.ndarray:
+def _solve(logits: np.ndarray, matrix: np.ndarray, k: float) -> np.ndarray:
     log_s = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
     s = np.exp(log_s)
     eye = np.eye(len(matrix))
-    spread = s[:, :, None] * (eye - s[:, None, :])
-    p = np.linalg.solve(share * eye - spread @ matrix.T, share * s[:, :, None])[:, :, 0]
+    # The derivative of the softmax.
+    jacobian = s[:, :, None] * (eye - s[:, None, :])
+    p = np.linalg.solve(k * eye - jacobian @ matrix.T, k * s[:, :, None])[:, :, 0]
     costs = p @ matrix
-    factors = 1 + (costs - np.sum(s * costs, axis=1, keepdims=True)) / share
-    # Times a factor, not log p: small probabilities keep their digits.
+    factors = 1 + (costs - np.sum(s * costs, axis=1, keepdims=True)) / k
+    # p as a multiple of s: small probabilities keep their digits.
     return log_s + np.log(np.maximum(factors, 1e-6))

@@ -1,4 +1,4 @@
-"""Focal loss: rows that are already right count less, so the hard ones lead the training."""
+"""Focal loss: rows predicted right already count less, so the hard ones dominate the training."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,8 +31,8 @@ def loss(
         logits: the network's outputs z, shape (batch, classes).
         classes: the classes of the rows trained on.
         gamma: 0 gives cross-entropy; 2 is the paper's.
-        alpha: weight by class name, 1 where not named; multi-label: of the label's presence. The
-            paper's single .25 for positives lowers them, hence one a class.
+        alpha: weight by class name, by default 1; multi-label: of the label's presence. The paper's
+            single .25 lowers the weight of positives.
 
     Returns:
         Loss a row, shape (batch,), or multi-label a label, shape (batch, classes).
@@ -65,7 +65,7 @@ def inverse(
     gamma: float,
     alpha: dict[str, float] | None,
 ) -> np.ndarray:
-    """Return logits of p(class | x), by the focal loss's own inverse.
+    """Return logits of p(class | x), by the inverse of the focal loss.
 
     eta_c is proportional to h(q_c) / alpha_c with q = softmax(z) and
     h(v) = v / [(1-v)^gamma - gamma (1-v)^(gamma-1) v log v]. Source: Charoenphakdee, Vongkulbhisal,
@@ -92,7 +92,7 @@ def inverse(
 
 def _log_h(log_v: np.ndarray, log_rest: np.ndarray, gamma: float) -> np.ndarray:
     """log h(v) = log v - gamma log(1-v) - log[1 + gamma v (-log v) / (1-v)]."""
-    # At v -> 1, -log v / (1-v) -> 1, while log v loses its digits and 1-v vanishes.
+    # As v -> 1, -log v / (1-v) -> 1, while log v loses its digits and 1-v vanishes.
     rest = np.exp(log_rest)
-    slope = np.where(rest < 1e-8, 1.0, -log_v / np.maximum(rest, 1e-8))
-    return log_v - gamma * log_rest - np.log1p(gamma * np.exp(log_v) * slope)
+    ratio = np.where(rest < 1e-8, 1.0, -log_v / np.maximum(rest, 1e-8))
+    return log_v - gamma * log_rest - np.log1p(gamma * np.exp(log_v) * ratio)

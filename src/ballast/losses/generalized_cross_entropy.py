@@ -1,4 +1,4 @@
-"""Generalized cross-entropy: from cross-entropy to absolute error, rows far off pull less."""
+"""Generalized cross-entropy: between cross-entropy and absolute error, robust to wrong labels."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,15 +22,15 @@ def loss(
     """Return (1 - p_y^q) / q with p = softmax(z), or a label's true state, sigmoid(z).
 
     Source: Zhang and Sabuncu, Generalized Cross Entropy Loss for Training Deep Neural Networks with
-    Noisy Labels, 2018. A row far off has hardly a gradient: wrong labels do little
-    harm, but neither do rare classes have much of a say at first.
+    Noisy Labels, 2018. Rows predicted with a low p_y have a small gradient: wrong labels do little
+    harm, but rare classes have little influence at first, too.
 
     Args:
         labels: one-hot, or multi-label multi-hot, float, shape (batch, classes).
         logits: the network's outputs z, shape (batch, classes).
         classes: the classes of the rows trained on.
         q: 0 gives cross-entropy, .7 is the paper's; 1 would be the mean absolute error, whose
-            least value tells the most probable class and no probability.
+            minimum depends on the most probable class alone, not on its probability.
 
     Returns:
         Loss a row, shape (batch,), or multi-label a label, shape (batch, classes).

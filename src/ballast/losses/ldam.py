@@ -1,4 +1,4 @@
-"""LDAM: cross-entropy with a margin before the true class, the wider the rarer it is."""
+"""LDAM: cross-entropy with a margin for the true class, the wider the rarer it is."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,16 +25,16 @@ def loss(
     Source: Cao, Wei, Gaidon, Arechiga and Ma, Learning Imbalanced Datasets with Label-
     Distribution-Aware Margin Loss, 2019. Multi-label, a label's presence and
     its absence are two classes: softplus(-scale (z - Delta)) and softplus(scale (z + Delta)).
-    The paper's deferred reweighting is a matter of weights and of the training, not of this loss;
-    after a sampler that makes the classes equal, so are the margins.
+    The paper's deferred reweighting is `training.defer_weights` with a weighting; after a sampler
+    that makes the classes equal, so are the margins.
 
     Args:
         labels: one-hot, or multi-label multi-hot, float, shape (batch, classes).
         logits: the network's outputs z, shape (batch, classes).
         classes: the classes of the rows trained on.
         margin: Delta of the rarest class, the paper's .5; 0 with scale 1 gives cross-entropy.
-        scale: the paper's 30 stretches outputs that are cosines, between -1 and 1. Outputs here
-            are free and find their own scale, so 1.
+        scale: the paper's 30 is for outputs that are cosines, between -1 and 1. Outputs here are
+            unbounded and learn their scale, so 1.
 
     Returns:
         Loss a row, shape (batch,), or multi-label a label, shape (batch, classes).
@@ -42,17 +42,17 @@ def loss(
     Example:
         >>> two = Classes(("no", "yes"), np.array([16, 1]), 17)
         >>> rare = loss(np.array([[0.0, 1.0]]), np.array([[0.0, 0.5]]), two)
-        >>> float(rare[0])  # the output is ahead by the margin and no more: log 2
+        >>> float(rare[0])  # the output is ahead by exactly the margin: log 2
         0.6931471805599453
     """
     from keras import ops
 
     margins = ops.convert_to_tensor(_margins(classes, margin), dtype=logits.dtype)
     if classes.multilabel:
-        moved = logits - labels * margins[1] + (1 - labels) * margins[0]
+        shifted = logits - labels * margins[1] + (1 - labels) * margins[0]
     else:
-        moved = logits - labels * margins
-    log_p, _ = log_true(labels, scale * moved, classes.multilabel)
+        shifted = logits - labels * margins
+    log_p, _ = log_true(labels, scale * shifted, classes.multilabel)
     return -log_p
 
 
@@ -80,10 +80,10 @@ def inverse(logits: np.ndarray, classes: Classes, *, margin: float, scale: float
 
 
 def _margins(classes: Classes, margin: float) -> np.ndarray:
-    """Shape (classes,), or multi-label (2, classes): before absence and before presence."""
+    """Delta, shape (classes,), or multi-label (2, classes): of absence and of presence."""
     counts = np.asarray(classes.counts, dtype=np.float64)
     if classes.multilabel:
         counts = np.stack([classes.rows - counts, counts])
     rarest = counts[counts > 0].min()
-    # What has no row is never the true class.
+    # A class without a row is never the true one.
     return margin * (rarest / np.where(counts > 0, counts, rarest)) ** 0.25

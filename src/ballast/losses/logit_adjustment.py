@@ -1,4 +1,4 @@
-"""Logit adjustment: cross-entropy with the prior added to the logits, not learnt by them."""
+"""Logit adjustment: cross-entropy with the log prior added to the logits, not learnt by them."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,9 +23,9 @@ def loss(
     """Return the cross-entropy of z_c + tau log pi_c, pi the prior of the rows trained on.
 
     Source: Menon, Jayasumana, Rawat, Jain, Veit and Kumar, Long-tail Learning via Logit Adjustment,
-    2021. Multi-label: the log odds of a label's prior in the place of log pi.
-    The argmax of z, that of `decision: argmax`, has the least balanced error; the inverse puts the
-    prior back for the probabilities.
+    2021. Multi-label: the log odds of a label's prior in the place of log pi. The labels of
+    `decision: argmax` are those of z itself, with the least balanced error; for the probabilities
+    the inverse puts the prior back.
 
     Args:
         labels: one-hot, or multi-label multi-hot, float, shape (batch, classes).

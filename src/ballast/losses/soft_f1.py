@@ -28,13 +28,13 @@ def loss(
     class that the batch lacks would have F1 0 and no gradient.
 
     There is no `inverse`: F1 rewards one decision for all rows together, and the outputs with the
-    best one tell on which side of a cut p(y|x) lies, not p(y|x).
+    best one say on which side of a threshold p(y|x) lies, not p(y|x).
 
     Args:
         labels: one-hot, or multi-label multi-hot, float, shape (batch, classes).
         logits: the network's outputs z, shape (batch, classes).
-        classes: the classes of the rows trained on.
-        smoothing: rows, true and found, that each class is thought to have besides.
+        classes: the classes as they stand in the rows trained on.
+        smoothing: pseudo-count of rows, true and predicted, of each class.
 
     Returns:
         Shape (batch,), or multi-label (batch, classes); only the mean has a meaning.
@@ -42,8 +42,8 @@ def loss(
     Example:
         >>> import numpy as np
         >>> two = Classes(("no", "yes"), np.array([2, 1]), 3)
-        >>> found = loss(np.eye(2), np.zeros((2, 2)), two)
-        >>> round(float(found[0]), 6)  # TP = FP = FN = 1/2, F1 = 2/3
+        >>> values = loss(np.eye(2), np.zeros((2, 2)), two)
+        >>> round(float(values[0]), 6)  # TP = FP = FN = 1/2, F1 = 2/3
         0.333333
     """
     from keras import ops

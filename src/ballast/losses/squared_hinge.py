@@ -7,8 +7,8 @@ from ballast.labels.classes import Classes
 if TYPE_CHECKING:
     import keras
 
-# A line for each class (Platt), which was made for such margins. An isotonic curve has more steps
-# than the few rows of a rare class can hold: on sms_spam, average precision .969 instead of .985.
+# Platt's sigmoid for each class, which was made for such margins. The few rows of a rare class are
+# not enough for isotonic regression: on sms_spam, average precision .969 instead of .985.
 CALIBRATION = "sigmoid"
 
 
@@ -18,8 +18,8 @@ def loss(labels: "keras.KerasTensor", logits: "keras.KerasTensor", classes: Clas
     Source: Rifkin and Klautau, In Defense of One-Vs-All Classification, 2004; Fan, Chang, Hsieh,
     Wang and Lin, LIBLINEAR, 2008 (L2-loss; what scikit-learn's `LinearSVC` does).
 
-    There is no `inverse`: the least expected loss is at z = 2 p - 1, but whatever lies beyond 1
-    costs nothing and would all mean p = 1, and the classes' p would not sum to 1.
+    There is no `inverse`: the least expected loss is at z = 2 p - 1, but the loss is flat beyond 1,
+    where all outputs would mean p = 1, and the classes' p would not sum to 1.
 
     Args:
         labels: one-hot, or multi-label multi-hot, float, shape (batch, classes).

@@ -24,14 +24,14 @@ def loss(
     """Return w (-y log p - (1-y) log(1-p)) a label with p = sigmoid(z), w an element's weight.
 
     w = a (y + (1-y) b / (1-b)) with b = clip(prior, 1 - most, most) and a = 1 / (2 b): a present
-    label weighs 1 / (2 b), an absent one 1 / (2 (1-b)), see `ballast.balancing.clipped_weights`.
+    label has weight 1 / (2 b), an absent one 1 / (2 (1-b)); see `clipped_weights`.
     Source: King and Zeng, Logistic Regression in Rare Events Data, 2001, with a limit.
 
     Args:
         labels: multi-hot, float, shape (batch, classes).
         logits: the network's outputs z, shape (batch, classes).
-        classes: the classes of the rows trained on.
-        most: .5 gives cross-entropy; no element weighs more than 1 / (2 (1 - most)).
+        classes: the classes as they stand in the rows trained on.
+        most: .5 gives cross-entropy; no weight is above 1 / (2 (1 - most)).
 
     Returns:
         Loss a label, shape (batch, classes).
@@ -49,8 +49,8 @@ def loss(
     if not classes.multilabel:
         raise UserError(
             "params.yaml: loss: weighted_sigmoid needs rows with several labels: with one label a "
-            "row a class has no absence of its own to weigh. Use cross_entropy with weighting: "
-            "balanced."
+            "row the absence of a class is the presence of another. Use cross_entropy with "
+            "weighting: balanced."
         )
     weights = ops.convert_to_tensor(clipped_weights(classes.prior, most), dtype=logits.dtype)
     log_p, _ = log_true(labels, logits, multilabel=True)
@@ -62,7 +62,7 @@ def inverse(logits: np.ndarray, classes: Classes, *, most: float) -> np.ndarray:
 
     Args:
         logits: the network's outputs, shape (rows, classes).
-        classes: the classes of the rows trained on.
+        classes: the classes as they stand in the rows trained on.
         most: as in `loss`.
 
     Returns:

@@ -1,7 +1,8 @@
-"""Models: from tokens, terms or numeric columns to logits, in Keras and in NumPy.
+"""Models: from tokens, terms or numeric columns to logits, a file for each.
 
-`build` makes the network that is trained; `forward` is what it computes, without dropout, from its
-weights alone. Keras is imported inside `build`, and named in annotations in quotation marks:
-prediction needs `forward` alone, and importing TensorFlow would take longer than predicting a
-hundred thousand texts. Trees are grown instead (`ballast.boosting`), and `forward` walks down them.
+`build` returns the network to train, a Keras model or what the file's `LEARNER` takes: the name of
+a file in `training/learners/`, by default keras. `forward`, if there is one, returns what a trained
+network computes, without Keras; otherwise Keras computes it. `NEEDS`, for `ballast check`, lists
+sets of inputs of which one each must be there. Keras is imported inside `build`, and annotations
+quote its names: importing it takes longer than predicting a hundred thousand texts.
 """

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 NEEDS = [{"tokens"}]
 
-# Texts are computed together up to so many tokens: what is held in memory at a time.
+# Texts are computed together up to so many tokens, to bound the memory.
 BLOCK = 2**14
 
 
@@ -31,20 +31,20 @@ def build(
 ) -> "keras.Model":
     """Return Embedding -> Conv1D(filters, width) -> gated attention pooling -> Dense(classes).
 
-    The convolution gives each word t a state h_t that knows its neighbours. A text is the sum of
-    a_t h_t, where a = softmax over its words of w' (tanh(V h_t) * sigmoid(U h_t)); one without
+    The convolution gives each word t a state h_t that depends on its neighbours. A text is the sum
+    of a_t h_t, where a = softmax over its words of w' (tanh(V h_t) * sigmoid(U h_t)); one without
     words is zero. Source: Ilse, Tomczak and Welling, Attention-based Deep Multiple Instance
     Learning, 2018, equation 9.
 
     Args:
         inputs: word vectors, numeric columns (joined after pooling) and number of logits.
         filters: numbers a state.
-        width: words that a state knows, its own in the middle.
+        width: words that a state depends on, its own in the middle.
         units: rows of V and of U.
         heads: averages of the states, each with a w of its own.
-        vector_dropout: share of the word vectors' numbers that is left out in training.
-        dropout: share of the averages that is left out in training.
-        trainable: whether the word vectors are trained too, or stay as they are.
+        vector_dropout: rate of dropout of the word vectors.
+        dropout: rate of dropout of the averages.
+        trainable: whether the word vectors are trained too or frozen.
 
     Returns:
         A model from {"tokens": (batch, tokens)[, "features": (batch, columns)]} to logits.
@@ -54,7 +54,7 @@ def build(
     """
     from keras import layers, ops
 
-    from ballast.networks.layers import TextVectors, finish, look_up, token_input
+    from ballast.networks.layers import TextVectors, classifier, look_up, token_input
 
     if inputs.vectors is None:
         raise UserError(
@@ -63,8 +63,8 @@ def build(
         )
     tokens = token_input()
     vectors = layers.Dropout(vector_dropout)(look_up(tokens, inputs, trainable))
-    # 1 for a token, 0 for padding. What mixes texts' vectors mixes this too: of a word that one
-    # text alone has there is a share only.
+    # 1 for a token, 0 for padding. Interpolating between texts interpolates this too: a word that
+    # only one of the texts has is present by a share.
     ones = ops.ones_like(ops.expand_dims(tokens, -1), dtype="float32")
     present = TextVectors()(ones, tokens)
     convolution = layers.Conv1D(filters, width, padding="same", activation="relu", name="states")
@@ -76,7 +76,7 @@ def build(
     powers = present * ops.exp(scores - ops.max(scores, axis=1, keepdims=True))
     shares = powers / ops.maximum(ops.sum(powers, axis=1, keepdims=True), 1e-9)
     pooled = ops.matmul(ops.swapaxes(shares, 1, 2), states)
-    return finish(tokens, layers.Flatten()(pooled), inputs, dropout)
+    return classifier(tokens, layers.Flatten()(pooled), inputs, dropout)
 
 
 def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
@@ -87,15 +87,15 @@ def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
         vectors: the embedding's, shape (vocabulary + 2, dimensions); trained ones take their place.
     """
     vectors = weights.get("vectors.embeddings", vectors)
-    # What each word of the vocabulary adds to a state, by its place in the window.
-    added = [vectors @ place for place in weights["states.kernel"]]
+    # What each word of the vocabulary contributes to a state, by its position in the window.
+    tables = [vectors @ kernel for kernel in weights["states.kernel"]]
 
     def logits(rows: Encoded) -> np.ndarray:
         pooled = []
         for first, last in _blocks(rows.offsets):
             offsets = rows.offsets[first : last + 1]
             tokens = rows.tokens[offsets[0] : offsets[-1]]
-            pooled.append(_pooled(tokens, offsets - offsets[0], added, weights))
+            pooled.append(_pooled(tokens, offsets - offsets[0], tables, weights))
         hidden = np.concatenate(pooled)
         if rows.features is not None:
             hidden = np.concatenate([hidden, rows.features], axis=1)
@@ -120,7 +120,7 @@ def attention(scores: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 def _pooled(
     tokens: np.ndarray,
     offsets: np.ndarray,
-    added: list[np.ndarray],
+    tables: list[np.ndarray],
     weights: dict[str, np.ndarray],
 ) -> np.ndarray:
     """Return the averages of each text's states, shape (texts, heads * filters)."""
@@ -130,9 +130,9 @@ def _pooled(
     pooled = np.zeros((len(lengths), heads, filters), dtype=np.float32)
     if filled.any():
         offsets = np.append(offsets[:-1][filled], offsets[-1])
-        states = _states(tokens, offsets, added, weights["states.bias"])
+        states = _states(tokens, offsets, tables, weights["states.bias"])
         content = np.tanh(dense(states, weights, "content"))
-        # The sigmoid, in a form that no number is too large for.
+        # The sigmoid, in a form that never overflows.
         gate = (1 + np.tanh(dense(states, weights, "gate") / 2)) / 2
         shares = attention((content * gate) @ weights["scores.kernel"], offsets)
         texts = zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)
@@ -141,26 +141,26 @@ def _pooled(
 
 
 def _states(
-    tokens: np.ndarray, offsets: np.ndarray, added: list[np.ndarray], bias: np.ndarray
+    tokens: np.ndarray, offsets: np.ndarray, tables: list[np.ndarray], bias: np.ndarray
 ) -> np.ndarray:
     """Return the state of each word, shape (words, filters).
 
     Args:
-        tokens: the texts, one behind the other.
+        tokens: all texts in one array.
         offsets: where each text begins.
-        added: for each place of the window what a token adds, shape (vocabulary + 2, filters).
+        tables: what a token contributes at each position of a window, shape (vocabulary + 2,
+            filters).
         bias: of the filters.
     """
-    # Padding stands between the texts, so that no window sees two of them.
-    between = len(added) - 1
-    places = np.arange(len(tokens)) + between * np.repeat(
-        np.arange(len(offsets) - 1), np.diff(offsets)
-    )
-    apart = np.zeros(len(tokens) + between * (len(offsets) - 1), dtype=tokens.dtype)
-    apart[places + between // 2] = tokens
-    states = bias + added[0][apart[places]]
-    for place, table in enumerate(added[1:], 1):
-        states += table[apart[places + place]]
+    # Padding between the texts, so that no window sees two of them.
+    gap = len(tables) - 1
+    text_of = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    positions = np.arange(len(tokens)) + gap * text_of
+    padded = np.zeros(len(tokens) + gap * (len(offsets) - 1), dtype=tokens.dtype)
+    padded[positions + gap // 2] = tokens
+    states = bias + tables[0][padded[positions]]
+    for shift, table in enumerate(tables[1:], 1):
+        states += table[padded[positions + shift]]
     return np.maximum(states, 0, out=states)
 
 

@@ -1,4 +1,4 @@
-"""Boosted trees on numeric columns: each corrects what those before it leave of the loss."""
+"""Boosted trees on numeric columns: each reduces the loss that those before it have left."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -17,16 +17,16 @@ NEEDS = [{"features"}]
 
 @dataclass(frozen=True)
 class Boosted:
-    """Trees to be grown.
+    """Trees to be trained.
 
     Attributes:
         outputs: number of logits.
-        trees: grown in an epoch.
-        rate: what a tree's leaves are multiplied by.
-        leaves: of a tree, at most.
-        smallest: examples in a leaf, at least.
+        trees: number of trees an epoch.
+        rate: factor of the values of a tree's leaves.
+        leaves: largest number of leaves of a tree.
+        smallest: smallest number of examples in a leaf.
         penalty: added to the curvature of a leaf.
-        input: what they read of a row.
+        input: names of the inputs.
     """
 
     outputs: int
@@ -47,21 +47,21 @@ def build(
     smallest: Annotated[int, Field(ge=1)] = 5,
     penalty: Annotated[float, Field(gt=0)] = 1.0,
 ) -> Boosted:
-    """Return trees to be grown, on any loss; cuts suit columns that tell something in parts only.
+    """Return trees to be trained on any loss; they suit columns with thresholds and interactions.
 
-    An epoch grows `trees` of them, each with a leaf value for every class, so the best epoch is the
-    best number of trees. `training.batch_size` and `learning_rate` have no meaning for it.
+    An epoch adds `trees` of them, each with a leaf value for every class, so the best epoch is the
+    best number of trees. `training.batch_size` and `learning_rate` have no effect.
 
     Source: Friedman, Greedy function approximation: a gradient boosting machine, 2001.
 
     Args:
         inputs: numeric columns (and vectors of texts) and number of logits; texts are not read.
-        trees: grown in an epoch.
-        rate: what a tree's leaves are multiplied by; smaller ones want more trees.
-        leaves: of a tree, at most.
-        smallest: examples in a leaf, at least.
-        penalty: added to the sum of a leaf's curvatures of the loss: leaves of few examples, or of
-            those that are right already, move less.
+        trees: number of trees an epoch.
+        rate: factor of the values of a tree's leaves; smaller ones need more trees.
+        leaves: largest number of leaves of a tree.
+        smallest: smallest number of examples in a leaf.
+        penalty: added to the curvature of the loss in a leaf: leaves of few examples, or of
+            examples predicted right already, get smaller values.
 
     Raises:
         UserError: there are no numeric columns.
@@ -75,11 +75,11 @@ def build(
 
 
 def forward(weights: dict[str, np.ndarray], vectors: None) -> Forward:
-    """Return the trees of `build`, as grown.
+    """Return the trees of `build`, as trained.
 
     Args:
-        weights: their arrays by name, as `ballast.trees.summed` takes them.
-        vectors: not used; words' vectors are not read.
+        weights: their arrays by name, as `ballast.networks.trees.summed` takes them.
+        vectors: not used; word vectors are not read.
     """
 
     def logits(rows: Encoded) -> np.ndarray:

@@ -32,9 +32,9 @@ def build(
     Args:
         inputs: word vectors, numeric columns (joined after pooling) and number of logits.
         filters: number of filters.
-        width: words that a filter sees.
-        dropout: share of the pooled responses that is left out in training.
-        trainable: whether the word vectors are trained too, or stay as they are.
+        width: words in a window.
+        dropout: rate of dropout of the pooled responses.
+        trainable: whether the word vectors are trained too or frozen.
 
     Returns:
         A model from {"tokens": (batch, tokens)[, "features": (batch, columns)]} to logits.
@@ -42,7 +42,7 @@ def build(
     Raises:
         UserError: the embedding gives no text.
     """
-    from ballast.networks.layers import finish, largest_windows, look_up, token_input
+    from ballast.networks.layers import classifier, largest_windows, look_up, token_input
 
     if inputs.vectors is None:
         raise UserError(
@@ -51,7 +51,7 @@ def build(
         )
     tokens = token_input()
     pooled = largest_windows(look_up(tokens, inputs, trainable), filters, [width])
-    return finish(tokens, pooled, inputs, dropout)
+    return classifier(tokens, pooled, inputs, dropout)
 
 
 def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:

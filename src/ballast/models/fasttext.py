@@ -1,4 +1,4 @@
-"""The mean vector of a text's words and of its pairs of words, then a linear layer (fastText)."""
+"""The mean vector of a text's words and bigrams, then a linear layer (fastText)."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 NEEDS = [{"tokens"}]
 
-# Pairs of words are told apart by (FACTOR * first + second) mod buckets.
+# The hash of a bigram is (FACTOR * first + second) mod buckets.
 FACTOR = 7919
 
 
@@ -25,16 +25,16 @@ def build(
     buckets: Annotated[int, Field(ge=1, le=200_000)] = 50_000,
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2,
 ) -> "keras.Model":
-    """Return the mean of the vectors of words and of pairs of neighbours -> Dense(classes).
+    """Return the mean of the vectors of words and bigrams -> Dense(classes).
 
-    Words start from the embedding's vectors, pairs from small random ones that they share by a
+    Words start from the embedding's vectors, bigrams from small random ones that they share by a
     hash; all are trained. Source: Joulin, Grave, Bojanowski and Mikolov, Bag of Tricks for
     Efficient Text Classification, 2017.
 
     Args:
         inputs: word vectors, numeric columns (joined after the mean) and number of logits.
-        buckets: vectors that pairs share.
-        dropout: share of the mean that is left out in training.
+        buckets: number of vectors that the bigrams share.
+        dropout: rate of dropout of the mean.
 
     Returns:
         A model from {"tokens": (batch, tokens)[, "features": (batch, columns)]} to logits.
@@ -44,7 +44,7 @@ def build(
     """
     from keras import layers
 
-    from ballast.networks.layers import MeanVector, Pairs, finish, token_input
+    from ballast.networks.layers import Bigrams, MeanVector, classifier, token_input
 
     if inputs.vectors is None:
         raise UserError(
@@ -55,10 +55,10 @@ def build(
     words = layers.Embedding(*inputs.vectors.shape, name="vectors")
     words.build()
     words.embeddings.assign(inputs.vectors)
-    pairs = Pairs(buckets, FACTOR)(tokens)
-    found = layers.Embedding(buckets + 1, inputs.vectors.shape[1], name="pair_vectors")(pairs)
-    mean = MeanVector()(words(tokens), tokens, found, pairs)
-    return finish(tokens, layers.Flatten()(mean), inputs, dropout)
+    numbers = Bigrams(buckets, FACTOR)(tokens)
+    bigrams = layers.Embedding(buckets + 1, inputs.vectors.shape[1], name="pair_vectors")
+    mean = MeanVector()(words(tokens), tokens, bigrams(numbers), numbers)
+    return classifier(tokens, layers.Flatten()(mean), inputs, dropout)
 
 
 def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
@@ -68,8 +68,8 @@ def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
         weights: by name, as `ballast.networks.layers.variables` names them.
         vectors: not used; the trained ones take their place.
     """
-    words, pairs = weights["vectors.embeddings"], weights["pair_vectors.embeddings"]
-    buckets = len(pairs) - 1
+    words, bigrams = weights["vectors.embeddings"], weights["pair_vectors.embeddings"]
+    buckets = len(bigrams) - 1
 
     def logits(rows: Encoded) -> np.ndarray:
         tokens = rows.tokens.astype(np.int64)
@@ -77,9 +77,9 @@ def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
         texts = np.repeat(np.arange(len(lengths)), lengths)
         numbers = 1 + (FACTOR * (tokens[:-1] % buckets) + tokens[1:]) % buckets
         numbers = numbers[texts[:-1] == texts[1:]]
-        among = np.maximum(lengths - 1, 0)
-        counts = np.maximum(lengths + among, 1)[:, None].astype(np.float32)
-        hidden = (_sums(words, tokens, lengths) + _sums(pairs, numbers, among)) / counts
+        fewer = np.maximum(lengths - 1, 0)
+        counts = np.maximum(lengths + fewer, 1)[:, None].astype(np.float32)
+        hidden = (_sums(words, tokens, lengths) + _sums(bigrams, numbers, fewer)) / counts
         if rows.features is not None:
             hidden = np.concatenate([hidden, rows.features], axis=1)
         return dense(hidden, weights, "logits")

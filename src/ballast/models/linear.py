@@ -17,12 +17,13 @@ NEEDS = [{"terms", "features"}]
 
 @dataclass(frozen=True)
 class Linear:
-    """A linear model to be solved for one strength of its penalty after the other.
+    """A linear model to be trained with weaker and weaker penalties.
 
     Attributes:
-        input: number of terms and of columns, by name, those that there are.
+        input: number of terms and of columns by name, without those of which there are none.
         outputs: number of logits.
-        start: C of the first epoch; the squared weights' share of the loss is 1 / (2 C rows).
+        start: C of the first epoch; the factor of the squared weights in the loss is
+            1 / (2 C rows).
         factor: what C is multiplied by from epoch to epoch.
     """
 
@@ -40,17 +41,18 @@ def build(
 ) -> Linear:
     """Return a linear layer on terms and numeric columns side by side, one bias for all.
 
-    Trained to the least sum of the losses times C plus half the squared weights, whatever the loss:
-    a linear support vector machine with `loss: squared_hinge`, logistic regression with
-    `cross_entropy`. An epoch is one such minimum: C is `start` in the first and grows by `factor`
-    from each to the next, so the best epoch is the best C. `training.batch_size` and
-    `learning_rate` have no meaning for it. Source: Fan, Chang, Hsieh, Wang and Lin, LIBLINEAR,
-    2008; that few networks beat it, Wang and Manning, Baselines and Bigrams, 2012.
+    An epoch minimises the sum of the losses times C plus half the squared weights, for any loss: a
+    linear support vector machine with `loss: squared_hinge`, logistic regression with
+    `cross_entropy`. C is `start` in the first epoch and grows by `factor` from one to the next, so
+    the best epoch is the best C. `training.batch_size` and `learning_rate` have no effect.
+
+    Source: Fan, Chang, Hsieh, Wang and Lin, LIBLINEAR, 2008; that few networks beat it, Wang and
+    Manning, Baselines and Bigrams, 2012.
 
     Args:
-        inputs: terms, numeric columns (and vectors of texts) and number of logits; words' vectors
-            are not read.
-        start: the first epoch's C, its strongest regularisation.
+        inputs: terms, numeric columns (and vectors of texts) and number of logits; word vectors are
+            not read.
+        start: C of the first epoch, the strongest regularisation.
         factor: what C is multiplied by from epoch to epoch.
 
     Raises:
@@ -68,7 +70,7 @@ def build(
 
 
 def merged(networks: Sequence[dict[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
-    """Return the one network that is the mean of some: that of the mean weights."""
+    """Return the one network with the same mean logits: that of the mean weights."""
     return [{name: np.mean([each[name] for each in networks], axis=0) for name in networks[0]}]
 
 
@@ -77,14 +79,14 @@ def forward(weights: dict[str, np.ndarray], vectors: None) -> Forward:
 
     Args:
         weights: by name: `from_terms.kernel` and `from_features.kernel`, and the bias of the first.
-        vectors: not used; words' vectors are not read.
+        vectors: not used; word vectors are not read.
     """
-    kinds = [name for name in ("terms", "features") if f"from_{name}.kernel" in weights]
-    bias = weights[f"from_{kinds[0]}.bias"]
+    names = [name for name in ("terms", "features") if f"from_{name}.kernel" in weights]
+    bias = weights[f"from_{names[0]}.bias"]
 
     def logits(rows: Encoded) -> np.ndarray:
         inputs = {"terms": rows.terms, "features": rows.features}
-        parts = [inputs[name] @ weights[f"from_{name}.kernel"] for name in kinds]
+        parts = [inputs[name] @ weights[f"from_{name}.kernel"] for name in names]
         return sum(parts) + bias
 
     return logits

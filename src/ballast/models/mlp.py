@@ -22,19 +22,19 @@ def build(
     hidden: list[Annotated[int, Field(ge=1)]] = [128, 128],  # noqa: B006
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2,
 ) -> "keras.Model":
-    """Return columns and their pieces, Dense(relu) layers with dropout, then Dense(classes).
+    """Return columns and their pieces -> Dense(relu) layers with dropout -> Dense(classes).
 
-    From the columns alone a network learns smooth functions first; with the pieces, a bend within a
-    column, as trees find it, costs one weight.
+    From the columns alone a network learns smooth functions first; with the pieces, a threshold
+    within a column, such as trees learn, takes one weight.
 
     Source: piecewise linear encoding in Gorishniy, Rubachev and Babenko, On Embeddings for
-    Numerical Features in Tabular Deep Learning, 2022; the columns themselves are kept beside it.
+    Numerical Features in Tabular Deep Learning, 2022; here beside the columns themselves.
 
     Args:
         inputs: numeric columns and number of logits; texts are not read.
-        pieces: into so many pieces, of as many training rows each, a column is cut; 0 for none.
-        hidden: units of each hidden layer; none makes it a linear model.
-        dropout: share of each hidden layer that is left out in training.
+        pieces: number of pieces of a column, each with equally many training rows; 0 for none.
+        hidden: units of each hidden layer; without one it is a linear model.
+        dropout: rate of dropout after each hidden layer.
 
     Returns:
         A model from {"features": (batch, columns)} to logits, shape (batch, classes).
@@ -78,10 +78,10 @@ def forward(weights: dict[str, np.ndarray], vectors: None) -> Forward:
         if "pieces.slopes" in weights:
             slopes = weights["pieces.slopes"]
             limit = len(slopes) ** -0.5
-            # What is too large for float32 here ends at the limit.
+            # What overflows float32 is clipped to the limit.
             with np.errstate(over="ignore"):
-                through = (state[:, None] - weights["pieces.middles"]) * slopes
-            pieces = np.clip(through, -limit, limit).reshape(len(state), -1)
+                positions = (state[:, None] - weights["pieces.middles"]) * slopes
+            pieces = np.clip(positions, -limit, limit).reshape(len(state), -1)
             state = np.concatenate([state, pieces], axis=1)
         for name in hidden:
             state = np.maximum(dense(state, weights, name), 0)

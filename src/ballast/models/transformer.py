@@ -39,7 +39,7 @@ def build(
         inputs: the model's vectors of its tokens, its folder, numeric columns (joined after
             pooling) and number of logits.
         pooling: mean of the tokens, or the first one.
-        dropout: share that is left out in training, of each layer's sums and after pooling.
+        dropout: rate of dropout, before each layer's residual sums and after pooling.
         train_words: whether the tokens' vectors are trained too, which are most of the weights.
 
     Returns:
@@ -48,27 +48,27 @@ def build(
     Raises:
         UserError: the embedding gives no word pieces of a pretrained model.
     """
-    from ballast.models._encoder_layers import Attention, Places, Pooled
-    from ballast.networks.layers import finish, look_up, token_input
+    from ballast.models._encoder_layers import Attention, Pooled, Positions
+    from ballast.networks.layers import classifier, look_up, token_input
 
     if inputs.vectors is None or inputs.encoder is None:
         raise UserError(
             "params.yaml: model: transformer reads the word pieces of a pretrained model: use "
             "embedding: wordpieces, and name the model under `encoder`."
         )
-    found = read_transformer(inputs.encoder)
-    if inputs.vectors.shape[1] != found.words.shape[1]:
+    pretrained = read_transformer(inputs.encoder)
+    if inputs.vectors.shape[1] != pretrained.words.shape[1]:
         raise UserError("params.yaml: model: transformer needs embedding: wordpieces.")
-    longest = read_recipe(inputs.encoder).longest or len(found.places)
-    found = found.shortened(longest)
-    settings = [found.heads, found.eps, list(ACTIVATIONS).index(found.activation)]
-    settings = np.array([*settings, POOLINGS.index(pooling)], dtype=np.float32)
+    longest = read_recipe(inputs.encoder).longest or len(pretrained.places)
+    pretrained = pretrained.shortened(longest)
+    activation = list(ACTIVATIONS).index(pretrained.activation)
+    settings = [pretrained.heads, pretrained.eps, activation, POOLINGS.index(pooling)]
     tokens = token_input()
     vectors = look_up(tokens, inputs, train_words)
-    x, mask = Places(found, settings)(vectors)
-    for number, layer in enumerate(found.layers):
-        x = Attention(layer, found, dropout, f"layer_{number}")(x, mask)
-    return finish(tokens, Pooled(pooling)(x, mask, vectors), inputs, dropout)
+    x, mask = Positions(pretrained, np.array(settings, dtype=np.float32))(vectors)
+    for number, layer in enumerate(pretrained.layers):
+        x = Attention(layer, pretrained, dropout, f"layer_{number}")(x, mask)
+    return classifier(tokens, Pooled(pooling)(x, mask, vectors), inputs, dropout)
 
 
 def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
@@ -94,7 +94,7 @@ def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
 
 
 class _Network:
-    """The network as `forward` returns it."""
+    """The trained network without Keras."""
 
     def __init__(
         self, transformer: Transformer, pooling: str, weights: dict[str, np.ndarray]
@@ -104,16 +104,16 @@ class _Network:
     def __call__(self, rows: Encoded) -> np.ndarray:
         """Return the logits of some rows, float32, shape (rows, classes)."""
         longest, texts = len(self.transformer.places), len(rows.offsets) - 1
-        windows, owners = [], []
+        windows, text_of = [], []
         for text, tokens in enumerate(np.split(rows.tokens, rows.offsets[1:-1])):
             parts = np.split(tokens, np.arange(longest, len(tokens), longest))
             windows += [part for part in parts if len(part)]
-            owners += [text for part in parts if len(part)]
+            text_of += [text for part in parts if len(part)]
         hidden = np.zeros((texts, self.transformer.dimensions), dtype=np.float32)
         lengths = np.maximum(np.diff(rows.offsets), 1).astype(np.float32)
-        found = pooled(self.transformer, windows, self.pooling)
-        for owner, window, vector in zip(owners, windows, found, strict=True):
-            hidden[owner] += vector * (len(window) / lengths[owner])
+        vectors = pooled(self.transformer, windows, self.pooling)
+        for text, window, vector in zip(text_of, windows, vectors, strict=True):
+            hidden[text] += vector * (len(window) / lengths[text])
         if rows.features is not None:
             hidden = np.concatenate([hidden, rows.features], axis=1)
         return dense(hidden, self.weights, "logits")

@@ -32,8 +32,8 @@ def build(
     Args:
         inputs: word vectors, numeric columns (joined after pooling) and number of logits.
         filters: number of filters of each width.
-        widths: words that the filters see.
-        dropout: share of the pooled responses that is left out in training.
+        widths: words in the windows.
+        dropout: rate of dropout of the pooled responses.
 
     Returns:
         A model from {"tokens": (batch, tokens)[, "features": (batch, columns)]} to logits.
@@ -43,7 +43,7 @@ def build(
     """
     from keras import layers
 
-    from ballast.networks.layers import finish, largest_windows, look_up, token_input
+    from ballast.networks.layers import classifier, largest_windows, look_up, token_input
 
     if inputs.vectors is None:
         raise UserError(
@@ -53,7 +53,7 @@ def build(
     tokens = token_input()
     channels = [look_up(tokens, inputs, trainable) for trainable in (False, True)]
     pooled = largest_windows(layers.Add()(channels), filters, widths)
-    return finish(tokens, pooled, inputs, dropout)
+    return classifier(tokens, pooled, inputs, dropout)
 
 
 def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:

@@ -32,11 +32,11 @@ def build(
     Args:
         inputs: word vectors, terms, numeric columns (joined after pooling) and number of logits.
         filters: number of filters.
-        width: words that a filter sees.
-        dropout: share of the pooled responses that is left out in training.
-        trainable: whether the word vectors are trained too, or stay as they are.
-        rate: learning rate of the layer on terms, whose inputs are smaller than a network's;
-            `squared_hinge`, steeper than the others, wants 1 or less.
+        width: words in a window.
+        dropout: rate of dropout of the pooled responses.
+        trainable: whether the word vectors are trained too or frozen.
+        rate: learning rate of the layer on terms, whose inputs are smaller than a network's; 1 or
+            less for `squared_hinge`, whose gradients are larger than those of other losses.
 
     Returns:
         A model from {"tokens": (batch, tokens), "terms": (batch, terms), sparse[, "features":
@@ -45,7 +45,7 @@ def build(
     Raises:
         UserError: the embeddings give no word vectors or no terms.
     """
-    from ballast.networks.layers import finish, largest_windows, look_up, token_input
+    from ballast.networks.layers import classifier, largest_windows, look_up, token_input
 
     if inputs.vectors is None or not inputs.terms:
         raise UserError(
@@ -54,7 +54,7 @@ def build(
         )
     tokens = token_input()
     pooled = largest_windows(look_up(tokens, inputs, trainable), filters, [width])
-    return finish(tokens, pooled, inputs, dropout, rate)
+    return classifier(tokens, pooled, inputs, dropout, rate)
 
 
 def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:

@@ -12,7 +12,7 @@ from ballast.texts.embedded import Read
 
 @dataclass(frozen=True)
 class Encoded:
-    """Rows as a network takes them; what it doesn't take may be None.
+    """Rows as a network reads them; what it doesn't read may be None.
 
     Attributes:
         tokens: the token numbers of all texts in one array, none of them padding.
@@ -31,14 +31,14 @@ class Encoded:
         """Return the rows as Keras takes them; texts are padded to the longest of them.
 
         Args:
-            longest: pad to so many tokens instead.
+            longest: number of tokens to pad to instead.
         """
         inputs = {"features": self.features, "terms": self.terms}
         if self.tokens is not None:
             lengths = np.diff(self.offsets)
-            places = np.arange(max(1, longest or lengths.max()))
-            tokens = np.zeros((len(lengths), len(places)), dtype=np.int32)
-            tokens[places < lengths[:, None]] = self.tokens
+            positions = np.arange(max(1, longest or lengths.max()))
+            tokens = np.zeros((len(lengths), len(positions)), dtype=np.int32)
+            tokens[positions < lengths[:, None]] = self.tokens
             inputs["tokens"] = tokens
         return {name: values for name, values in inputs.items() if values is not None}
 
@@ -48,18 +48,18 @@ Forward = Callable[[Encoded], np.ndarray]
 
 
 def mean(networks: Sequence[Forward]) -> Forward:
-    """Return the network whose logits are the mean of those of some networks."""
+    """Return the ensemble whose logits are the mean of the networks'."""
     if len(networks) == 1:
         return networks[0]
     return lambda rows: sum(network(rows) for network in networks) / np.float32(len(networks))
 
 
 def encoded(features: np.ndarray | None, parts: Iterable[Read]) -> Encoded:
-    """Put together what several embeddings make of the same rows.
+    """Return rows as several embeddings read them, side by side.
 
     Args:
         features: scaled numeric columns, or None.
-        parts: in the order of the embeddings.
+        parts: what each embedding makes of the same rows, in the order of the embeddings.
     """
     tokens, offsets = None, None
     columns, terms = [] if features is None else [features], []
@@ -73,12 +73,12 @@ def encoded(features: np.ndarray | None, parts: Iterable[Read]) -> Encoded:
     return Encoded(
         tokens,
         offsets,
-        _beside(columns, np.hstack),
-        _beside(terms, lambda parts: csr_array(hstack(parts, format="csr"))),
+        _side_by_side(columns, np.hstack),
+        _side_by_side(terms, lambda parts: csr_array(hstack(parts, format="csr"))),
     )
 
 
-def _beside(parts: list, stack: Callable):
+def _side_by_side(parts: list, stack: Callable):
     if len(parts) > 1:
         return stack(parts)
     return parts[0] if parts else None
@@ -90,10 +90,10 @@ def dense(inputs: np.ndarray, weights: dict[str, np.ndarray], name: str) -> np.n
 
 
 class TextNetwork:
-    """Filters over word vectors, their largest responses, numeric columns, a linear layer.
+    """Filters over word vectors, max pooling, numeric columns, a linear layer.
 
-    What `largest_windows` and `finish` of `networks/layers.py` build, with the linear layer on
-    terms where there is one.
+    What `largest_windows` and `classifier` of `networks/layers.py` build, with the linear layer on
+    terms if there is one.
     """
 
     def __init__(self, weights: dict[str, np.ndarray], vectors: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""What a network is built for."""
+"""The inputs and outputs that a network is built for."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,16 +8,16 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Inputs:
-    """What goes into a network and how many numbers come out.
+    """What a network may read, and how many logits it computes.
 
     Attributes:
         vectors: a vector for each token number, shape (vocabulary + 2, dimensions), or None where
             there are no tokens.
         columns: scaled numeric columns of training rows, shape (rows, columns); of shape (0, 0)
-            where there are none. For prediction the rows are zeros: what a network makes of them
-            must be among its weights.
+            where there are none. For prediction the rows are zeros: what a network learns from
+            them must be among its weights.
         outputs: number of logits.
-        terms: number of terms with weights, 0 where there are none.
+        terms: number of weighted terms, 0 where there are none.
         encoder: the folder of the pretrained model whose tokens these are, if any.
     """
 
@@ -26,6 +26,12 @@ class Inputs:
     outputs: int
     terms: int = 0
     encoder: Path | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """What there is to read: tokens, terms, features."""
+        sizes = {"tokens": self.vectors is not None, "terms": self.terms, "features": self.features}
+        return [name for name, size in sizes.items() if size]
 
     @property
     def features(self) -> int:

@@ -1,22 +1,26 @@
-"""What every model is built from: its inputs, word vectors, and the last layer."""
+"""What models are built from: inputs, word vectors, pooling, the classifier on top."""
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import layers, ops
+from scipy.sparse import csr_array
 
+from ballast.networks.forward import Encoded, Forward
 from ballast.networks.inputs import Inputs
+from ballast.project.errors import UserError
 
 POOLED, FROZEN, FROM_TERMS = "pooled", "frozen", "from_terms"
-# In standard deviations; steeper ones would make more of the rounding of float32.
-NARROWEST = 1e-3
+# Of a piece, in standard deviations; a steeper one would amplify the rounding of float32.
+MIN_WIDTH = 1e-3
 
 
 @keras.saving.register_keras_serializable("ballast")
 class TextVectors(layers.Layer):
     """The vectors of a text's tokens, those of padding set to zero.
 
-    Without the mask, training would move the vector of padding too, and a row's result would
-    depend on how long the other texts of its batch are.
+    Without the mask, padding's vector would be trained too, and a row's result would depend on the
+    length of the other texts in its batch.
     """
 
     def call(self, vectors: keras.KerasTensor, tokens: keras.KerasTensor) -> keras.KerasTensor:
@@ -26,20 +30,21 @@ class TextVectors(layers.Layer):
 
 @keras.saving.register_keras_serializable("ballast")
 class Pieces(layers.Layer):
-    """How far each column is through each piece of its range, from -limit before to limit behind.
+    """Piecewise linear encoding: each column's position in each piece of its range.
 
-    The pieces lie between the quantiles of the training rows, so each has as many of them. The
-    limit is 1 / sqrt(pieces): together they weigh as much as the scaled column. At limit 1 they
-    outweigh it, and what is smooth is learnt as stairs.
+    It rises from -limit before the piece to limit behind it. Pieces end at quantiles of the
+    training rows, so each has equally many. The limit is 1 / sqrt(pieces), so that all pieces
+    together have the scale of the column; with limit 1 they dominate it, and smooth functions are
+    learnt as stairs.
     """
 
     def __init__(self, quantiles: np.ndarray, **options) -> None:
         """Take the quantiles of each column, shape (pieces + 1, columns)."""
         super().__init__(trainable=False, **options)
         widths = np.diff(quantiles, axis=0)
-        # Where many rows have the same number, quantiles meet, and the piece between says nothing.
+        # Where many rows have the same number, quantiles coincide: such a piece stays 0.
         self.limit = len(widths) ** -0.5
-        slopes = np.where(widths > 0, 2 * self.limit / np.maximum(widths, NARROWEST), 0)
+        slopes = np.where(widths > 0, 2 * self.limit / np.maximum(widths, MIN_WIDTH), 0)
         self.middles = self.add_weight(widths.shape, name="middles")
         self.slopes = self.add_weight(widths.shape, name="slopes")
         self.middles.assign(quantiles[1:] - widths / 2)
@@ -47,22 +52,22 @@ class Pieces(layers.Layer):
 
     def call(self, columns: keras.KerasTensor) -> keras.KerasTensor:
         """Return shape (batch, pieces * columns) for columns of shape (batch, columns)."""
-        through = (columns[:, None] - self.middles) * self.slopes
-        pieces = ops.clip(through, -self.limit, self.limit)
+        positions = (columns[:, None] - self.middles) * self.slopes
+        pieces = ops.clip(positions, -self.limit, self.limit)
         return ops.reshape(pieces, (-1, self.slopes.shape[0] * columns.shape[1]))
 
 
 @keras.saving.register_keras_serializable("ballast")
-class Pairs(layers.Layer):
-    """The numbers of a text's pairs of neighbouring words, from 1 on; 0 where there is none."""
+class Bigrams(layers.Layer):
+    """The numbers of a text's bigrams, hashed to 1 up to `buckets`; 0 where there is none."""
 
     def __init__(self, buckets: int, factor: int) -> None:
-        """Take how many numbers there are, and what the first word counts."""
+        """Take the number of buckets, and the factor of the first word's number in the hash."""
         super().__init__()
         self.buckets, self.factor = buckets, factor
 
     def call(self, tokens: keras.KerasTensor) -> keras.KerasTensor:
-        """Return int32, shape (batch, tokens): for each word the pair with the word before it."""
+        """Return int32, shape (batch, tokens): for each word the bigram that it ends."""
         first = ops.pad(tokens[:, :-1], [[0, 0], [1, 0]])
         numbers = 1 + (self.factor * (first % self.buckets) + tokens) % self.buckets
         both = ops.logical_and(ops.not_equal(first, 0), ops.not_equal(tokens, 0))
@@ -71,17 +76,17 @@ class Pairs(layers.Layer):
 
 @keras.saving.register_keras_serializable("ballast")
 class MeanVector(TextVectors):
-    """The mean of the vectors of a text's words and pairs, padding left out."""
+    """The mean of the vectors of a text's words and bigrams, padding excluded."""
 
     def call(
         self,
         words: keras.KerasTensor,
         tokens: keras.KerasTensor,
-        pairs: keras.KerasTensor,
+        bigrams: keras.KerasTensor,
         numbers: keras.KerasTensor,
     ) -> keras.KerasTensor:
         """Return the mean, shape (batch, 1, dimensions); of an empty text 0."""
-        total = super().call(words, tokens) + super().call(pairs, numbers)
+        total = super().call(words, tokens) + super().call(bigrams, numbers)
         count = ops.count_nonzero(tokens, axis=1) + ops.count_nonzero(numbers, axis=1)
         mean = ops.sum(total, axis=1) / ops.cast(ops.maximum(count, 1), total.dtype)[:, None]
         return ops.expand_dims(mean, 1)
@@ -89,7 +94,7 @@ class MeanVector(TextVectors):
 
 @keras.saving.register_keras_serializable("ballast")
 class Wide(layers.Dense):
-    """A linear layer on terms, without bias; it begins at zero."""
+    """A linear layer on terms, without bias; its weights start at zero."""
 
     def __init__(self, units: int, rate: float) -> None:
         """Take the number of logits and the rate of plain gradient descent."""
@@ -108,7 +113,10 @@ def token_input() -> keras.KerasTensor:
 
 
 def look_up(tokens: keras.KerasTensor, inputs: Inputs, trainable: bool) -> keras.KerasTensor:
-    """Return the tokens' vectors, shape (batch, tokens, dimensions); padding's are zero."""
+    """Return the tokens' vectors, shape (batch, tokens, dimensions); those of padding are zero.
+
+    Samplers that interpolate between texts need a network to look its vectors up here.
+    """
     name = "vectors" if trainable else FROZEN
     layer = layers.Embedding(*inputs.vectors.shape, trainable=trainable, name=name)
     layer.build()
@@ -116,22 +124,31 @@ def look_up(tokens: keras.KerasTensor, inputs: Inputs, trainable: bool) -> keras
     return TextVectors()(layer(tokens), tokens)
 
 
-def between(model: keras.Model) -> keras.Model:
-    """Return a network that sees x + share * (x_partner - x) of two texts' vectors.
+def interpolating(model: keras.Model) -> keras.Model:
+    """Return a network that reads x + share * (x_partner - x) of two texts' vectors.
 
-    It shares all layers with `model`, so training the one trains the other.
+    It shares all layers with `model`, so training one trains the other.
 
     Args:
         model: reads texts.
 
     Returns:
         A model that takes "partner" (batch, tokens), as long as "tokens", and "share" (batch,) too.
+
+    Raises:
+        UserError: it does not look its word vectors up by `look_up`.
     """
-    texts = [layer.output for layer in model.layers if isinstance(layer, TextVectors)]
+    vectors = [layer.output for layer in model.layers if isinstance(layer, TextVectors)]
+    if not vectors:
+        raise UserError(
+            "params.yaml: the sampler interpolates between rows, and this model's texts can't be: "
+            "it looks word vectors up by itself. Let `look_up` of ballast.networks.layers do that "
+            "in the model's file, or use a sampler that takes rows as they are: random_over."
+        )
     others = {name: tensor for name, tensor in model.input.items() if name != "tokens"}
-    look_up = keras.Model(model.input["tokens"], texts)
-    rest = keras.Model([*texts, *others.values()], model.output)
-    sources = {
+    lower = keras.Model(model.input["tokens"], vectors)
+    upper = keras.Model([*vectors, *others.values()], model.output)
+    inputs = {
         "tokens": token_input(),
         "partner": keras.Input((None,), dtype="int32", name="partner"),
         "share": keras.Input((), name="share"),
@@ -140,15 +157,13 @@ def between(model: keras.Model) -> keras.Model:
             for name, tensor in others.items()
         },
     }
-    share = layers.Reshape((1, 1))(sources["share"])
-    pairs = zip(
-        _listed(look_up(sources["tokens"])), _listed(look_up(sources["partner"])), strict=True
-    )
-    mixed = [own + share * (partner - own) for own, partner in pairs]
-    return keras.Model(sources, rest([*mixed, *(sources[name] for name in others)]))
+    share = layers.Reshape((1, 1))(inputs["share"])
+    pairs = zip(_as_list(lower(inputs["tokens"])), _as_list(lower(inputs["partner"])), strict=True)
+    mixed = [first + share * (second - first) for first, second in pairs]
+    return keras.Model(inputs, upper([*mixed, *(inputs[name] for name in others)]))
 
 
-def _listed(tensors) -> list:
+def _as_list(tensors) -> list:
     return tensors if isinstance(tensors, list) else [tensors]
 
 
@@ -157,54 +172,79 @@ def largest_windows(
 ) -> keras.KerasTensor:
     """Return each filter's largest response over a text, shape (batch, filters * widths).
 
-    Every text is followed by as many zero vectors as the filter is wide, so the response to
-    padding alone takes part for each text alike: a row's result doesn't depend on its batch.
+    Every text is followed by as many zero vectors as the filter is wide, so the response to padding
+    takes part for every text alike, and a row's result doesn't depend on its batch.
     """
     pooled = []
     for number, width in enumerate(widths):
         padded = layers.ZeroPadding1D((0, width))(vectors)
         layer = layers.Conv1D(filters, width, activation="relu", name=f"filters_{number}")
         pooled.append(layers.GlobalMaxPooling1D()(layer(padded)))
-    # Named, so that the network can be cut here: see `ballast.projection`.
+    # Named, so that the network can be split here: see `training/learners/projected.py`.
     return layers.Concatenate(name=POOLED)(pooled)
 
 
-def finish(
+def classifier(
     tokens: keras.KerasTensor,
     hidden: keras.KerasTensor,
     inputs: Inputs,
     dropout: float,
     wide: float | None = None,
 ) -> keras.Model:
-    """Join the numeric columns, if any, to the text's representation, and put the logits on top.
+    """Return the network that classifies a text by its representation and its numeric columns.
 
     Args:
         tokens: the input of token numbers.
         hidden: the text's representation, shape (batch, units).
-        inputs: what the network is built for.
-        dropout: share of the representation that is left out in training.
-        wide: the learning rate of a linear layer on the terms, added to the logits; None for none.
+        inputs: what the network is built for; numeric columns are joined if there are any.
+        dropout: rate of dropout of representation and columns.
+        wide: learning rate of a linear layer on the terms, added to the logits; None for none.
     """
-    sources = {"tokens": tokens}
+    by_name = {"tokens": tokens}
     if inputs.features:
-        sources["features"] = keras.Input((inputs.features,), name="features")
-        hidden = layers.Concatenate()([hidden, sources["features"]])
+        by_name["features"] = keras.Input((inputs.features,), name="features")
+        hidden = layers.Concatenate()([hidden, by_name["features"]])
     hidden = layers.Dropout(dropout)(hidden)
     if wide is None:
-        return keras.Model(sources, layers.Dense(inputs.outputs, name="logits")(hidden))
-    sources["terms"] = term_input(inputs)
+        return keras.Model(by_name, layers.Dense(inputs.outputs, name="logits")(hidden))
+    by_name["terms"] = term_input(inputs)
     parts = [
         layers.Dense(inputs.outputs, name="from_text")(hidden),
-        Wide(inputs.outputs, wide)(sources["terms"]),
+        Wide(inputs.outputs, wide)(by_name["terms"]),
     ]
-    return keras.Model(sources, layers.Activation("linear", name="logits")(layers.Add()(parts)))
+    return keras.Model(by_name, layers.Activation("linear", name="logits")(layers.Add()(parts)))
 
 
 def variables(model: keras.Model) -> dict[str, keras.Variable]:
-    """Return the network's weights by name, as `logits.kernel`; the order is the model's.
+    """Return the network's weights by name, such as `logits.kernel`, in the model's order.
 
-    Frozen vectors are left out: they are kept with the embedding. Assigned to a network newly
-    built, the weights make it the one that they came from.
+    Frozen word vectors are left out: they are stored with the embedding. Assigned to a newly built
+    network, the weights make it compute the same.
     """
-    kept = [layer for layer in model.layers if layer.name != FROZEN]
-    return {v.path.replace("/", "."): v for layer in kept for v in layer.weights}
+    stored = [layer for layer in model.layers if layer.name != FROZEN]
+    return {v.path.replace("/", "."): v for layer in stored for v in layer.weights}
+
+
+def tensor(values: np.ndarray | csr_array) -> tf.Tensor | tf.SparseTensor:
+    """Return an array as a tensor, sparse if it is."""
+    if isinstance(values, np.ndarray):
+        return tf.constant(values)
+    values = values.tocoo()
+    return tf.SparseTensor(np.stack(values.coords, axis=1), values.data, values.shape)
+
+
+def keras_forward(model: keras.Model, weights: dict[str, np.ndarray]) -> Forward:
+    """Return what a network computes, by Keras itself.
+
+    Args:
+        model: newly built; the weights are assigned to its variables.
+        weights: in the order of `variables`, under any names.
+    """
+    for variable, values in zip(variables(model).values(), weights.values(), strict=True):
+        variable.assign(values)
+
+    def logits(rows: Encoded) -> np.ndarray:
+        inputs = rows.padded()
+        return model({name: tensor(inputs[name]) for name in model.input}, training=False).numpy()
+
+    return logits

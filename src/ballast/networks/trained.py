@@ -1,4 +1,4 @@
-"""A trained model and its files: networks whose logits are averaged."""
+"""A trained model, an ensemble of networks, and its files."""
 
 import importlib
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ import numpy as np
 
 from ballast.networks.forward import Forward, mean
 from ballast.networks.inputs import Inputs
+from ballast.networks.starting import start
 from ballast.project import storage
 
 Weights = dict[str, np.ndarray]
@@ -21,12 +22,12 @@ class Trained:
     Attributes:
         model: a member of `models`.
         options: the member's.
-        reads: the inputs that it takes of a row: tokens, terms, features.
-        networks: weights by name of each network.
+        reads: its inputs, of tokens, terms and features.
+        networks: the weights of each network by name.
         features: number of numeric columns that it was built for.
         terms: number of terms that it was built for.
         outputs: number of logits.
-        precision: of the products that it was trained with.
+        precision: of the matrix products in its training.
     """
 
     model: str
@@ -42,7 +43,7 @@ class Trained:
         """Return what the model computes: the mean of its networks' logits.
 
         Args:
-            vectors: the embedding's, a vector for each token number; None where it reads none.
+            vectors: the embedding's, a vector for each token number; None where there are none.
         """
         file = importlib.import_module(f"ballast.models.{self.model}")
         columns = np.zeros((2, self.features), dtype=np.float32)
@@ -50,17 +51,19 @@ class Trained:
         return mean([forward_of(file, self.options, inputs, each) for each in self.networks])
 
     def save(self, folder: Path) -> None:
-        """Write each network's weights by name, and what the networks are rebuilt from.
+        """Write the weights of each network by name, and what it takes to rebuild the networks.
 
-        A .keras file is never the same twice, and an .h5 file of Keras has no names of its own.
+        A .keras file never has the same bytes twice, and an .h5 file of Keras has no names.
         """
         values = {key: value for key, value in vars(self).items() if key != "networks"}
-        values |= {"networks": len(self.networks), "weights": list(self.networks[0])}
+        # Keras numbers layers without a name: what is `dense` in one is `dense_1` in the next.
+        names = list(self.networks[0])
+        values |= {"networks": len(self.networks), "weights": names}
         storage.write_json(folder / "network.json", values)
         for number, weights in enumerate(self.networks):
-            place = storage.fresh_folder(folder / str(number))
-            for name, array in weights.items():
-                np.save(place / f"{name}.npy", array)
+            files = storage.fresh_folder(folder / str(number))
+            for name, array in zip(names, weights.values(), strict=True):
+                np.save(files / f"{name}.npy", array)
 
     @staticmethod
     def save_nothing(folder: Path) -> None:
@@ -87,23 +90,15 @@ def forward_of(file, options: dict[str, Any], inputs: Inputs, weights: Weights) 
     """Return what a network of a model computes, from its weights.
 
     Args:
-        file: the member's. Its `forward` is the fast form; without one, Keras computes.
+        file: the member's module. Its `forward` is the fast form; without one, Keras computes.
         options: the member's.
         inputs: what the network is built for.
         weights: by name, in the order of the network's variables.
     """
     if hasattr(file, "forward"):
         return file.forward(weights, inputs.vectors)
-    # Only such models bring TensorFlow into prediction.
-    from ballast.networks.layers import variables
+    # Only models without a fast form bring TensorFlow into prediction.
+    start()
+    from ballast.networks.layers import keras_forward
 
-    model = file.build(inputs, **options)
-    for variable, array in zip(variables(model).values(), weights.values(), strict=True):
-        variable.assign(array)
-    names = list(model.input)
-
-    def logits(rows) -> np.ndarray:
-        inputs = rows.padded()
-        return np.asarray(model({name: inputs[name] for name in names}, training=False))
-
-    return logits
+    return keras_forward(file.build(inputs, **options), weights)

@@ -17,22 +17,22 @@ FOLDER = Path("data/resampled")
 class Plan:
     """Which rows to train on, how often, and between which to interpolate.
 
-    An entry is one example: row x, or x + share * (x_partner - x). What a network sees of it are
-    the mixed numeric columns, and the mixed word vectors of the two texts.
+    An entry is one example: row x, or x + share * (x_partner - x), interpolated in numeric columns,
+    terms and word vectors.
 
     Attributes:
-        rows: row numbers, shape (entries,); from the number of rows on, new texts.
-        times: how often each entry is used an epoch, float; a fraction is a chance.
-        first: the same in the first epoch, where the plan changes; both add up to the same whole
-            number. Or None.
-        epochs: after so many epochs the change is complete.
+        rows: row numbers, shape (entries,); new texts are numbered after the rows.
+        times: how often each entry is used an epoch, float; a fraction is a probability.
+        first: the same for the first epoch, if the plan changes; its sum is the same whole number.
+            Or None.
+        epochs: number of epochs after which the change is complete.
         partners: row number of each entry's partner, -1 for none; or None.
         shares: how far towards the partner, 0 to 1, or down to -1 away from it; or None.
-        label_shares: how much of the loss is that of the partner's labels; or None for 0.
-        labels: multi-hot labels of the entries, where they aren't those of `rows`; or None.
+        label_shares: share of the partner's labels in the loss; or None for 0.
+        labels: multi-hot labels of the entries, if they aren't those of `rows`; or None.
         texts: new texts, each with the number of the row that it was made from.
         sampler: name of the sampler.
-        distortion: what the sampler does to p(x|y), in words; no closed inverse undoes it.
+        distortion: what the sampler does to p(x|y) beyond any formula, in words.
     """
 
     rows: np.ndarray
@@ -58,49 +58,49 @@ class Plan:
         Args:
             targets: multi-hot labels of the rows that `rows` numbers, new texts included.
         """
-        own = targets[self.rows] if self.labels is None else self.labels
+        labels = targets[self.rows] if self.labels is None else self.labels
         if self.label_shares is None:
-            return own
+            return labels
         share = self.label_shares[:, None]
-        return (1 - share) * own + share * targets[self.partners]
+        return (1 - share) * labels + share * targets[self.partners]
 
     def without(self, folds: np.ndarray, fold: int) -> np.ndarray:
-        """Tell which entries know nothing of the rows of a fold, bool, shape (entries,).
+        """Return which entries involve no row of a fold, bool, shape (entries,).
 
         Args:
-            folds: fold of each row that `rows` numbers, new texts included: that of their source.
+            folds: fold of each row that `rows` numbers; of a new text, that of its source.
             fold: the one to leave out.
         """
-        clear = folds[self.rows] != fold
+        outside = folds[self.rows] != fold
         if self.partners is None:
-            return clear
-        return clear & ((self.partners < 0) | (folds[self.partners] != fold))
+            return outside
+        return outside & ((self.partners < 0) | (folds[self.partners] != fold))
 
     def draw(self, epoch: int, rng: np.random.Generator) -> np.ndarray:
-        """Return the entry numbers of one epoch, each as often as its times say.
+        """Return the entry numbers of one epoch, each as often as the plan says.
 
-        Fractions are rounded up or down by chance, the sum kept (systematic sampling).
+        Fractions are rounded up or down at random, without changing the sum (systematic sampling).
 
         Args:
             epoch: 0 for the first one.
-            rng: for the chance.
+            rng: for the rounding.
         """
-        wanted = self.times
+        times = self.times
         if self.first is not None:
-            wanted = self.first + min(1, epoch / self.epochs) * (self.times - self.first)
-        counts = np.floor(wanted).astype(np.int64)
-        if (counts != wanted).any():
-            order = rng.permutation(len(wanted))
-            edges = np.floor(np.cumsum(wanted[order]) + rng.random())
+            times = self.first + min(1, epoch / self.epochs) * (self.times - self.first)
+        counts = np.floor(times).astype(np.int64)
+        if (counts != times).any():
+            order = rng.permutation(len(times))
+            edges = np.floor(np.cumsum(times[order]) + rng.random())
             edges[-1] = self.size
             counts[order] = np.diff(np.minimum(edges, self.size), prepend=0)
-        return np.repeat(np.arange(len(wanted)), counts)
+        return np.repeat(np.arange(len(times)), counts)
 
 
 def repeat(times: np.ndarray, distortion: str = "") -> Plan:
     """Return the plan that uses row i `times[i]` times; rows with 0 are left out.
 
-    Where every row is used once, nothing distortion.
+    There is no distortion if every row is used once.
     """
     rows = np.flatnonzero(times)
     distortion = distortion if (times != 1).any() else ""
@@ -113,7 +113,7 @@ def save(plan: Plan, ids: Sequence[str], folder: Path = FOLDER) -> None:
     Args:
         plan: the plan.
         ids: of the rows; those of new texts are made from their sources'.
-        folder: where to.
+        folder: to write to.
     """
     sources = [ids[row] for row, _ in plan.texts]
     new = [f"{source}+{number}" for number, source in enumerate(sources)]
@@ -143,9 +143,9 @@ def load(ids: Sequence[str], classes: int, folder: Path = FOLDER) -> Plan:
     """Read what `save` wrote.
 
     Args:
-        ids: row i of the plan is the one with id `ids[i]`; behind them come the new texts.
+        ids: row i of the plan is the one with id `ids[i]`; the new texts come after them.
         classes: number of classes.
-        folder: where from.
+        folder: to read from.
     """
     table = storage.read_table(folder / "plan.parquet")
     columns = {name: table[name] for name in table.column_names}

@@ -97,12 +97,13 @@ def tokenize_corpus(
     training = [texts[row] for row in np.flatnonzero(corpus.training)]
     words = build_vocabulary(training, vocabulary, min_count)
     tokens, offsets = Encoder(words, max_tokens)(corpus.texts)
-    cut = sum(len(text) > max_tokens for text in texts)
+    truncated = sum(len(text) > max_tokens for text in texts)
     print(
-        f"{len(words)} words in the vocabulary; {cut} of {len(texts)} texts are truncated", end=" "
+        f"{len(words)} words in the vocabulary; {truncated} of {len(texts)} texts are truncated",
+        end=" ",
     )
     print(f"after {max_tokens} tokens")
-    return Tokenized(words, tokens, offsets, cut, training)
+    return Tokenized(words, tokens, offsets, truncated, training)
 
 
 def random_vectors(count: int, dimensions: int, seed: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Embedded rows, and the files that hold them and what embeds other texts alike."""
+"""Embedded rows, and the files with them and with what prediction needs to embed other texts."""
 
 import shutil
 from collections.abc import Iterator

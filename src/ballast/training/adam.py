@@ -1,118 +1,118 @@
-"""Adam on arrays: for whole ones, and for tables of which a step touches few rows."""
+"""Adam on arrays in place: with dense gradients, and with gradients of a few rows a step."""
 
 import numpy as np
 
 from ballast.networks.compiling import compiled
 
 # Source: Kingma and Ba, Adam: A Method for Stochastic Optimization, 2015. As in Keras, epsilon
-# stands beside the uncorrected root, and the corrections of both moments are in the rate.
-FIRST, SECOND, EPSILON = np.float32(0.9), np.float32(0.999), np.float32(1e-7)
-# After so many steps without a gradient a row moves no more: .9**160 is below float32's rounding.
-STILL = 160
+# is added to the uncorrected root, and both bias corrections are part of the rate.
+BETA_1, BETA_2, EPSILON = np.float32(0.9), np.float32(0.999), np.float32(1e-7)
+# After so many steps without a gradient a row no longer moves: .9**160 is below float32's rounding.
+MOMENTUM_STEPS = 160
 
 
 class Rates:
-    """What a step multiplies its direction by, for each step from 1 on."""
+    """The learning rate of each step, with both bias corrections."""
 
     def __init__(self, learning_rate: float) -> None:
-        """Take the learning rate that the corrections tend to."""
+        """Take the learning rate that the corrected ones tend to."""
         self.learning_rate = learning_rate
-        self.known = np.empty(0, np.float32)
+        self.computed = np.empty(0, np.float32)
 
     def upto(self, step: int) -> np.ndarray:
-        """Return learning_rate * sqrt(1 - .999**t) / (1 - .9**t); entry t is that of step t."""
-        if step >= len(self.known):
+        """Return learning_rate * sqrt(1 - .999**t) / (1 - .9**t) at index t, the steps from 1."""
+        if step >= len(self.computed):
             steps = np.arange(max(1024, 2 * step), dtype=np.float64)
             with np.errstate(invalid="ignore"):
-                corrections = np.sqrt(1 - float(SECOND) ** steps) / (1 - float(FIRST) ** steps)
-            self.known = (self.learning_rate * corrections).astype(np.float32)
-        return self.known
+                corrections = np.sqrt(1 - float(BETA_2) ** steps) / (1 - float(BETA_1) ** steps)
+            self.computed = (self.learning_rate * corrections).astype(np.float32)
+        return self.computed
 
 
-class Whole:
-    """An array whose gradient has all its entries."""
+class DenseAdam:
+    """Adam for an array whose gradient has all its entries."""
 
     def __init__(self, values: np.ndarray, rates: Rates) -> None:
         """Take the array, float32, which is changed in place."""
         self.values, self.rates, self.step = values, rates, 0
-        self.first, self.second = np.zeros_like(values), np.zeros_like(values)
+        self.mean, self.square = np.zeros_like(values), np.zeros_like(values)
 
     def update(self, gradient: np.ndarray) -> None:
-        """Make a step against a gradient of the array's shape."""
+        """Make a step with a gradient of the array's shape."""
         self.step += 1
         rate = self.rates.upto(self.step)[self.step]
-        arrays = (self.values, self.first, self.second, gradient)
-        _move(*(array.reshape(-1) for array in arrays), rate)
+        arrays = (self.values, self.mean, self.square, gradient)
+        _update(*(array.reshape(-1) for array in arrays), rate)
 
 
-class Rows:
-    """A table of which each step has a gradient for few rows; the others' is zero.
+class SparseAdam:
+    """Adam for a table of which each step has a gradient for few rows, and zero for all others.
 
-    Adam moves those too, as long as their first moment lasts. Here a row's missed steps are made
-    when it is asked for next: the same numbers, without a pass over the table at each step.
+    Plain Adam moves those too, for as long as their momentum lasts. Here the steps that a row has
+    missed are made when it is next read: the same numbers, without a pass over the table a step.
     """
 
     def __init__(self, values: np.ndarray, rates: Rates) -> None:
         """Take the table, float32, shape (rows, columns), which is changed in place."""
         self.values, self.rates, self.step = values, rates, 0
-        self.first, self.second = np.zeros_like(values), np.zeros_like(values)
-        # The step up to which each row has been brought.
-        self.seen = np.zeros(len(values), np.int64)
+        self.mean, self.square = np.zeros_like(values), np.zeros_like(values)
+        # The last step that each row has made; 0 for a row that never had a gradient.
+        self.last = np.zeros(len(values), np.int64)
 
-    def bring(self, rows: np.ndarray) -> None:
-        """Bring different rows up to the present step."""
+    def catch_up(self, rows: np.ndarray) -> None:
+        """Make the missed steps of some rows, each named once."""
         rates = self.rates.upto(self.step)
-        _catch_up(self.values, self.first, self.second, self.seen, rows, self.step, rates)
+        _catch_up(self.values, self.mean, self.square, self.last, rows, self.step, rates)
 
     def update(self, rows: np.ndarray, gradient: np.ndarray) -> None:
-        """Make a step; `gradient`, shape (rows, columns), is that of the rows last brought."""
+        """Make a step with a gradient, shape (rows, columns), of rows that have just caught up."""
         self.step += 1
         rate = self.rates.upto(self.step)[self.step]
-        _move_rows(self.values, self.first, self.second, rows, gradient, rate)
-        self.seen[rows] = self.step
+        _update_rows(self.values, self.mean, self.square, rows, gradient, rate)
+        self.last[rows] = self.step
 
     def all(self) -> np.ndarray:
-        """Return the table, all its rows brought up to the present step."""
-        self.bring(np.arange(len(self.values)))
+        """Return the table, all its rows caught up."""
+        self.catch_up(np.arange(len(self.values)))
         return self.values
 
 
 @compiled
-def _move(values, first, second, gradient, rate):
+def _update(values, mean, square, gradient, rate):
     one = np.float32(1)
     for i in range(len(values)):
-        slope = gradient[i]
-        first[i] += (slope - first[i]) * (one - FIRST)
-        second[i] += (slope * slope - second[i]) * (one - SECOND)
-        values[i] -= first[i] * rate / (np.sqrt(second[i]) + EPSILON)
+        g = gradient[i]
+        mean[i] += (g - mean[i]) * (one - BETA_1)
+        square[i] += (g * g - square[i]) * (one - BETA_2)
+        values[i] -= mean[i] * rate / (np.sqrt(square[i]) + EPSILON)
 
 
 @compiled
-def _move_rows(values, first, second, rows, gradient, rate):
+def _update_rows(values, mean, square, rows, gradient, rate):
     for number in range(len(rows)):
         row = rows[number]
-        _move(values[row], first[row], second[row], gradient[number], rate)
+        _update(values[row], mean[row], square[row], gradient[number], rate)
 
 
 @compiled
-def _catch_up(values, first, second, seen, rows, step, rates):
+def _catch_up(values, mean, square, last, rows, step, rates):
     columns = values.shape[1]
     for row in rows:
-        missed = step - seen[row]
-        # What has never had a gradient has nothing that moves it.
-        if seen[row] > 0 and missed > 0:
-            own, mean, square = values[row], first[row], second[row]
-            made = min(missed, STILL)
-            for late in range(made):
-                rate = rates[seen[row] + 1 + late]
+        missed = step - last[row]
+        # Without a gradient so far there is no momentum.
+        if last[row] > 0 and missed > 0:
+            row_values, row_mean, row_square = values[row], mean[row], square[row]
+            made = min(missed, MOMENTUM_STEPS)
+            for number in range(made):
+                rate = rates[last[row] + 1 + number]
                 for i in range(columns):
-                    mean[i] *= FIRST
-                    square[i] *= SECOND
-                    own[i] -= mean[i] * rate / (np.sqrt(square[i]) + EPSILON)
+                    row_mean[i] *= BETA_1
+                    row_square[i] *= BETA_2
+                    row_values[i] -= row_mean[i] * rate / (np.sqrt(row_square[i]) + EPSILON)
             if missed > made:
-                first_left = FIRST ** np.float32(missed - made)
-                second_left = SECOND ** np.float32(missed - made)
+                mean_decay = BETA_1 ** np.float32(missed - made)
+                square_decay = BETA_2 ** np.float32(missed - made)
                 for i in range(columns):
-                    mean[i] *= first_left
-                    square[i] *= second_left
-            seen[row] = step
+                    row_mean[i] *= mean_decay
+                    row_square[i] *= square_decay
+            last[row] = step

@@ -1,7 +1,7 @@
-"""A model of params.yaml, ready to be built: its file, its options, what it is built for."""
+"""A model of params.yaml, ready to build: its file, its options, the inputs it is built for."""
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -13,25 +13,27 @@ from ballast.networks.forward import Forward
 from ballast.networks.inputs import Inputs
 from ballast.networks.trained import Weights, forward_of
 from ballast.project import params
+from ballast.project.errors import UserError
 from ballast.texts import embedded
 from ballast.training.learners import Learner
 from ballast.training.options import Training
 from ballast.training.problem import Problem
 
+# Enough for the quantiles of a column.
 QUANTILE_ROWS = 20_000
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a member of `models/` says of itself, and what stands in for what it leaves out.
+    """A member of `models/` with its options, and defaults for what its file leaves out.
 
-    A member's file has `build`, and may have `LEARNER` (a file in `training/learners/`; Keras
-    trains without), `forward` (what the network computes in NumPy; Keras computes without) and
-    `merged` (fewer networks that compute the mean of some).
+    The file has `build`, and may have `LEARNER` (a file of `training/learners/`, by default keras),
+    `forward` (what a network computes, in NumPy; by default Keras computes it) and `merged` (from
+    some networks to fewer with the same mean).
 
     Attributes:
-        file: the member's.
-        options: its own.
+        file: the member's module.
+        options: the member's.
         inputs: what a network is built for.
     """
 
@@ -44,42 +46,66 @@ class Architecture:
         """The member's name."""
         return self.file.__name__.rpartition(".")[2]
 
-    def build(self):
-        """Return a network that has learnt nothing: a Keras model, or what the learner takes.
+    def build(self, count: int, seed: int) -> list:
+        """Return untrained networks: Keras models, or what the learner takes.
+
+        They depend on the seed alone, not on what the process has built or drawn before.
 
         Raises:
-            UserError: the embeddings don't give what it reads.
+            UserError: the embeddings don't give what it reads, or its inputs have no names.
         """
-        return self.file.build(self.inputs, **self.options)
+        import keras
+
+        # Layers are numbered anew, as in a new process: their names are those of files.
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(seed)
+        models = [self.file.build(self.inputs, **self.options) for _ in range(count)]
+        self._check(models[0].input)
+        return models
+
+    def _check(self, reads: Mapping | tuple) -> None:
+        """Refuse a model whose inputs are not by name, or not there."""
+        names = "tokens, terms and features"
+        if not isinstance(reads, Mapping | tuple):
+            raise UserError(
+                f"src/ballast/models/{self.name}.py: the inputs of a Keras model must be named, as "
+                f'in keras.Model({{"tokens": tokens}}, logits), out of {names}; found {reads!r}.'
+            )
+        missing = [name for name in reads if name not in self.inputs.names]
+        if missing:
+            raise UserError(
+                f"params.yaml: model: {self.name} reads {' and '.join(missing)}, out of {names}, "
+                f"and the embeddings give {' and '.join(self.inputs.names)}: choose others."
+            )
 
     def learner(self, model, loss: Callable, options: Training, mixes: bool) -> Learner:
-        """Return what trains a network; see `training/learners/`."""
+        """Return the learner of a network; see `training/learners/`."""
         name = getattr(self.file, "LEARNER", "keras")
-        learners = importlib.import_module(f"ballast.training.learners.{name}")
-        return learners.learner(model, loss, options, mixes)
+        file = importlib.import_module(f"ballast.training.learners.{name}")
+        return file.learner(model, loss, options, mixes)
 
     def forward(self, weights: Weights) -> Forward:
         """Return what a network computes."""
         return forward_of(self.file, self.options, self.inputs, weights)
 
     def merged(self, networks: Sequence[Weights]) -> Sequence[Weights]:
-        """Return networks whose mean is that of these, as few as the model allows."""
+        """Return networks with the same mean as these, as few as the model allows."""
         return self.file.merged(networks) if hasattr(self.file, "merged") else networks
 
 
 def inputs_of(problem: Problem, encoder: str) -> Inputs:
-    """Return what networks are built for.
+    """Return the inputs that networks are built for.
 
     Args:
         problem: what there is to learn.
         encoder: the pretrained model's name, `none` for none.
     """
-    # As many as tell a column's quantiles, evenly spread.
-    some = problem.training[:: 1 + len(problem.training) // QUANTILE_ROWS]
+    # Evenly spread.
+    sample = problem.training[:: 1 + len(problem.training) // QUANTILE_ROWS]
     table = problem.table
-    columns = np.empty((0, 0)) if table.features is None else table.features[some]
+    columns = np.empty((0, 0)) if table.features is None else table.features[sample]
     terms = 0 if table.terms is None else table.terms.shape[1]
     slots = [embedded.load_word_vectors(embedded.MODELS / slot) for slot in params.EMBEDDINGS]
     vectors = next((each for each in slots if each is not None), None)
-    model = None if encoder == "none" else Path("data/encoders") / encoder
-    return Inputs(vectors, columns, len(problem.before.names), terms, model)
+    folder = None if encoder == "none" else Path("data/encoders") / encoder
+    return Inputs(vectors, columns, len(problem.before.names), terms, folder)

@@ -13,13 +13,13 @@ from ballast.project.errors import UserError
 from ballast.resampling.plans import Plan
 from ballast.texts import embedded
 
-# Rows are ordered by length within so many batches: less padding, and still a random order.
+# Rows are sorted by length within pools of so many batches: less padding, in an order still random.
 POOL = 16
 
 
 @dataclass(frozen=True)
 class Table:
-    """All rows as the network takes them, in the rows' order; nothing is copied into memory.
+    """All rows as networks read them, in the rows' order; nothing is copied into memory.
 
     Attributes:
         tokens: all texts in one array, or None.
@@ -36,8 +36,8 @@ class Table:
     @property
     def names(self) -> list[str]:
         """What there is of a row: tokens, terms, features."""
-        kinds = ("tokens", "terms", "features")
-        return [name for name in kinds if getattr(self, name) is not None]
+        names = ("tokens", "terms", "features")
+        return [name for name in names if getattr(self, name) is not None]
 
     def lengths(self, rows: np.ndarray) -> np.ndarray:
         """Return the number of tokens of each row; 0 where there is no text."""
@@ -46,17 +46,16 @@ class Table:
         return self.offsets[rows + 1] - self.offsets[rows]
 
     def only(self, names: Container[str]) -> "Table":
-        """Return the table without what a network doesn't take: `names` of its inputs."""
-        texts = "tokens" in names
+        """Return the table without what a network doesn't read, by the names of its inputs."""
         return Table(
-            self.tokens if texts else None,
-            self.offsets if texts else None,
+            self.tokens if "tokens" in names else None,
+            self.offsets if "tokens" in names else None,
             self.features if "features" in names else None,
             self.terms if "terms" in names else None,
         )
 
     def take(self, rows: np.ndarray) -> Encoded:
-        """Return some rows, their texts one behind the other."""
+        """Return some rows, their texts in one array."""
         features = None if self.features is None else self.features[rows]
         terms = None if self.terms is None else self.terms[rows]
         if self.tokens is None:
@@ -65,37 +64,34 @@ class Table:
         np.cumsum(self.lengths(rows), out=offsets[1:])
         return Encoded(self._texts(rows), offsets, features, terms)
 
-    def padded(self, rows: np.ndarray) -> dict[str, np.ndarray | csr_array]:
-        """Return some rows as Keras takes them; texts are padded to the longest of them."""
-        return self.take(rows).padded()
-
-    def between(
+    def interpolated(
         self, rows: np.ndarray, partners: np.ndarray, shares: np.ndarray
     ) -> dict[str, np.ndarray | csr_array]:
-        """Return the inputs of a network that mixes texts: x + share * (x_partner - x).
+        """Return x + share * (x_partner - x) as `layers.interpolating` takes it.
 
-        Numeric columns and terms are mixed here; of token numbers both texts' stand side by side,
-        equally long. A row without a partner (-1) is its own.
+        Numeric columns and terms are interpolated here; of texts, whose vectors the network
+        interpolates, the tokens of both are given, padded to one length. A row without a partner
+        (-1) is its own.
         """
         partners = np.where(partners < 0, rows, partners)
         shares = shares.astype(np.float32)
         longest = max(self.lengths(rows).max(), self.lengths(partners).max())
-        inputs, others = (self.take(some).padded(longest) for some in (rows, partners))
+        inputs, others = (self.take(each).padded(longest) for each in (rows, partners))
         if self.tokens is not None:
             inputs |= {"partner": others["tokens"], "share": shares}
         if self.features is not None:
-            move = others["features"] - inputs["features"]
-            inputs["features"] = inputs["features"] + shares[:, None] * move
+            difference = others["features"] - inputs["features"]
+            inputs["features"] = inputs["features"] + shares[:, None] * difference
         if self.terms is not None:
-            move = others["terms"] - inputs["terms"]
-            inputs["terms"] = inputs["terms"] + diags_array(shares) @ move
+            difference = others["terms"] - inputs["terms"]
+            inputs["terms"] = inputs["terms"] + diags_array(shares) @ difference
         return inputs
 
     def inputs(self, batch: "Batch") -> dict[str, np.ndarray | csr_array]:
-        """Return a batch's examples as Keras takes them, mixed where they have partners."""
+        """Return a batch's examples as Keras takes them, interpolated if they have partners."""
         if batch.partners is None:
-            return self.padded(batch.rows)
-        return self.between(batch.rows, batch.partners, batch.shares)
+            return self.take(batch.rows).padded()
+        return self.interpolated(batch.rows, batch.partners, batch.shares)
 
     def _texts(self, rows: np.ndarray) -> np.ndarray:
         ends = self.offsets[rows + 1]
@@ -104,7 +100,7 @@ class Table:
 
 
 def open_table(slots: Sequence[str], folder: Path = embedded.DATA) -> Table:
-    """Map what the embed stage wrote for each slot.
+    """Return what the embed stage has written for each slot, memory-mapped.
 
     Raises:
         UserError: two of them have token numbers.
@@ -122,12 +118,12 @@ def open_table(slots: Sequence[str], folder: Path = embedded.DATA) -> Table:
 
 @dataclass(frozen=True)
 class Batch:
-    """Examples of one step.
+    """The examples of one step.
 
     Attributes:
         rows: row numbers of the table, shape (examples,).
-        labels: float32, shape (examples, classes); where the plan mixes labels, (own labels, the
-            partner's labels, the partner's share), shape (examples, 2 * classes + 1).
+        labels: float32, shape (examples, classes); if the plan mixes labels, those of the row,
+            those of the partner and the partner's share, shape (examples, 2 * classes + 1).
         partners: row numbers, -1 for none; or None.
         shares: how far towards the partner; or None.
     """
@@ -138,13 +134,13 @@ class Batch:
     shares: np.ndarray | None = None
 
 
-def batch(plan: Plan, targets: np.ndarray, entries: np.ndarray) -> Batch:
+def make_batch(plan: Plan, targets: np.ndarray, entries: np.ndarray) -> Batch:
     """Return some entries of a plan with their labels.
 
     Args:
         plan: of row numbers of the table.
         targets: multi-hot labels of all rows, shape (rows, classes).
-        entries: entry numbers.
+        entries: their numbers in the plan.
     """
     rows = plan.rows[entries]
     partners = None if plan.partners is None else plan.partners[entries]
@@ -155,30 +151,30 @@ def batch(plan: Plan, targets: np.ndarray, entries: np.ndarray) -> Batch:
     return Batch(rows, labels.astype(np.float32), partners, shares)
 
 
-def orders(
-    table: Table, plan: Plan, learnt: np.ndarray, batch_size: int, seed: int | list[int]
+def epoch_batches(
+    table: Table, plan: Plan, used: np.ndarray, batch_size: int, seed: int | list[int]
 ) -> Iterator[list[np.ndarray]]:
-    """Yield the batches of each epoch, without end: entries of the plan, in a new order each time.
+    """Yield each epoch's batches, without end: entry numbers of the plan, shuffled anew.
 
     Args:
         table: all rows.
         plan: of row numbers of the table.
-        learnt: whether an entry is used at all, bool, shape (entries,).
+        used: whether an entry is used at all, bool, shape (entries,).
         batch_size: entries a batch; one may be smaller.
-        seed: seed of the orders.
+        seed: of the shuffling.
     """
     rng, lengths = np.random.default_rng(seed), table.lengths(plan.rows)
     for epoch in count():
         drawn = plan.draw(epoch, rng)
-        order = rng.permutation(drawn[learnt[drawn]])
+        entries = rng.permutation(drawn[used[drawn]])
         batches = [
             chunk
-            for pool in chunks(order, batch_size * POOL)
+            for pool in chunks(entries, batch_size * POOL)
             for chunk in chunks(pool[np.argsort(lengths[pool], kind="stable")], batch_size)
         ]
         yield [batches[number] for number in rng.permutation(len(batches))]
 
 
 def chunks(rows: np.ndarray, size: int) -> list[np.ndarray]:
-    """Cut an array into pieces of `size`; the last one may be smaller."""
+    """Return an array in chunks of `size`; the last one may be smaller."""
     return [rows[start : start + size] for start in range(0, len(rows), size)]

@@ -14,14 +14,14 @@ from ballast.probabilities.rules import Rule
 from ballast.project.errors import UserError
 from ballast.project.progress import bars
 from ballast.training.architecture import Architecture
-from ballast.training.batches import Table, batch, chunks, orders
+from ballast.training.batches import Table, chunks, epoch_batches, make_batch
 from ballast.training.learners import Learner
-from ballast.training.objective import Objective, of_mixed_labels
+from ballast.training.objective import Objective, mixed_label_loss
 from ballast.training.options import Training
 from ballast.training.problem import Problem
 
 SCORING_BATCH = 1024
-# What overflows ends in outputs that are not finite, and is told there.
+# An overflow ends in outputs that are not finite, and is reported there.
 OVERFLOW = {"over": "ignore", "invalid": "ignore"}
 
 
@@ -34,21 +34,21 @@ def train(
 ) -> tuple[list[Weights], list[dict[str, float]]]:
     """Train networks, one for each fold, side by side.
 
-    Network k learns from all of the plan but what has to do with rows of fold k. After each epoch
-    the held-out rows are scored, each by what has not learnt from it (`score_apart`), with
-    scikit-learn: labels as the network prefers them, corrected probabilities. Training ends after
-    `patience` epochs without a better score (of equal scores the lower log-loss is better); the
-    weights are those of the best epoch, the same for all networks.
+    Network k learns from the whole plan but entries that involve rows of fold k. After each epoch
+    the held-out rows are scored, each by networks that have not learnt from it, by the labels that
+    the networks as trained prefer and by corrected probabilities. Training ends after `patience`
+    epochs without a better score (of equal scores the lower log-loss is better); the weights are
+    those of the best epoch, the same for all networks.
 
     Args:
         problem: what there is to learn.
-        objective: what for.
+        objective: loss and class weights.
         architecture: the model.
         models: as the architecture builds them, one for each fold.
         options: of training.
 
     Returns:
-        The networks' weights by name, and an entry for each epoch.
+        The networks' weights by name, and the loss and scores of each epoch.
 
     Raises:
         UserError: training diverges, or the monitor is not defined on the held-out rows.
@@ -56,43 +56,47 @@ def train(
     import keras
 
     plan, held_out = problem.plan, problem.held_out
-    weighted = (objective.weights != 1).any()
-    deferred = int(options.defer_weights * options.epochs) if weighted else 0
-    # The epochs that count are those after all changes.
-    start = min(options.epochs - 1, deferred if plan.first is None else max(deferred, plan.epochs))
-    counting = keras.Variable(True, trainable=False)
-    loss = objective.weighted(counting)
+    has_weights = (objective.weights != 1).any()
+    deferred = int(options.defer_weights * options.epochs) if has_weights else 0
+    # Epochs compete once nothing changes any more: neither the weights nor the plan.
+    settled = deferred if plan.first is None else max(deferred, plan.epochs)
+    weights_enabled = keras.Variable(True, trainable=False)
+    loss = objective.weighted(weights_enabled)
     if plan.label_shares is not None:
-        loss = of_mixed_labels(loss)
+        loss = mixed_label_loss(loss)
     mixes = plan.partners is not None
     table = problem.table.only(models[0].input)
     learners = [architecture.learner(model, loss, options, mixes) for model in models]
-    batch_size = plan.size if learners[0].whole else options.batch_size
-    batches_of = [
-        orders(table, plan, plan.without(problem.folds, fold), batch_size, [problem.seed, fold])
-        for fold in range(problem.members)
+    batch_size = plan.size if learners[0].full_batch else options.batch_size
+    streams = [
+        epoch_batches(
+            table, plan, plan.without(problem.folds, fold), batch_size, [problem.seed, fold]
+        )
+        for fold in range(len(models))
     ]
-    best, history = BestEpoch(options.monitor, options.patience, start), []
+    best = BestEpoch(options.monitor, options.patience, min(options.epochs - 1, settled))
+    history = []
     with bars() as progress, np.errstate(**OVERFLOW):
-        for epoch, order in zip(range(options.epochs), zip(*batches_of, strict=True), strict=False):
-            counting.assign(epoch >= deferred)
-            task = progress.add_task(f"epoch {epoch + 1}", total=sum(map(len, order)))
+        for epoch, batches in zip(range(options.epochs), zip(*streams, strict=True), strict=False):
+            weights_enabled.assign(epoch >= deferred)
+            task = progress.add_task(f"epoch {epoch + 1}", total=sum(map(len, batches)))
 
-            def pass_over(learner: Learner, batches: list[np.ndarray], task=task) -> float:
+            def train_epoch(learner: Learner, batches: list[np.ndarray], task=task) -> float:
+                """Return the sum of the examples' losses."""
                 total = 0.0
-                # A thread of its own has settings of its own.
+                # A thread has floating-point settings of its own.
                 with np.errstate(**OVERFLOW):
                     for entries in batches:
-                        examples = batch(plan, problem.targets, entries)
-                        total += len(entries) * learner.step(table, examples)
+                        batch = make_batch(plan, problem.targets, entries)
+                        total += len(entries) * learner.step(table, batch)
                         progress.advance(task)
                 return total
 
-            total = sum(_each(pass_over, learners, order))
+            total = sum(_for_each(train_epoch, learners, batches))
             progress.remove_task(task)
             weights = [learner.weights() for learner in learners]
             networks = [architecture.forward(each) for each in weights]
-            outputs = score_apart(networks, table, held_out, problem.folds)
+            outputs = score_held_out(networks, table, held_out, problem.folds)
             if not np.isfinite(outputs).all():
                 raise UserError(
                     f"training diverged in epoch {epoch + 1}: the network's outputs are not "
@@ -101,21 +105,23 @@ def train(
                 )
             scores = validate(outputs, problem.targets[held_out], objective)
             names = dict.fromkeys((options.monitor, "f1_macro", "log_loss"))
-            examples = sum(len(entries) for batches in order for entries in batches)
+            examples = sum(len(entries) for part in batches for entries in part)
             history.append({"loss": total / examples} | {f"val_{n}": scores[n] for n in names})
             line = ", ".join(f"{name} {value:.4f}" for name, value in history[-1].items())
             print(f"epoch {epoch + 1}: {line}", flush=True)
-            if best.saw(epoch, scores, weights):
+            if best.update(epoch, scores, weights):
                 break
     return best.networks(), history
 
 
-def _each(task: Callable, learners: Sequence[Learner], order: Sequence) -> Iterable[float]:
-    """Return what a task returns for each learner; those that solve without Keras side by side."""
-    if not learners[0].whole:
-        return map(task, learners, order)
+def _for_each(
+    train_epoch: Callable, learners: Sequence[Learner], batches: Sequence
+) -> Iterable[float]:
+    """Return the result for each learner; full-batch learners, not Keras's, run side by side."""
+    if not learners[0].full_batch:
+        return map(train_epoch, learners, batches)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return pool.map(task, learners, order)
+        return pool.map(train_epoch, learners, batches)
 
 
 def score(forward: Forward, table: Table, rows: np.ndarray) -> np.ndarray:
@@ -123,7 +129,7 @@ def score(forward: Forward, table: Table, rows: np.ndarray) -> np.ndarray:
     return np.concatenate([forward(table.take(part)) for part in chunks(rows, SCORING_BATCH)])
 
 
-def score_apart(
+def score_held_out(
     networks: Sequence[Forward], table: Table, rows: np.ndarray, folds: np.ndarray
 ) -> np.ndarray:
     """Return the logits of some rows by the networks that have not learnt from them.
@@ -132,7 +138,7 @@ def score_apart(
         networks: network k has not learnt from rows of fold k.
         table: all rows.
         rows: row numbers.
-        folds: of all rows; a row of fold -1 has the mean of all networks' logits.
+        folds: of all rows; a row of fold -1 gets the mean of all networks' logits.
 
     Returns:
         Float32, shape (rows, classes).
@@ -152,9 +158,9 @@ def validate(outputs: np.ndarray, targets: np.ndarray, objective: Objective) -> 
     """Return the headline scores of held-out rows at the operating point that training chooses.
 
     Args:
-        outputs: the network's, shape (rows, classes).
+        outputs: the networks', shape (rows, classes).
         targets: the rows' multi-hot labels.
-        objective: with the way from outputs to probabilities.
+        objective: its ledger leads from outputs to probabilities.
     """
     classes, ledger = objective.classes, objective.ledger
     correction = Correction.fit(ledger, outputs, targets)
@@ -164,28 +170,25 @@ def validate(outputs: np.ndarray, targets: np.ndarray, objective: Objective) -> 
 
 
 def rank(scores: dict[str, float], monitor: Headline) -> tuple[float, float]:
-    """Return what is greater for better scores: by the monitor, and of equal ones by log-loss.
+    """Return a key that is greater for better scores: by the monitor, ties by log-loss.
 
-    As long as a network predicts the majority alone, macro-F1 stands still while it learns.
+    While a network predicts the majority alone, macro-F1 stands still although it learns.
     """
     sign = -1 if monitor in LOWER_IS_BETTER else 1
     return sign * scores[monitor], -scores["log_loss"]
 
 
 class BestEpoch:
-    """The networks' weights of the best epoch; it is over after `patience` without a better one.
+    """The weights of the best epoch by `rank`, and early stopping."""
 
-    Epochs before `start` don't count; what is better, `rank` tells.
-    """
-
-    def __init__(self, monitor: Headline, patience: int, start: int) -> None:
-        """Take the score's name, and the two numbers of epochs."""
-        self.monitor, self.patience, self.start = monitor, patience, start
+    def __init__(self, monitor: Headline, patience: int, first: int) -> None:
+        """Take the score, the epochs to wait for a better one, and the first epoch to compete."""
+        self.monitor, self.patience, self.first = monitor, patience, first
         self.best, self.waited, self.weights = (-np.inf, -np.inf), 0, None
 
-    def saw(self, epoch: int, scores: dict[str, float], weights: list[Weights]) -> bool:
-        """Take an epoch's scores and weights; tell whether training is over."""
-        if epoch < self.start:
+    def update(self, epoch: int, scores: dict[str, float], weights: list[Weights]) -> bool:
+        """Take an epoch's scores and weights; return whether training is over."""
+        if epoch < self.first:
             return False
         ranked = rank(scores, self.monitor)
         if ranked > self.best:

@@ -1,4 +1,4 @@
-"""What is trained on, as a weighting sees it."""
+"""The examples of a plan, as a weighting sees them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from sklearn.decomposition import TruncatedSVD
 from ballast.training.batches import Table
 from ballast.training.problem import Problem
 
-# Directions that terms are brought down to.
+# Dimensions that terms are reduced to.
 LATENT = 100
 
 
@@ -21,10 +21,10 @@ class Examples:
 
     Attributes:
         rows: row number of each example, shape (examples,).
-        sources: number of the row that each example is made from: itself, or where the row is a
-            new text, the row it is a variant of. What has one source can't judge each other.
+        sources: number of the row that each example comes from: its own, or of a new text the
+            row that it is a variant of. Examples of one source can't validate each other.
         targets: labels trained on, 0 to 1, shape (examples, classes).
-        times: how often each example is used an epoch; a fraction is a chance.
+        times: how often each example is used an epoch; a fraction is a probability.
         read: from row numbers to vectors, float, shape (rows, dimensions).
         seed: seed of folds and samples.
     """
@@ -48,7 +48,7 @@ def examples_of(problem: Problem, words: np.ndarray | None) -> Examples:
     return Examples(
         rows=plan.rows,
         sources=problem.origins[plan.rows],
-        # Of mixed rows, what the weighting sees is the first one.
+        # Of a mixed pair, the weighting sees the first row.
         targets=replace(plan, label_shares=None).targets(problem.targets),
         times=plan.times,
         read=partial(mean_vectors, problem.table, words),
@@ -57,9 +57,9 @@ def examples_of(problem: Problem, words: np.ndarray | None) -> Examples:
 
 
 def mean_vectors(table: Table, words: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
-    """Return each row's mean word vector, latent directions of its terms and numeric columns.
+    """Return each row's mean word vector, its terms by truncated SVD and its numeric columns.
 
-    Float64, shape (rows, dimensions). The directions are those that hold most of these rows' terms.
+    Float64, shape (rows, dimensions). The SVD is that of these rows.
 
     Args:
         table: all rows.
@@ -70,11 +70,11 @@ def mean_vectors(table: Table, words: np.ndarray | None, rows: np.ndarray) -> np
     if inputs.tokens is not None:
         lengths = np.diff(inputs.offsets)
         shares = np.repeat(1 / np.maximum(lengths, 1), lengths)
-        uses = csr_array((shares, inputs.tokens, inputs.offsets), (len(rows), len(words)))
-        columns.append(uses @ words.astype(np.float64))
+        frequencies = csr_array((shares, inputs.tokens, inputs.offsets), (len(rows), len(words)))
+        columns.append(frequencies @ words.astype(np.float64))
     if inputs.terms is not None:
-        most = min(LATENT, *inputs.terms.shape)
-        columns.append(TruncatedSVD(most, random_state=0).fit_transform(inputs.terms))
+        dimensions = min(LATENT, *inputs.terms.shape)
+        columns.append(TruncatedSVD(dimensions, random_state=0).fit_transform(inputs.terms))
     if inputs.features is not None:
         columns.append(inputs.features.astype(np.float64))
     return np.concatenate(columns, axis=1)

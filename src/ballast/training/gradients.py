@@ -1,4 +1,4 @@
-"""A loss as solvers see it: its mean, and its gradient by the logits."""
+"""A loss of the catalogue as solvers see it: its mean, and its gradient by the logits."""
 
 from collections.abc import Callable
 
@@ -10,22 +10,22 @@ Gradient = Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]]
 
 
 def gradient_of(loss: Callable, outputs: int) -> Gradient:
-    """Return a loss with its gradient, shape (rows, outputs), compiled once.
+    """Return the mean of a loss with its gradient, shape (rows, outputs), compiled once.
 
     Args:
         loss: from (labels, logits) to a loss a row, in Keras.
         outputs: number of logits.
     """
 
-    def both(labels, logits):
+    def value_and_gradient(labels, logits):
         with tf.GradientTape() as tape:
             tape.watch(logits)
             value = tf.reduce_mean(loss(labels, logits))
         return value, tape.gradient(value, logits)
 
-    # Of the labels, those of a row and of its partner may stand side by side.
-    pair = [tf.TensorSpec((None, count), tf.float32) for count in (None, outputs)]
-    compiled = tf.function(both, input_signature=pair).get_concrete_function()
+    # Mixed labels are wider than the logits: those of a row, of its partner, and the share.
+    signature = [tf.TensorSpec((None, width), tf.float32) for width in (None, outputs)]
+    compiled = tf.function(value_and_gradient, input_signature=signature).get_concrete_function()
 
     def gradient(labels: np.ndarray, logits: np.ndarray) -> tuple[float, np.ndarray]:
         value, by_logits = compiled(tf.constant(labels), tf.constant(logits))

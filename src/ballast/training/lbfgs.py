@@ -1,8 +1,8 @@
-"""The least loss of a linear model over all its examples, by L-BFGS.
+"""L-BFGS for the penalised loss of a linear model over all its examples.
 
-Along a direction the logits move in straight lines, so one product of the examples with it tells
-the loss anywhere on it, and the best place is found as if for nothing. What takes time is that
-product and the one for the gradient there.
+Along a search direction the logits are linear in the step size: one product of the inputs with the
+direction gives them for every step, so the line search costs next to nothing. An iteration costs
+two products with the inputs, that one and the one for the gradient.
 """
 
 from collections import deque
@@ -12,51 +12,54 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
-# Nearer to the minimum than this, by the loss that an iteration gains, scores no longer move.
+# The search has converged once an iteration gains less than this share of the loss: scores on
+# held-out rows no longer move.
 TOLERANCE = 1e-4
-MOST = 200
-# Earlier iterations that tell the curvature; each holds the weights twice.
+MAX_ITERATIONS = 200
+# Earlier iterations whose curvature is remembered; each takes two arrays as large as the weights.
 MEMORY = 4
-# A place is good where the loss has fallen by this share of what the first slope promised, and is
-# no steeper than that share of it.
-FALLEN, FLAT = 1e-4, 0.1
-LOOKS = 20
+# The strong Wolfe conditions: how much of the decrease that the first slope promises a step must
+# bring, and which share of that slope may be left.
+SUFFICIENT_DECREASE, CURVATURE = 1e-4, 0.1
+MAX_EVALUATIONS = 20
 
-# From logits to the mean loss and its slopes by the logits.
+# From logits to the mean loss and its gradient by the logits.
 Loss = Callable[[np.ndarray], tuple[float, np.ndarray]]
-# How the weights moved, how their gradient changed, and the inner product of both.
+# A step of the weights, the change of their gradient, and the inner product of both.
 Pair = tuple[np.ndarray, np.ndarray, float]
 
 
-class Examples:
-    """The examples of a linear model, and the penalty of its squared weights.
+class Design:
+    """The design matrices of a linear model and the penalty on its squared weights.
 
-    Weights are searched as one array: the kernels, scaled so that a common input moves no faster
-    than a rare one, which takes half the iterations, and behind them the bias.
+    The search runs over one array: the kernels, each input scaled by its size so that common inputs
+    move no faster than rare ones (which halves the iterations), then the bias.
     """
 
-    def __init__(self, parts: Sequence[np.ndarray | csr_array], penalty: float) -> None:
-        """Take the examples.
+    def __init__(self, matrices: Sequence[np.ndarray | csr_array], penalty: float) -> None:
+        """Take the inputs of all examples.
 
         Args:
-            parts: float32, shape (rows, inputs) each.
-            penalty: what half the squared weights, without the bias, count beside the mean loss.
+            matrices: one for each kernel, float32, shape (rows, inputs).
+            penalty: factor of half the squared weights, bias excluded, beside the mean loss.
         """
-        self.parts, self.penalty = parts, penalty
+        self.matrices, self.penalty = matrices, penalty
         # The transpose of a row-wise matrix is column-wise, and slow to multiply with.
-        self.turned = [part.T.tocsr() if isinstance(part, csr_array) else part.T for part in parts]
-        squares = [(part * part).sum(axis=0) / part.shape[0] for part in parts]
+        self.transposed = [
+            matrix.T.tocsr() if isinstance(matrix, csr_array) else matrix.T for matrix in matrices
+        ]
+        squares = [(matrix * matrix).sum(axis=0) / matrix.shape[0] for matrix in matrices]
         self.scales = [1 / np.sqrt(penalty + each[:, None], dtype=np.float32) for each in squares]
         self.ends = np.cumsum([len(scale) for scale in self.scales])
 
-    def flat(self, weights: Sequence[np.ndarray]) -> np.ndarray:
+    def flatten(self, weights: Sequence[np.ndarray]) -> np.ndarray:
         """Return kernels and bias as one array."""
         *kernels, bias = weights
         scaled = [kernel / scale for kernel, scale in zip(kernels, self.scales, strict=True)]
         return np.concatenate([*scaled, bias[None]]).ravel()
 
-    def weights(self, flat: np.ndarray) -> list[np.ndarray]:
-        """Return kernels and bias of one array."""
+    def unflatten(self, flat: np.ndarray) -> list[np.ndarray]:
+        """Return the kernels and the bias that make up one array."""
         *kernels, bias = np.split(flat.reshape(self.ends[-1] + 1, -1), self.ends)
         pairs = zip(kernels, self.scales, strict=True)
         return [*(kernel * scale for kernel, scale in pairs), bias[0].copy()]
@@ -64,144 +67,153 @@ class Examples:
     def logits(self, weights: Sequence[np.ndarray]) -> np.ndarray:
         """Return the examples' logits, shape (rows, classes)."""
         *kernels, bias = weights
-        return sum(part @ kernel for part, kernel in zip(self.parts, kernels, strict=True)) + bias
+        pairs = zip(self.matrices, kernels, strict=True)
+        return sum(matrix @ kernel for matrix, kernel in pairs) + bias
 
-    def gradient(self, slopes: np.ndarray, weights: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the slopes of mean loss and penalty by the weights as one array.
+    def gradient(self, by_logits: np.ndarray, weights: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the gradient of mean loss plus penalty by the weights, as one array.
 
         Args:
-            slopes: of the mean loss by the logits, shape (rows, classes).
+            by_logits: gradient of the mean loss by the logits, shape (rows, classes).
             weights: kernels and bias.
         """
-        parts = zip(self.turned, weights[:-1], self.scales, strict=True)
+        parts = zip(self.transposed, weights[:-1], self.scales, strict=True)
         kernels = [
-            (turned @ slopes + np.float32(self.penalty) * kernel) * scale
-            for turned, kernel, scale in parts
+            (transposed @ by_logits + np.float32(self.penalty) * kernel) * scale
+            for transposed, kernel, scale in parts
         ]
-        return np.concatenate([*kernels, slopes.sum(axis=0, keepdims=True)]).ravel()
+        return np.concatenate([*kernels, by_logits.sum(axis=0, keepdims=True)]).ravel()
 
 
 @dataclass(frozen=True)
-class Place:
-    """A place on a direction.
+class Point:
+    """A point on a search direction.
 
     Attributes:
-        step: how far along it.
-        value: mean loss and penalty.
-        slope: theirs along the direction.
+        step: its distance from the start, in lengths of the direction.
+        value: mean loss plus penalty.
+        slope: derivative of the value by the step.
         loss: the mean loss alone.
-        slopes: its slopes by the logits, shape (rows, classes).
+        by_logits: gradient of the mean loss by the logits, shape (rows, classes).
     """
 
     step: float
     value: float
     slope: float
     loss: float
-    slopes: np.ndarray
+    by_logits: np.ndarray
 
 
-def minimum(
-    examples: Examples, loss: Loss, start: Sequence[np.ndarray]
+def minimise(
+    design: Design, loss: Loss, start: Sequence[np.ndarray]
 ) -> tuple[list[np.ndarray], float]:
-    """Return the weights of least loss and penalty, and the loss alone.
+    """Return the weights of least mean loss plus penalty, and the mean loss alone.
 
     Source: Liu and Nocedal, On the limited memory BFGS method for large scale optimization, 1989.
 
     Args:
-        examples: with their penalty.
-        loss: from logits to the mean loss and its slopes by the logits.
-        start: kernels and bias to begin with, float32.
+        design: inputs and penalty.
+        loss: from logits to the mean loss and its gradient by the logits.
+        start: kernels and bias to start from, float32.
     """
-    pairs, here = deque(maxlen=MEMORY), examples.flat(start)
-    weights = examples.weights(here)
-    logits = examples.logits(weights)
-    told, slopes = loss(logits)
-    gradient = examples.gradient(slopes, weights)
-    for _ in range(MOST):
-        way = -_curved(gradient, pairs)
-        ahead = examples.weights(way)
-        moves = examples.logits(ahead)
-        # The squared weights along the direction.
-        square = [_inner(*both) for both in ((weights, weights), (weights, ahead), (ahead, ahead))]
-        penalty = examples.penalty * np.array(square)
+    pairs, position = deque(maxlen=MEMORY), design.flatten(start)
+    weights = design.unflatten(position)
+    logits = design.logits(weights)
+    mean_loss, by_logits = loss(logits)
+    gradient = design.gradient(by_logits, weights)
+    for _ in range(MAX_ITERATIONS):
+        direction = -_inverse_hessian_product(gradient, pairs)
+        weights_direction = design.unflatten(direction)
+        logits_direction = design.logits(weights_direction)
+        # The squared weights are a quadratic function of the step.
+        squares = [
+            _inner_product(first, second)
+            for first, second in (
+                (weights, weights),
+                (weights, weights_direction),
+                (weights_direction, weights_direction),
+            )
+        ]
+        penalty = design.penalty * np.array(squares)
 
-        def look(step, logits=logits, moves=moves, penalty=penalty) -> Place:
-            told, slopes = loss(logits + np.float32(step) * moves)
-            value = told + penalty @ [0.5, step, step**2 / 2]
-            slope = float(np.vdot(slopes, moves)) + penalty @ [0, 1, step]
-            return Place(step, value, slope, told, slopes)
+        def at(step, logits=logits, direction=logits_direction, penalty=penalty) -> Point:
+            mean_loss, by_logits = loss(logits + np.float32(step) * direction)
+            value = mean_loss + penalty @ [0.5, step, step**2 / 2]
+            slope = float(np.vdot(by_logits, direction)) + penalty @ [0, 1, step]
+            return Point(step, value, slope, mean_loss, by_logits)
 
-        first = Place(0.0, told + penalty[0] / 2, float(np.vdot(gradient, way)), told, slopes)
-        # Without a curvature, nothing tells how far it is.
-        best = along(look, first, 1.0 if pairs else 1 / max(1.0, -first.slope) ** 0.5)
+        slope = float(np.vdot(gradient, direction))
+        first = Point(0.0, mean_loss + penalty[0] / 2, slope, mean_loss, by_logits)
+        # Before any curvature is known, nothing says how long a step should be.
+        best = line_search(at, first, 1.0 if pairs else 1 / max(1.0, -first.slope) ** 0.5)
         if not best.value < first.value:
             break
-        moved, before = np.float32(best.step) * way, gradient
-        here = here + moved
-        weights = examples.weights(here)
-        logits = logits + np.float32(best.step) * moves
-        told, slopes = best.loss, best.slopes
-        gradient = examples.gradient(slopes, weights)
-        curve = float(np.vdot(moved, gradient - before))
-        if curve > 0:
-            pairs.append((moved, gradient - before, curve))
+        change, previous = np.float32(best.step) * direction, gradient
+        position = position + change
+        weights = design.unflatten(position)
+        logits = logits + np.float32(best.step) * logits_direction
+        mean_loss, by_logits = best.loss, best.by_logits
+        gradient = design.gradient(by_logits, weights)
+        curvature = float(np.vdot(change, gradient - previous))
+        if curvature > 0:
+            pairs.append((change, gradient - previous, curvature))
         if first.value - best.value <= TOLERANCE * max(1.0, first.value):
             break
-    return weights, told
+    return weights, mean_loss
 
 
-def along(look: Callable[[float], Place], first: Place, step: float) -> Place:
-    """Return a good place on a direction, or the best one that was seen.
+def line_search(at: Callable[[float], Point], first: Point, step: float) -> Point:
+    """Return a point that meets the strong Wolfe conditions, or the lowest that was evaluated.
 
     Args:
-        look: from a step to the place.
-        first: where the direction begins.
+        at: from a step to the point there.
+        first: the start of the direction.
         step: the first one to try.
     """
     best = low = first
     high = None
     if not first.slope < 0:
         return first
-    for _ in range(LOOKS):
-        place = look(step)
-        if place.value < best.value:
-            best = place
+    for _ in range(MAX_EVALUATIONS):
+        point = at(step)
+        if point.value < best.value:
+            best = point
         # Where the outputs overflow, the value is not a number.
-        if not place.value <= first.value + FALLEN * step * first.slope:
-            high = place
-        elif abs(place.slope) <= FLAT * abs(first.slope):
-            return place
-        elif place.slope < 0:
-            low = place
+        if not point.value <= first.value + SUFFICIENT_DECREASE * step * first.slope:
+            high = point
+        elif abs(point.slope) <= CURVATURE * abs(first.slope):
+            return point
+        elif point.slope < 0:
+            low = point
         else:
-            high = place
+            high = point
         if high is None:
             step *= 4
             continue
         step = (low.step + high.step) / 2
         if high.slope > 0:
-            # Where the slope would be none if it changed evenly, but for the ends.
+            # The secant method: the zero of the slope if it were linear, clear of both ends.
             share = low.slope / (low.slope - high.slope)
             step = low.step + min(max(share, 0.05), 0.95) * (high.step - low.step)
     return best
 
 
-def _curved(gradient: np.ndarray, pairs: Sequence[Pair]) -> np.ndarray:
-    """Return the gradient times the inverse of the curvature that earlier iterations tell."""
-    found, shares = gradient.copy(), []
-    for moved, changed, curve in reversed(pairs):
-        share = np.vdot(moved, found) / np.float32(curve)
-        found -= share * changed
-        shares.append(share)
+def _inverse_hessian_product(gradient: np.ndarray, pairs: Sequence[Pair]) -> np.ndarray:
+    """Return the approximate inverse Hessian times the gradient (two-loop recursion)."""
+    product, factors = gradient.copy(), []
+    for step, change, curvature in reversed(pairs):
+        factor = np.vdot(step, product) / np.float32(curvature)
+        product -= factor * change
+        factors.append(factor)
     if pairs:
-        moved, changed, curve = pairs[-1]
-        found *= np.float32(curve) / np.vdot(changed, changed)
-    for (moved, changed, curve), share in zip(pairs, reversed(shares), strict=True):
-        found += (share - np.vdot(changed, found) / np.float32(curve)) * moved
-    return found
+        _, change, curvature = pairs[-1]
+        product *= np.float32(curvature) / np.vdot(change, change)
+    for (step, change, curvature), factor in zip(pairs, reversed(factors), strict=True):
+        product += (factor - np.vdot(change, product) / np.float32(curvature)) * step
+    return product
 
 
-def _inner(these: Sequence[np.ndarray], those: Sequence[np.ndarray]) -> float:
-    """Return the inner product of two sets of weights, without their bias."""
-    pairs = zip(these[:-1], those[:-1], strict=True)
-    return sum(float(np.vdot(this, that)) for this, that in pairs)
+def _inner_product(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> float:
+    """Return the inner product of two sets of weights, bias excluded."""
+    pairs = zip(first[:-1], second[:-1], strict=True)
+    return sum(float(np.vdot(*pair)) for pair in pairs)

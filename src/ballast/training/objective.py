@@ -1,4 +1,4 @@
-"""What a network is trained for: a loss with weights, and what both do to p(y|x)."""
+"""The objective of training: a loss with class weights, and what both do to p(y|x)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,8 +29,9 @@ class Objective:
 
     Attributes:
         loss: from (labels, logits) to a loss a row, or multi-label a label.
-        weights: of the classes, normalised, as a weighting returns them.
-        ledger: what is known of the way from outputs back to p(y|x).
+        weights: of the classes, shape (classes,), or multi-label (2, classes); mean 1 over the
+            rows.
+        ledger: what the model is trained on and with, for the way from outputs to p(y|x).
         classes: the classes as they stand in the training rows.
     """
 
@@ -39,19 +40,19 @@ class Objective:
     ledger: Ledger
     classes: Classes
 
-    def weighted(self, counting: "keras.Variable") -> Callable:
+    def weighted(self, enabled: "keras.Variable") -> Callable:
         """Return (labels, logits) -> loss a row, times the weight of the row's class.
 
         Multi-label: the mean over the labels of loss times weight, by presence or absence.
 
         Args:
-            counting: false as long as all weights are 1, whatever `weights` says.
+            enabled: while it is false, all weights are 1.
         """
         from keras import ops
 
         def total(labels, logits):
             values = self.loss(labels, logits)
-            weights = ops.where(counting, self.weights, np.ones_like(self.weights))
+            weights = ops.where(enabled, self.weights, np.ones_like(self.weights))
             factors = ops.cast(weights, values.dtype)
             if self.classes.multilabel:
                 by_label = labels * factors[1] + (1 - labels) * factors[0]
@@ -69,27 +70,27 @@ def build_objective(
     deferred: bool,
     allow_double_correction: bool,
 ) -> Objective:
-    """Put sampler, weighting and loss together.
+    """Return the objective that sampler, weighting and loss make together.
 
     Args:
         problem: what there is to learn.
         loss: the member's file and its options.
         weighting: likewise.
-        examples: what the weighting may look at.
-        deferred: whether the weights count only late in the training.
+        examples: for weightings that need more than class sizes.
+        deferred: whether the weights apply only from a later epoch on.
         allow_double_correction: whether they may correct the prior more than once.
 
     Raises:
-        UserError: they don't go together, or their options don't fit the classes.
+        UserError: they can't be combined, or their options don't fit the classes.
     """
     (loss, loss_options), (weighting, weighting_options) = loss, weighting
     names = [file.__name__.rpartition(".")[2] for file in (weighting, loss)]
     before, after, plan = problem.before, problem.after, problem.plan
-    one = np.eye(1, len(before.names))
-    # What a loss refuses is to be said before the training.
-    loss.loss(one, 0 * one, after, **loss_options)
+    label = np.eye(1, len(before.names))
+    # A loss that refuses these classes does so before the training.
+    loss.loss(label, 0 * label, after, **loss_options)
     if getattr(loss, "PER_BATCH", False):
-        _refuse_parts_of_batches(*names, plan)
+        _refuse_row_weights(*names, plan)
 
     weights = ledger.normalise(weighting.weigh(after, examples, **weighting_options), after)
     shifts = {
@@ -102,7 +103,9 @@ def build_objective(
     has_inverse = hasattr(loss, "inverse")
     distortions = [plan.distortion] if plan.distortion else []
     if deferred and names[0] != "none":
-        distortions.append(f"weighting {names[0]}: counts late, so it may have moved less.")
+        distortions.append(
+            f"weighting {names[0]}: applied in the later epochs only, its effect may be smaller."
+        )
     if not has_inverse:
         distortions.append(f"loss {names[1]}: no formula leads from its outputs to probabilities.")
     return Objective(
@@ -131,8 +134,10 @@ def build_objective(
     )
 
 
-def of_mixed_labels(loss: Callable) -> Callable:
-    """Return (targets, logits) -> (1 - share) loss of a row's labels + share of the partner's.
+def mixed_label_loss(loss: Callable) -> Callable:
+    """Return (targets, logits) -> (1 - share) loss(labels) + share loss(labels of the partner).
+
+    Targets are as `Batch.labels` has them where the plan mixes labels.
 
     Source: Zhang, Cisse, Dauphin and Lopez-Paz, mixup: Beyond Empirical Risk Minimization, 2018.
 
@@ -149,15 +154,15 @@ def of_mixed_labels(loss: Callable) -> Callable:
 
 
 def _shift(loss: ModuleType, classes: Classes, options: dict[str, Any]) -> np.ndarray:
-    """Return what a loss adds to the logits, as far as its inverse or the loss itself tells."""
-    nothing = np.zeros((1, len(classes.names)))
+    """Return what a loss adds to the logits, by its inverse or by what its file declares."""
+    zero = np.zeros((1, len(classes.names)))
     if hasattr(loss, "inverse"):
-        return -loss.inverse(nothing, classes, **options)[0]
-    return -log_prior(classes) if getattr(loss, "CORRECTS_PRIOR", False) else nothing[0]
+        return -loss.inverse(zero, classes, **options)[0]
+    return -log_prior(classes) if getattr(loss, "CORRECTS_PRIOR", False) else zero[0]
 
 
-def _refuse_parts_of_batches(weighting: str, loss: str, plan: Plan) -> None:
-    """Refuse what weighs single rows where the loss is one of the whole batch."""
+def _refuse_row_weights(weighting: str, loss: str, plan: Plan) -> None:
+    """Refuse weights of single rows beside a loss of the whole batch."""
     other = None
     if plan.label_shares is not None:
         other = f"sampler: {plan.sampler}, which mixes labels"
@@ -165,7 +170,7 @@ def _refuse_parts_of_batches(weighting: str, loss: str, plan: Plan) -> None:
         other = f"weighting: {weighting}"
     if other:
         raise UserError(
-            f"params.yaml: loss: {loss} is worked out on a whole batch, where rows have no weights "
-            f"of their own; {other}, can't go with it. Use weighting: none and a sampler that "
-            "mixes no labels."
+            f"params.yaml: loss: {loss} is computed on a whole batch, where rows have no weights "
+            f"of their own: it can't be combined with {other}. Use weighting: none and a sampler "
+            "that mixes no labels."
         )

@@ -12,16 +12,16 @@ class Training(BaseModel):
     """How networks are trained.
 
     Attributes:
-        epochs: at most so many passes over the plan.
+        epochs: passes over the plan, at most.
         batch_size: examples a step.
         learning_rate: Adam's.
         patience: epochs to wait for a better score.
-        monitor: the score on held-out rows that tells the best epoch.
-        defer_weights: share of the epochs before the weights count (deferred reweighting, Cao et
+        monitor: the score on held-out rows that decides which epoch is best.
+        defer_weights: share of the epochs before class weights apply (deferred reweighting, Cao et
             al. 2019); the best epoch is one of those after it.
-        precision: of the products of word vectors with filters in training, where nearly all the
-            time goes: bfloat16, float32, or what the processor is faster with. Sums and all else
-            are float32.
+        precision: of the products of word vectors with filters in training, which take nearly all
+            of the time: bfloat16, float32, or whichever is faster on this processor. Sums and all
+            else are float32.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)

@@ -1,16 +1,16 @@
-"""The numbers that products of matrices are made of."""
+"""The number format of matrix products in training."""
 
 from typing import Literal
 
 from llvmlite import binding
 
 Precision = Literal["auto", "float32", "bfloat16"]
-# What multiplies bfloat16 so much faster than float32 that the conversions pay, as LLVM names it.
-# Measured: with avx512bf16 alone a product takes half the time, and what stands around it the rest.
+# The feature, as LLVM names it, with which bfloat16 pays: products are so much faster than those of
+# float32 that the conversions around them don't matter. Measured: with avx512bf16 alone they do.
 FEATURE = "amx-bf16"
 
 
-def chosen(precision: Precision) -> str:
+def resolved(precision: Precision) -> str:
     """Return float32 or bfloat16; `auto` is bfloat16 where the processor has tiles for it (AMX)."""
     if precision != "auto":
         return precision

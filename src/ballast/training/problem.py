@@ -18,14 +18,13 @@ class Problem:
         table: all rows as networks take them.
         plan: the examples to train on, of row numbers of the table.
         targets: multi-hot labels of all rows, shape (rows, classes).
-        folds: of all rows, shape (rows,); -1 where every network may learn from the row, or none.
-        origins: of all rows, the number of the row that each was made from: itself, or a new text's
-            source.
+        folds: of all rows, shape (rows,); -1 for a row that every network may learn from, or none.
+        origins: number of the row that each row comes from: its own, or a new text's source.
         training: numbers of the training rows.
         held_out: numbers of the held-out rows.
         before: the classes as they stand in the training rows.
         after: the same in the examples that a network sees in an epoch.
-        seed: seed of the weights, the order of the rows and whatever else is drawn.
+        seed: of the first weights, the order of the rows and whatever else is random.
     """
 
     table: Table
@@ -40,18 +39,18 @@ class Problem:
     seed: int
 
     @property
-    def members(self) -> int:
+    def network_count(self) -> int:
         """Number of networks: one for each fold."""
-        return max(1, int(self.folds.max()) + 1)
+        return _count_networks(self.folds)
 
 
 def build_problem(
     split: Split, plan: Plan, table: Table, labels: LabelSet, costs: dict | None, seed: int
 ) -> Problem:
-    """Put together what the stages before training have written.
+    """Return the problem that the stages before training have prepared.
 
     Args:
-        split: of the data set's own rows.
+        split: of the data set's rows, new texts excluded.
         plan: the sampler's.
         table: all rows, new texts last.
         labels: the label set.
@@ -62,10 +61,10 @@ def build_problem(
     origins = np.concatenate([np.arange(len(split.ids)), sources])
     folds, targets = split.folds[origins], split.targets[origins]
     before = labels.classes(split.targets[split.training], costs)
-    # What lies between rows of two folds is learnt by fewer networks than a row itself.
-    members = max(1, int(folds.max()) + 1)
-    learnt = np.mean([plan.without(folds, fold) for fold in range(members)], axis=0)
-    times = plan.times * (learnt / learnt.max())
+    # An interpolation between rows of two folds is seen by fewer networks than a row itself.
+    numbers = range(_count_networks(folds))
+    seen = np.mean([plan.without(folds, fold) for fold in numbers], axis=0)
+    times = plan.times * (seen / seen.max())
     return Problem(
         table=table,
         plan=plan,
@@ -78,3 +77,7 @@ def build_problem(
         after=replace(before, counts=times @ plan.targets(targets), rows=times.sum()),
         seed=seed,
     )
+
+
+def _count_networks(folds: np.ndarray) -> int:
+    return max(1, int(folds.max()) + 1)

@@ -1,4 +1,4 @@
-"""Weights by class name, written down by hand."""
+"""Weights by class name, set by hand."""
 
 from typing import Annotated
 
@@ -15,7 +15,7 @@ def weigh(
     *,
     weights: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None = None,
 ) -> np.ndarray:
-    """Return the given weight of each named class, 1 for the others.
+    """Return the weight set for each class, by default 1.
 
     Only their ratios matter: all are scaled to a mean of 1 over the rows. Source: Elkan, The
     Foundations of Cost-Sensitive Learning, 2001: a weight is what a mistake on the class costs.
@@ -36,6 +36,6 @@ def weigh(
         >>> weigh(Classes(("no", "yes"), np.array([3, 1]), 4), None, weights={"yes": 3.0})
         array([1., 3.])
     """
-    given = classes.by_name(weights, 1.0, "weightings.by_class.weights")
-    given = np.where(classes.counts > 0, given, 1.0)
-    return np.stack([np.ones_like(given), given]) if classes.multilabel else given
+    by_class = classes.by_name(weights, 1.0, "weightings.by_class.weights")
+    by_class = np.where(classes.counts > 0, by_class, 1.0)
+    return np.stack([np.ones_like(by_class), by_class]) if classes.multilabel else by_class

@@ -1,4 +1,4 @@
-"""Balanced weights within limits: those of very rare classes end somewhere."""
+"""Balanced weights within limits: very rare classes get no arbitrarily large ones."""
 
 from typing import Annotated
 
@@ -16,20 +16,20 @@ def weigh(
     *,
     most: Annotated[float, Field(ge=0.5, lt=1)] = 0.9,
 ) -> np.ndarray:
-    """Return the balanced weights of priors that are clipped first.
+    """Return the balanced weights of clipped priors.
 
-    Multi-label: with b = clip(prior, 1 - most, most) a label's presence weighs 1 / (2 b), its
+    Multi-label: with b = clip(prior, 1 - most, most) a label's presence has weight 1 / (2 b), its
     absence 1 / (2 (1 - b)). Single-label, with C classes: 1 / (C b) with b = clip(prior, least,
-    1 - (C - 1) least) and least = 2 (1 - most) / C, for two classes the same. Both ways a weight is
-    at most 1 / (2 (1 - most)): 5 for most = .9, before all are scaled to a mean of 1 over the rows,
-    which leaves their ratios as they are. Source: King and Zeng, Logistic Regression in Rare
-    Events Data, 2001, for the weights; the limits are a rule of thumb against a few rows leading
+    1 - (C - 1) least) and least = 2 (1 - most) / C; with two classes that is the same. No weight is
+    above 1 / (2 (1 - most)), 5 for most = .9, before all are scaled to a mean of 1 over the rows,
+    which doesn't change their ratios. Source: King and Zeng, Logistic Regression in Rare Events
+    Data, 2001, for the weights; the limits are a rule of thumb, so that a few rows don't dominate
     the training.
 
     Args:
         classes: the classes of the rows trained on, after resampling.
         examples: not used.
-        most: .5 gives weight 1 everywhere, towards 1 the weights become the balanced ones.
+        most: .5 makes all weights 1, towards 1 they become the balanced ones.
 
     Returns:
         Weights, shape (classes,), or multi-label (2, classes): row 0 for absent, 1 for present.

@@ -1,4 +1,4 @@
-"""Effective number of rows: the more rows a class has, the less each further one tells."""
+"""Effective number of rows: the more rows a class has, the less each further one adds."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ def weigh(
 ) -> np.ndarray:
     """Return w_c = (1 - beta) / (1 - beta^n_c), one over the effective number of rows.
 
-    That number is never above 1 / (1 - beta): classes with many more rows than that weigh alike.
+    That number is below 1 / (1 - beta): classes with many more rows have nearly equal weights.
     Source: Cui, Jia, Lin, Song and Belongie, Class-Balanced Loss Based on Effective Number of
     Samples, 2019, equation 3.
 

@@ -10,10 +10,10 @@ from ballast.training.examples import Examples
 def weigh(classes: Classes, examples: Examples | None) -> np.ndarray:
     """Return w_c = sqrt(N / (C n_c)), the square roots of the balanced weights.
 
-    A class a hundred times smaller than another weighs ten times as much instead of a hundred
-    times: its rows lead less, at the price of less recall. Source: Mahajan, Girshick, Ramanathan,
-    He, Paluri, Li, Bharambe and van der Maaten, Exploring the Limits of Weakly Supervised
-    Pretraining, 2018 (there as a sampling rate).
+    A class a hundred times smaller than another gets ten times its weight instead of a hundred
+    times: its rows dominate less, at the price of less recall. Source: Mahajan, Girshick,
+    Ramanathan, He, Paluri, Li, Bharambe and van der Maaten, Exploring the Limits of Weakly
+    Supervised Pretraining, 2018 (there as a sampling rate).
 
     Args:
         classes: the classes of the rows trained on, after resampling.

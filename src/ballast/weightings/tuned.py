@@ -1,4 +1,4 @@
-"""Weights found by search: moved until each class's precision and recall meet, out of fold."""
+"""Weights by search: changed until each class's precision and recall are equal, out of fold."""
 
 import warnings
 from collections.abc import Callable
@@ -15,15 +15,15 @@ from threadpoolctl import threadpool_limits
 from ballast.labels.classes import Classes
 from ballast.training.examples import Examples
 
-# Class sizes alone don't tell its weights.
+# Class sizes alone don't determine its weights.
 READS_EXAMPLES = True
-# No weight moves further than this from 1, up or down.
+# Weights are between one over this and this.
 LIMIT = 100.0
-# Precision and recall this near to each other have met.
-MET = 0.01
-# Steps of a threshold cost nothing, those of weights a fit each.
+# Precision and recall that differ by no more are equal.
+TOLERANCE = 0.01
+# A round of the thresholds costs nothing, one of the weights some fits.
 THRESHOLD_ROUNDS = 200
-# Two macro-F1 nearer to each other than this count as the same: rows differ by as much.
+# Two macro-F1 that differ by no more are equal: other rows would change them as much.
 SAME = 0.01
 # Log-probability of a class that the rows fitted on don't have.
 NEVER = -1e3
@@ -39,27 +39,27 @@ def weigh(
 ) -> np.ndarray:
     """Return the weights with which each class is predicted about as often as it occurs.
 
-    Precision and recall are hits / predicted and hits / true, so they meet where predicted equals
-    true. Each round multiplies w_c by ((true_c + 1) / (predicted_c + 1))^r; r begins at 1 and is
-    halved for a class whose step turns round. The round with the least mean |precision - recall|
-    is kept, of equal ones that with the best macro-F1, and the search ends early where none of them
-    is more than .01. A class never predicted has precision 1.
+    Precision and recall are hits / predicted and hits / true, so they are equal where predicted
+    equals true. Each round multiplies w_c by ((true_c + 1) / (predicted_c + 1))^r; r starts at 1
+    and is halved for a class whose step changes its sign. The best round has the least mean
+    |precision - recall|, of equal ones the best macro-F1; the search ends early if no class differs
+    by more than .01. A class never predicted has precision 1.
 
-    A network would need hours for this, so predictions come from a linear stand-in, logistic
-    regression on each row's mean word vector and numeric columns (multi-label: one a label), and
-    from rows that it wasn't fitted on. A mixed label counts as its larger part. The same search by
-    moving thresholds of the stand-in without weights needs no refit; what both reach is printed,
-    since a threshold often does as well (`decision: max_f1`). Labels follow the weights with
-    `decision: argmax`; probabilities are corrected for them.
+    A network would need hours for this, so predictions are those of a linear stand-in, logistic
+    regression on each row's mean word vector and numeric columns (multi-label: one a label), of
+    rows that it wasn't fitted on. A mixed label counts as its larger part. The same search over
+    thresholds of the stand-in without weights needs no refit; the scores of both are printed, since
+    thresholds often do as well (`decision: max_f1`). The weights act on the labels of
+    `decision: argmax`; other decisions start from probabilities that are corrected for them.
 
     Source: the search is a practitioners' rule; that weights and thresholds can replace each other,
     Elkan, The Foundations of Cost-Sensitive Learning, 2001.
 
     Args:
-        classes: the classes of the rows trained on, after resampling.
-        examples: what is trained on. Fitted as often as the plan says, judged once a source.
-        folds: parts of the rows, each predicted by what is fitted on the others.
-        rounds: steps of the search, each with a fit a fold.
+        classes: the classes as they stand in the rows to train on, after resampling.
+        examples: what is trained on. Fitted as often as the plan says, validated once a source.
+        folds: parts of the rows, each predicted by fits on the others.
+        rounds: of the search, each with one fit a fold.
         rows: of more rows than this, so many are drawn, each class in proportion.
 
     Returns:
@@ -74,43 +74,43 @@ def weigh(
         tuned: weights no 0.80, yes 2.02
         tuned: macro-F1 ... out of fold with these weights, by a linear stand-in; .455 plain; ...
     """
-    examples = _drawn(examples, classes, rows)
+    examples = _sample(examples, classes, rows)
     vectors = StandardScaler().fit_transform(examples.read(examples.rows))
 
-    def search(labels: np.ndarray, count: int) -> "_Found":
+    def search(labels: np.ndarray, count: int) -> "_Result":
         stand_in = _StandIn(vectors, labels, examples, count, folds)
-        # Fits this small gain nothing from threads, and sums don't depend on their number.
+        # Fits this small gain nothing from threads, and their number must not change the sums.
         with threadpool_limits(1):
             return _search(stand_in, count, rounds)
 
     if classes.multilabel:
         present = (examples.targets > 0.5).astype(np.int64)
-        found = [search(column, 2) for column in present.T]
-        weights = np.stack([one.weights for one in found], axis=1)
-        shown, f1 = weights[1] / weights[0], np.array([one.f1[:, 1] for one in found]).T
+        results = [search(column, 2) for column in present.T]
+        weights = np.stack([result.weights for result in results], axis=1)
+        ratios = weights[1] / weights[0]
+        f1 = np.array([result.f1[:, 1] for result in results]).T
     else:
-        one = search(examples.targets.argmax(axis=1), len(classes.names))
-        weights, shown, f1 = one.weights, one.weights, one.f1
-    pairs = [f"{name} {value:.2f}" for name, value in zip(classes.names, shown, strict=True)]
+        result = search(examples.targets.argmax(axis=1), len(classes.names))
+        weights, ratios, f1 = result.weights, result.weights, result.f1
+    pairs = [f"{name} {value:.2f}" for name, value in zip(classes.names, ratios, strict=True)]
     print(f"tuned: weights {', '.join(pairs)}")
     print(verdict(*f1[:, classes.counts > 0].mean(axis=1)), flush=True)
     return weights
 
 
 def verdict(plain: float, tuned: float, threshold: float) -> str:
-    """Return what is best by three macro-F1: no weights, tuned ones, or a threshold instead."""
-    reached = f"a threshold alone reaches {_short(threshold)}"
+    """Return the advice of three macro-F1: without weights, with tuned ones, with thresholds."""
     if max(tuned, threshold) <= plain + SAME:
-        advice = f"{reached}, so weighting: none with decision: argmax does as well"
+        advice = "weighting: none with decision: argmax does as well"
     elif threshold > tuned + SAME:
-        advice = f"{reached}, so decision: max_f1 does better, without weights"
+        advice = "decision: max_f1 does better, without weights"
     elif threshold >= tuned - SAME:
-        advice = f"{reached}, so decision: max_f1 does the same without weights"
+        advice = "decision: max_f1 does the same without weights"
     else:
-        advice = f"{reached}, so the weights are worth it"
+        advice = "the weights are worth it"
     return (
         f"tuned: macro-F1 {_short(tuned)} out of fold with these weights, by a linear stand-in; "
-        f"{_short(plain)} plain; {advice}"
+        f"{_short(plain)} plain; a threshold alone reaches {_short(threshold)}, so {advice}"
     )
 
 
@@ -118,8 +118,8 @@ def _short(share: float) -> str:
     return f"{share:.3f}".removeprefix("0")
 
 
-def _drawn(examples: Examples, classes: Classes, rows: int) -> Examples:
-    """Return the examples of at most `rows` sources, each source's rarest class in proportion."""
+def _sample(examples: Examples, classes: Classes, rows: int) -> Examples:
+    """Return the examples of at most `rows` sources, stratified by each source's rarest class."""
     _, first, source = np.unique(examples.sources, return_index=True, return_inverse=True)
     if len(first) <= rows:
         return examples
@@ -128,19 +128,18 @@ def _drawn(examples: Examples, classes: Classes, rows: int) -> Examples:
     stratum = np.where(present.any(axis=1), rarest, len(classes.names))
     shuffled = np.random.default_rng(examples.seed).permutation(len(first))
     order = shuffled[np.argsort(stratum[shuffled], kind="stable")]
-    chosen = np.zeros(len(first), dtype=bool)
-    # Every so many-th row of an order by class.
-    chosen[order[np.arange(rows) * len(first) // rows]] = True
-    kept = chosen[source]
+    drawn = np.zeros(len(first), dtype=bool)
+    # At equal distances in an order by class.
+    drawn[order[np.arange(rows) * len(first) // rows]] = True
     columns = ("rows", "sources", "targets", "times")
-    return replace(examples, **{name: getattr(examples, name)[kept] for name in columns})
+    return replace(examples, **{name: getattr(examples, name)[drawn[source]] for name in columns})
 
 
 class _StandIn:
-    """Logistic regression, fitted on all folds but one and asked for that one.
+    """Logistic regression that predicts each fold by a fit on the others.
 
-    What has one source shares a fold, and only its first example is asked for: repeats and new
-    texts neither give the answer away nor change how often a class is true.
+    Examples of one source share a fold, and only the first of them is predicted: repeated rows and
+    new texts neither leak labels nor change how often a class is true.
     """
 
     def __init__(
@@ -154,29 +153,30 @@ class _StandIn:
             (np.flatnonzero(fold[source] != part), np.flatnonzero(fold == part))
             for part in np.unique(fold)
         ]
-        # A fit starts from that of the round before.
+        # Each fit starts from the one of the round before.
         self.models = [LogisticRegression(warm_start=True, tol=1e-3) for _ in self.parts]
 
     def log_p(self, weights: np.ndarray) -> np.ndarray:
         """Return each source's log-probabilities under weights, shape (sources, classes)."""
         result = np.full((len(self.first), self.count), NEVER)
-        for model, (known, asked) in zip(self.models, self.parts, strict=True):
-            seen = np.unique(self.labels[known])
-            if len(seen) < 2:
-                result[np.ix_(asked, seen)] = 0
+        for model, (fitted, left_out) in zip(self.models, self.parts, strict=True):
+            labels = self.labels[fitted]
+            present = np.unique(labels)
+            if len(present) < 2:
+                result[np.ix_(left_out, present)] = 0
                 continue
-            times = self.times[known] * weights[self.labels[known]]
+            times = self.times[fitted] * weights[labels]
             with warnings.catch_warnings():
-                # Near enough to the optimum is enough for counts.
+                # Counts of predictions don't need the exact optimum.
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                model.fit(self.vectors[known], self.labels[known], times * len(times) / times.sum())
-            found = model.predict_log_proba(self.vectors[self.first[asked]])
-            result[np.ix_(asked, seen)] = found
+                model.fit(self.vectors[fitted], labels, times * len(times) / times.sum())
+            log_p = model.predict_log_proba(self.vectors[self.first[left_out]])
+            result[np.ix_(left_out, present)] = log_p
         return result
 
 
 def _stratified(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """Return the fold of each row; a class's rows are dealt out in turn, in random order."""
+    """Return the fold of each row; the shuffled rows of a class go to the folds in turn."""
     order = np.random.default_rng(seed).permutation(len(labels))
     fold = np.empty(len(labels), dtype=np.int64)
     for label in np.unique(labels):
@@ -186,65 +186,69 @@ def _stratified(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class _Found:
-    """Weights with mean 1 over the rows, and each class's F1 of plain, weights, thresholds."""
+class _Result:
+    """Weights with mean 1 over the rows, and F1 by class: plain, with weights, with thresholds."""
 
     weights: np.ndarray
     f1: np.ndarray
 
 
-def _search(stand_in: _StandIn, count: int, rounds: int) -> _Found:
+def _search(stand_in: _StandIn, count: int, rounds: int) -> _Result:
     truth = stand_in.truth
     plain = stand_in.log_p(np.ones(count))
 
-    def refitted(moves: np.ndarray) -> np.ndarray:
-        return (stand_in.log_p(np.exp(moves)) if moves.any() else plain).argmax(axis=1)
+    def refit(log_weights: np.ndarray) -> np.ndarray:
+        log_p = stand_in.log_p(np.exp(log_weights)) if log_weights.any() else plain
+        return log_p.argmax(axis=1)
 
-    moves, tuned = _meet(refitted, truth, count, rounds)
-    _, shifted = _meet(lambda b: (plain + b).argmax(axis=1), truth, count, THRESHOLD_ROUNDS)
-    told = np.bincount(truth, minlength=count) > 1
-    used = np.bincount(stand_in.labels, stand_in.times, count) * told
-    weights = np.where(told, np.exp(moves), 1.0)
-    if told.any():
-        weights[told] *= used.sum() / (weights @ used)
-    ways = (plain.argmax(axis=1), tuned, shifted)
-    return _Found(weights, np.stack([_rates(labels, truth, count)[1] for labels in ways]))
+    def shift(offsets: np.ndarray) -> np.ndarray:
+        return (plain + offsets).argmax(axis=1)
+
+    log_weights, with_weights = _equalise(refit, truth, count, rounds)
+    _, with_thresholds = _equalise(shift, truth, count, THRESHOLD_ROUNDS)
+    enough = np.bincount(truth, minlength=count) > 1
+    used = np.bincount(stand_in.labels, stand_in.times, count) * enough
+    weights = np.where(enough, np.exp(log_weights), 1.0)
+    if enough.any():
+        weights[enough] *= used.sum() / (weights @ used)
+    predictions = (plain.argmax(axis=1), with_weights, with_thresholds)
+    return _Result(weights, np.stack([_rates(labels, truth, count)[1] for labels in predictions]))
 
 
-def _meet(
+def _equalise(
     predict: Callable[[np.ndarray], np.ndarray], truth: np.ndarray, count: int, rounds: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Move each class's log-weight until it is predicted as often as it is true.
+    """Change each class's log-weight until it is predicted as often as it is true.
 
     Returns:
         The best round's log-weights, and its predicted labels.
     """
     true = np.bincount(truth, minlength=count)
-    told = true > 1
-    moves, rate, step = np.zeros(count), np.ones(count), np.zeros(count)
+    enough = true > 1
+    log_weights, rate, step = np.zeros(count), np.ones(count), np.zeros(count)
     best = None
     for _ in range(rounds + 1):
-        labels = predict(moves)
+        labels = predict(log_weights)
         gap, f1 = _rates(labels, truth, count)
         # Rounded: the order of the classes must not decide.
-        key = (round(gap[told].sum(), 9), -round(f1.sum(), 9))
+        key = (round(gap[enough].sum(), 9), -round(f1.sum(), 9))
         if best is None or key < best[0]:
-            best = (key, moves, labels)
-        if not told.any() or gap[told].max() <= MET:
+            best = (key, log_weights, labels)
+        if not enough.any() or gap[enough].max() <= TOLERANCE:
             break
-        given = np.bincount(labels, minlength=count)
-        wanted = np.where(told, np.log((true + 1) / (given + 1)), 0.0)
-        rate = np.where(wanted * step < 0, rate / 2, rate)
-        step = rate * wanted
-        moves = np.clip(moves + step, -np.log(LIMIT), np.log(LIMIT))
+        predicted = np.bincount(labels, minlength=count)
+        missing = np.where(enough, np.log((true + 1) / (predicted + 1)), 0.0)
+        rate = np.where(missing * step < 0, rate / 2, rate)
+        step = rate * missing
+        log_weights = np.clip(log_weights + step, -np.log(LIMIT), np.log(LIMIT))
     return best[1], best[2]
 
 
 def _rates(labels: np.ndarray, truth: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return each class's |precision - recall| and its F1."""
-    hits, given, true = (
+    hits, predicted, true = (
         np.bincount(part, minlength=count) for part in (truth[labels == truth], labels, truth)
     )
-    precision = np.where(given > 0, hits / np.maximum(given, 1), 1.0)
+    precision = np.where(predicted > 0, hits / np.maximum(predicted, 1), 1.0)
     recall = hits / np.maximum(true, 1)
-    return np.abs(precision - recall), 2 * hits / np.maximum(given + true, 1)
+    return np.abs(precision - recall), 2 * hits / np.maximum(predicted + true, 1)

@@ -1,4 +1,4 @@
-"""How networks learn, a file for each way; its function `learner` returns a `Learner`.
+"""Learners, a file for each way to train; its function `learner` returns a `Learner`.
 
 `learner(model, loss, options, mixes)` takes what the model's `build` returned, the loss from
 (labels, logits) to a loss a row, the options of training, and whether rows are mixed with partners.
@@ -12,16 +12,16 @@ from ballast.training.batches import Batch, Table
 
 
 class Learner(Protocol):
-    """A network that learns.
+    """A network in training.
 
     Attributes:
-        whole: whether a step wants all examples of an epoch, and not a batch of them.
+        full_batch: whether a step takes all examples of an epoch at once.
     """
 
-    whole: bool
+    full_batch: bool
 
     def step(self, table: Table, batch: Batch) -> float:
-        """Move the weights; return the batch's mean loss, before it or, if all examples, after."""
+        """Update the weights; return the batch's mean loss before, or of a full batch after it."""
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return copies of the weights by name."""

@@ -5,48 +5,37 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import tensorflow as tf
-from scipy.sparse import csr_array
 
-from ballast.networks.layers import Wide, between, variables
+from ballast.networks.layers import Wide, interpolating, tensor, variables
 from ballast.training.batches import Batch, Table
 from ballast.training.options import Training
 
 
 def learner(model: keras.Model, loss: Callable, options: Training, mixes: bool) -> "KerasLearner":
-    """Return the learner of a Keras model; where texts are mixed, a twin of it is trained."""
-    trained = between(model) if mixes and "tokens" in model.input else model
+    """Return the learner of a Keras model, by way of one that interpolates if texts are mixed."""
+    trained = interpolating(model) if mixes and "tokens" in model.input else model
     return KerasLearner(model, trained, loss, options.learning_rate)
-
-
-def tensor(values: np.ndarray | csr_array) -> tf.Tensor | tf.SparseTensor:
-    """Return an array as TensorFlow takes it."""
-    if isinstance(values, np.ndarray):
-        return tf.constant(values)
-    values = values.tocoo()
-    return tf.SparseTensor(np.stack(values.coords, axis=1), values.data, values.shape)
 
 
 class KerasLearner:
     """A network as Keras trains it."""
 
-    whole = False
+    full_batch = False
 
     def __init__(
         self, model: keras.Model, trained: keras.Model, loss: Callable, learning_rate: float
     ) -> None:
-        """Take the network, and the one in whose training it is trained: itself, or a twin."""
+        """Take the network, and the one that is trained: itself, or one that shares its layers."""
         self.model, self.trained, self.loss = model, trained, loss
-        # Plain gradient descent, for the reason that `projected` has.
+        # Plain gradient descent, for the reason that `learners/projected.py` gives.
         self.wide = [layer for layer in model.layers if isinstance(layer, Wide)]
         kernels = {id(layer.kernel) for layer in self.wide}
-        self.by_adam = [each for each in model.trainable_variables if id(each) not in kernels]
+        self.dense = [each for each in model.trainable_variables if id(each) not in kernels]
         self.optimizer = keras.optimizers.Adam(learning_rate)
-        self.optimizer.build(self.by_adam)
+        self.optimizer.build(self.dense)
         inputs = {
-            name: (tf.SparseTensorSpec if tensor.sparse else tf.TensorSpec)(
-                tensor.shape, tensor.dtype
-            )
-            for name, tensor in trained.input.items()
+            name: (tf.SparseTensorSpec if each.sparse else tf.TensorSpec)(each.shape, each.dtype)
+            for name, each in trained.input.items()
         }
         labels = tf.TensorSpec((None, None), tf.float32)
         # Compiled once, for batches of any length; looked up once, which takes longer than a step.
@@ -65,12 +54,11 @@ class KerasLearner:
 
     def _step(self, inputs, labels):
         with tf.GradientTape() as tape:
-            values = self.loss(labels, self.trained(inputs, training=True))
-            loss = tf.reduce_mean(values)
+            loss = tf.reduce_mean(self.loss(labels, self.trained(inputs, training=True)))
         kernels = [layer.kernel.value for layer in self.wide]
-        gradients, steps = tape.gradient(loss, [[each.value for each in self.by_adam], kernels])
-        # Keras squares the parts of a gradient, one for each use of a word, and not their sum.
-        self.optimizer.apply([tf.convert_to_tensor(whole) for whole in gradients], self.by_adam)
-        for layer, step in zip(self.wide, steps, strict=True):
-            layer.kernel.assign_sub(layer.rate * tf.convert_to_tensor(step))
+        gradients, by_kernels = tape.gradient(loss, [[v.value for v in self.dense], kernels])
+        # Keras would square the parts of a sparse gradient, one for each use of a word, unsummed.
+        self.optimizer.apply([tf.convert_to_tensor(each) for each in gradients], self.dense)
+        for layer, gradient in zip(self.wide, by_kernels, strict=True):
+            layer.kernel.assign_sub(layer.rate * tf.convert_to_tensor(gradient))
         return loss

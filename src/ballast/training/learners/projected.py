@@ -1,4 +1,4 @@
-"""Training of filters over word vectors, fast: each distinct token of a batch is projected once.
+"""Fast training of filters over word vectors: each distinct token of a batch is projected once.
 
 Beside them, of a linear layer on terms, of which a batch has few.
 """
@@ -18,7 +18,7 @@ from ballast.training import adam
 from ballast.training.batches import Batch, Table
 from ballast.training.learners import keras as plain
 from ballast.training.options import Training
-from ballast.training.precision import chosen
+from ballast.training.precision import resolved
 
 
 def learner(
@@ -26,28 +26,28 @@ def learner(
 ) -> "ProjectedLearner | plain.KerasLearner":
     """Return the learner of a network whose text goes through `largest_windows`.
 
-    Where texts are mixed, a token stands for no one vector, and Keras trains.
+    Where texts are mixed, a token has no vector of its own to project, and Keras trains.
     """
     if mixes:
         return plain.learner(model, loss, options, mixes)
-    return ProjectedLearner(model, loss, options.learning_rate, chosen(options.precision))
+    return ProjectedLearner(model, loss, options.learning_rate, resolved(options.precision))
 
 
 class ProjectedLearner:
     """A network whose filters over word vectors are trained here, and what follows in Keras.
 
     The vectors of the channels are added before the filters, which is the same (Kim 2014). What a
-    token adds at each place of a window is worked out once a batch, responses are sums of it, and
-    the gradient visits only the windows that won; of equal ones the first, where TensorFlow shares
-    out among them.
+    token contributes at each position of a window is computed once a batch, responses are sums of
+    it, and the gradient visits only the windows with the largest responses; of equal ones the
+    first, where TensorFlow divides it among them.
     """
 
-    whole = False
+    full_batch = False
 
     def __init__(
         self, model: keras.Model, loss: Callable, learning_rate: float, precision: str
     ) -> None:
-        """Take the network; its variables before the pooled responses stay as they were.
+        """Take the network; its variables up to the pooled responses keep their first values.
 
         Args:
             model: as `models/` builds it.
@@ -60,7 +60,7 @@ class ProjectedLearner:
         embeddings = [layer for layer in model.layers if isinstance(layer, layers.Embedding)]
         channels = {layer.trainable: layer.embeddings.numpy() for layer in embeddings}
         self.frozen = channels.get(False)
-        self.trained = adam.Rows(channels[True], rates) if True in channels else None
+        self.trained = adam.SparseAdam(channels[True], rates) if True in channels else None
         vocabulary = embeddings[0].input_dim
         self.numbers = np.full(vocabulary, -1, np.int32)
         self.filters = [
@@ -70,77 +70,79 @@ class ProjectedLearner:
         ]
         wide = [layer for layer in model.layers if isinstance(layer, Wide)]
         self.wide = [_Terms(layer) for layer in wide]
-        # What stands before these is worked out here, and the rest by Keras.
-        cut = [model.get_layer(POOLED).output, *(layer.output for layer in wide)]
-        self.cuts = len(cut)
-        others = [tensor for name, tensor in model.input.items() if name == "features"]
-        self.head = keras.Model([*cut, *others], model.output)
+        # The network is split: up to these tensors it is computed here, from there on by Keras.
+        split = [model.get_layer(POOLED).output, *(layer.output for layer in wide)]
+        self.split = len(split)
+        features = [tensor for name, tensor in model.input.items() if name == "features"]
+        self.head = keras.Model([*split, *features], model.output)
         self.optimizer = keras.optimizers.Adam(learning_rate)
         self.optimizer.build(self.head.trainable_variables)
         signature = [tf.TensorSpec(tensor.shape, tf.float32) for tensor in self.head.inputs]
         labels = tf.TensorSpec((None, None), tf.float32)
-        finish = tf.function(self._finish, input_signature=[labels, *signature])
+        head_step = tf.function(self._head_step, input_signature=[labels, *signature])
         # Looked up once: to find what was compiled for its arguments takes longer than to run it.
-        self.finish = finish.get_concrete_function()
+        self.head_step = head_step.get_concrete_function()
 
     def step(self, table: Table, batch: Batch) -> float:
         """Make a step of Adam; return the batch's mean loss before it."""
         rows = table.take(batch.rows)
         distinct, tokens = windows.numbered(rows.tokens, self.numbers)
         vectors = self._vectors(distinct)
-        found = [filters.largest(tokens, rows.offsets, vectors) for filters in self.filters]
-        best = np.concatenate([responses for responses, _ in found], axis=1)
-        wide = [part.logits(rows.terms) for part in self.wide]
-        others = [] if rows.features is None else [rows.features]
-        given = [batch.labels, np.maximum(best, 0), *wide, *others]
-        loss, slopes, *rest = self.finish(*(tf.constant(values) for values in given))
-        for part, own in zip(self.wide, rest, strict=True):
-            part.update(rows.terms, own.numpy())
-        # A response that relu cuts off has no gradient.
-        slopes = np.where(best > 0, slopes.numpy(), np.float32(0))
+        largest = [filters.largest(tokens, rows.offsets, vectors) for filters in self.filters]
+        responses = np.concatenate([responses for responses, _ in largest], axis=1)
+        wide = [terms.logits(rows.terms) for terms in self.wide]
+        features = [] if rows.features is None else [rows.features]
+        inputs = [batch.labels, np.maximum(responses, 0), *wide, *features]
+        loss, by_responses, *by_wide = self.head_step(*(tf.constant(each) for each in inputs))
+        for terms, by_logits in zip(self.wide, by_wide, strict=True):
+            terms.update(rows.terms, by_logits.numpy())
+        # Where relu is 0, so is the gradient.
+        by_responses = np.where(responses > 0, by_responses.numpy(), np.float32(0))
         ends = np.cumsum([filters.count for filters in self.filters])[:-1]
-        gradient = None
-        for filters, (_, where), own in zip(
-            self.filters, found, np.split(slopes, ends, axis=1), strict=True
+        by_vectors = None
+        for filters, (_, starts), by_largest in zip(
+            self.filters, largest, np.split(by_responses, ends, axis=1), strict=True
         ):
-            won = tokens, rows.offsets, where, np.ascontiguousarray(own)
+            winners = tokens, rows.offsets, starts, np.ascontiguousarray(by_largest)
             if self.trained is not None:
-                part = windows.vector_gradient(*won, filters.kernel, len(distinct))
-                gradient = part if gradient is None else gradient + part
-            filters.update(*won, vectors)
+                part = windows.vector_gradient(*winners, filters.kernel, len(distinct))
+                by_vectors = part if by_vectors is None else by_vectors + part
+            filters.update(*winners, vectors)
         if self.trained is not None:
-            self.trained.update(distinct, gradient)
+            self.trained.update(distinct, by_vectors)
         return float(loss)
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return copies of the weights by name."""
-        own = {f"{FROM_TERMS}.kernel": part.kernel.copy() for part in self.wide}
+        trained = {f"{FROM_TERMS}.kernel": terms.kernel.copy() for terms in self.wide}
         if self.trained is not None:
-            own["vectors.embeddings"] = self.trained.all().copy()
+            trained["vectors.embeddings"] = self.trained.all().copy()
         for filters in self.filters:
-            own[f"{filters.name}.kernel"] = filters.kernel.transpose(0, 2, 1).copy()
-            own[f"{filters.name}.bias"] = filters.bias.copy()
+            trained[f"{filters.name}.kernel"] = filters.kernel.transpose(0, 2, 1).copy()
+            trained[f"{filters.name}.bias"] = filters.bias.copy()
         return {
-            name: own[name] if name in own else value.numpy()
+            name: trained[name] if name in trained else value.numpy()
             for name, value in variables(self.model).items()
         }
 
     def _vectors(self, distinct: np.ndarray) -> np.ndarray:
+        """Return the vectors of some tokens, the channels added."""
         if self.trained is None:
             return self.frozen[distinct]
-        self.trained.bring(distinct)
+        self.trained.catch_up(distinct)
         vectors = self.trained.values[distinct]
         return vectors if self.frozen is None else vectors + self.frozen[distinct]
 
-    def _finish(self, labels, *inputs):
-        cut = list(inputs[: self.cuts])
-        moved = self.head.trainable_variables
+    def _head_step(self, labels, *inputs):
+        """Update what follows the split; return the loss and its gradient by the inputs there."""
+        split = list(inputs[: self.split])
+        updated = self.head.trainable_variables
         with tf.GradientTape() as tape:
-            tape.watch(cut)
+            tape.watch(split)
             loss = tf.reduce_mean(self.loss(labels, self.head(list(inputs), training=True)))
-        slopes, gradients = tape.gradient(loss, [cut, [v.value for v in moved]])
-        self.optimizer.apply(gradients, moved)
-        return loss, *slopes
+        by_inputs, gradients = tape.gradient(loss, [split, [v.value for v in updated]])
+        self.optimizer.apply(gradients, updated)
+        return loss, *by_inputs
 
 
 class _Filters:
@@ -150,31 +152,30 @@ class _Filters:
         self.name, self.count = layer.name, layer.filters
         self.kernel = layer.kernel.numpy().transpose(0, 2, 1).copy()
         self.bias = layer.bias.numpy()
-        self.moved = [adam.Whole(self.kernel, rates), adam.Whole(self.bias, rates)]
+        self.optimizers = [adam.DenseAdam(self.kernel, rates), adam.DenseAdam(self.bias, rates)]
         self.precision = precision
 
     def largest(self, tokens, offsets, vectors) -> tuple[np.ndarray, np.ndarray]:
-        """Return the largest responses and where they are, both of shape (texts, filters)."""
+        """Return the largest responses and their windows' starts, both (texts, filters)."""
         width, filters, dimensions = self.kernel.shape
         table = _product(vectors, self.kernel.reshape(-1, dimensions), self.precision)
         table = table.reshape(-1, width, filters)
-        where = np.empty((len(offsets) - 1, filters), np.int32)
-        return windows.largest_responses(tokens, offsets, table, self.bias, where), where
+        starts = np.empty((len(offsets) - 1, filters), np.int32)
+        return windows.largest_responses(tokens, offsets, table, self.bias, starts), starts
 
-    def update(self, tokens, offsets, where, slopes, vectors) -> None:
-        kernel, bias = self.moved
-        kernel.update(
-            windows.kernel_gradient(tokens, offsets, where, slopes, vectors, len(self.kernel))
-        )
-        bias.update(slopes.sum(axis=0))
+    def update(self, tokens, offsets, starts, by_responses, vectors) -> None:
+        kernel, bias = self.optimizers
+        winners = tokens, offsets, starts, by_responses
+        kernel.update(windows.kernel_gradient(*winners, vectors, len(self.kernel)))
+        bias.update(by_responses.sum(axis=0))
 
 
 class _Terms:
     """A linear layer on terms.
 
-    Moved by plain gradient descent, which visits the terms of a batch alone, and ended early keeps
-    weights small where they tell little. Adam and Adagrad take as long steps for rare terms as for
-    frequent ones: on reuters8 that cost .03 of a linear model's macro-F1.
+    Trained by plain gradient descent, which visits the terms of a batch alone, and stopped early
+    keeps weights small where there is little evidence. Adam and Adagrad take as long steps for rare
+    terms as for frequent ones: on reuters8 that cost .03 of a linear model's macro-F1.
     """
 
     def __init__(self, layer: Wide) -> None:
@@ -183,21 +184,22 @@ class _Terms:
     def logits(self, terms: csr_array) -> np.ndarray:
         return terms @ self.kernel
 
-    def update(self, terms: csr_array, slopes: np.ndarray) -> None:
-        _descend(terms.indptr, terms.indices, terms.data, slopes, self.rate, self.kernel)
+    def update(self, terms: csr_array, by_logits: np.ndarray) -> None:
+        _descend(terms.indptr, terms.indices, terms.data, by_logits, self.rate, self.kernel)
 
 
 @compiled
-def _descend(offsets, terms, weights, slopes, rate, kernel):
-    for row in range(len(slopes)):
-        for place in range(offsets[row], offsets[row + 1]):
-            step = rate * weights[place]
-            own = kernel[terms[place]]
-            for column in range(slopes.shape[1]):
-                own[column] -= step * slopes[row, column]
+def _descend(offsets, terms, values, by_logits, rate, kernel):
+    for row in range(len(by_logits)):
+        for position in range(offsets[row], offsets[row + 1]):
+            step = rate * values[position]
+            weights = kernel[terms[position]]
+            for column in range(by_logits.shape[1]):
+                weights[column] -= step * by_logits[row, column]
 
 
 def _product(vectors, kernel, precision):
+    """Return vectors times the transposed kernel, float32."""
     if precision == "float32":
         return vectors @ kernel.T
     factors = (tf.cast(factor, precision) for factor in (vectors, kernel))

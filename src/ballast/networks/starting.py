@@ -5,10 +5,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 
+@cache
 def start() -> None:
-    """Import Keras on TensorFlow and set both up; once a process, before either is used.
+    """Import Keras on TensorFlow and set both up, the first time in a process; before using either.
 
     What TensorFlow's C++ writes while it starts (which instructions it uses, that there is no GPU)
     comes before its log level is read, so it is held back here, and shown if starting fails.
