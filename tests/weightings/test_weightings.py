@@ -246,16 +246,16 @@ def overlapping(multilabel: bool, shares=(0.8, 0.15, 0.05), rows=3000):
 
 
 def gaps(targets: np.ndarray, vectors: np.ndarray, weights: np.ndarray, multilabel: bool):
-    """|given / true - 1| of each class, by the stand-in fitted with weights."""
+    """|predicted / true - 1| of each class, by the stand-in fitted with weights."""
 
     def relative(labels, weights):
         count = len(weights)
         stand_in = tuned._StandIn(vectors, labels, examples_of(targets, vectors), count, 3)
-        given, true = (
-            np.bincount(found, minlength=count)
-            for found in (stand_in.log_p(weights).argmax(axis=1), labels)
+        predicted, true = (
+            np.bincount(rows, minlength=count)
+            for rows in (stand_in.log_p(weights).argmax(axis=1), labels)
         )
-        return np.abs(given / true - 1)
+        return np.abs(predicted / true - 1)
 
     if multilabel:
         return np.array([relative(t, w)[1] for t, w in zip(targets.T, weights.T, strict=True)])
@@ -326,7 +326,7 @@ def test_tuned_judges_a_repeated_row_once_and_by_other_rows():
 @EACH_TASK
 def test_tuned_draws_from_more_rows_each_class_in_proportion(multilabel):
     targets, vectors = overlapping(multilabel)
-    drawn = tuned._drawn(examples_of(targets, vectors), classes_of(targets, multilabel), 300)
+    drawn = tuned._sample(examples_of(targets, vectors), classes_of(targets, multilabel), 300)
     assert len(np.unique(drawn.rows)) == 300
     np.testing.assert_array_equal(drawn.targets, targets[drawn.rows])
     np.testing.assert_allclose(drawn.targets.mean(axis=0), targets.mean(axis=0), atol=0.02)

@@ -36,7 +36,7 @@ def loss(
     Args:
         labels: one-hot, or multi-label multi-hot, float, shape (batch, classes).
         logits: the network's outputs z, shape (batch, classes).
-        classes: the classes as they stand in the rows trained on.
+        classes: the classes of the rows trained on.
         margin: the paper's 1; scores lie between 0 and 1.
 
     Returns:

@@ -21,7 +21,7 @@ def loss(labels: "keras.KerasTensor", logits: "keras.KerasTensor", classes: Clas
     Args:
         labels: one-hot, or multi-label multi-hot, float, shape (batch, classes).
         logits: the network's outputs z, shape (batch, classes).
-        classes: the classes as they stand in the rows trained on.
+        classes: the classes of the rows trained on.
 
     Returns:
         Loss a row, shape (batch,), or multi-label a label, shape (batch, classes).
@@ -43,7 +43,7 @@ def inverse(logits: np.ndarray, classes: Classes) -> np.ndarray:
 
     Args:
         logits: the network's outputs, shape (rows, classes).
-        classes: the classes as they stand in the rows trained on.
+        classes: the classes of the rows trained on.
 
     Returns:
         Logits whose softmax (multi-label: sigmoid) are the probabilities, shape (rows, classes).

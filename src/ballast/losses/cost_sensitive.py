@@ -27,7 +27,7 @@ def loss(labels: "keras.KerasTensor", logits: "keras.KerasTensor", classes: Clas
     Args:
         labels: one-hot, float, shape (batch, classes).
         logits: the network's outputs z, shape (batch, classes).
-        classes: the classes as they stand in the rows trained on, with their costs; without any,
+        classes: the classes of the rows trained on, with their costs; without any,
             it is cross-entropy.
 
     Returns:

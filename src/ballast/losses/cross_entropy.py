@@ -16,7 +16,7 @@ def loss(labels: "keras.KerasTensor", logits: "keras.KerasTensor", classes: Clas
     Args:
         labels: one-hot, or multi-label multi-hot, float, shape (batch, classes).
         logits: the network's outputs z, shape (batch, classes).
-        classes: the classes as they stand in the rows trained on.
+        classes: the classes of the rows trained on.
 
     Returns:
         Loss a row, shape (batch,), or multi-label a label, shape (batch, classes).

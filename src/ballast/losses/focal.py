@@ -29,7 +29,7 @@ def loss(
     Args:
         labels: one-hot, or multi-label multi-hot, float, shape (batch, classes).
         logits: the network's outputs z, shape (batch, classes).
-        classes: the classes as they stand in the rows trained on.
+        classes: the classes of the rows trained on.
         gamma: 0 gives cross-entropy; 2 is the paper's.
         alpha: weight by class name, by default 1; multi-label: of the label's presence. The paper's
             single .25 lowers the weight of positives.
@@ -74,7 +74,7 @@ def inverse(
 
     Args:
         logits: the network's outputs, shape (rows, classes).
-        classes: the classes as they stand in the rows trained on.
+        classes: the classes of the rows trained on.
         gamma: as in `loss`.
         alpha: as in `loss`.
 

@@ -28,7 +28,7 @@ def loss(
     Args:
         labels: one-hot, or multi-label multi-hot, float, shape (batch, classes).
         logits: the network's outputs z, shape (batch, classes).
-        classes: the classes as they stand in the rows trained on.
+        classes: the classes of the rows trained on.
         q: 0 gives cross-entropy, .7 is the paper's; 1 would be the mean absolute error, whose
             minimum depends on the most probable class alone, not on its probability.
 
@@ -55,7 +55,7 @@ def inverse(logits: np.ndarray, classes: Classes, *, q: float) -> np.ndarray:
 
     Args:
         logits: the network's outputs, shape (rows, classes).
-        classes: the classes as they stand in the rows trained on.
+        classes: the classes of the rows trained on.
         q: as in `loss`.
 
     Returns:

@@ -31,7 +31,7 @@ def loss(
     Args:
         labels: one-hot, or multi-label multi-hot, float, shape (batch, classes).
         logits: the network's outputs z, shape (batch, classes).
-        classes: the classes as they stand in the rows trained on.
+        classes: the classes of the rows trained on.
         margin: Delta of the rarest class, the paper's .5; 0 with scale 1 gives cross-entropy.
         scale: the paper's 30 is for outputs that are cosines, between -1 and 1. Outputs here are
             unbounded and learn their scale, so 1.
@@ -64,7 +64,7 @@ def inverse(logits: np.ndarray, classes: Classes, *, margin: float, scale: float
 
     Args:
         logits: the network's outputs, shape (rows, classes).
-        classes: the classes as they stand in the rows trained on.
+        classes: the classes of the rows trained on.
         margin: as in `loss`.
         scale: as in `loss`.
 

@@ -30,7 +30,7 @@ def loss(
     Args:
         labels: one-hot, or multi-label multi-hot, float, shape (batch, classes).
         logits: the network's outputs z, shape (batch, classes).
-        classes: the classes as they stand in the rows trained on.
+        classes: the classes of the rows trained on.
         tau: 0 gives cross-entropy; 1 is consistent for the balanced error.
 
     Returns:
@@ -53,7 +53,7 @@ def inverse(logits: np.ndarray, classes: Classes, *, tau: float) -> np.ndarray:
 
     Args:
         logits: the network's outputs, shape (rows, classes).
-        classes: the classes as they stand in the rows trained on.
+        classes: the classes of the rows trained on.
         tau: as in `loss`.
 
     Returns:

@@ -27,7 +27,7 @@ def loss(
     Args:
         labels: one-hot, or multi-label multi-hot, float, shape (batch, classes).
         logits: the network's outputs z, shape (batch, classes).
-        classes: the classes as they stand in the rows trained on.
+        classes: the classes of the rows trained on.
         epsilon: 0 gives cross-entropy; the paper's best differ, from -1 to 6, often 1 or 2.
 
     Returns:
@@ -52,7 +52,7 @@ def inverse(logits: np.ndarray, classes: Classes, *, epsilon: float) -> np.ndarr
 
     Args:
         logits: the network's outputs, shape (rows, classes).
-        classes: the classes as they stand in the rows trained on.
+        classes: the classes of the rows trained on.
         epsilon: as in `loss`.
 
     Returns:

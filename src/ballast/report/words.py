@@ -98,16 +98,16 @@ def decision(name: str, rule: Rule, test: Judged) -> list[str]:
         lines.append("The most probable label is predicted.")
     else:
         lines.append("The most probable label is predicted, after adding each class's offset.")
-    likeliest = test.probabilities > 0.5
+    most_probable = test.probabilities > 0.5
     if not rule.multilabel:
-        likeliest = np.eye(len(rule.offsets), dtype=bool)[test.probabilities.argmax(axis=1)]
-    differing = int((likeliest != test.predicted.astype(bool)).any(axis=1).sum())
+        most_probable = np.eye(len(rule.offsets), dtype=bool)[test.probabilities.argmax(axis=1)]
+    differing = int((most_probable != test.predicted.astype(bool)).any(axis=1).sum())
     if differing:
         what = "the labels are not those with a probability above one half"
         if not rule.multilabel:
             what = "the label is not the most probable class"
         lines.append(
-            f"In {differing:,} of {len(likeliest):,} test rows {what}: the decision says which "
+            f"In {differing:,} of {len(most_probable):,} test rows {what}: the decision says which "
             "label is worth predicting, the probability how often it is true."
         )
     return [*lines, rule.note] if rule.note else lines

@@ -15,7 +15,7 @@ def weigh(classes: Classes, examples: Examples | None) -> np.ndarray:
     scikit-learn's `class_weight="balanced"`.
 
     Args:
-        classes: the classes as they stand in the rows to train on, after resampling.
+        classes: the classes of the rows trained on, after resampling.
         examples: not used.
 
     Returns:

@@ -21,7 +21,7 @@ def weigh(
     Foundations of Cost-Sensitive Learning, 2001: a weight is what a mistake on the class costs.
 
     Args:
-        classes: the classes as they stand in the rows to train on, after resampling.
+        classes: the classes of the rows trained on, after resampling.
         examples: not used.
         weights: by class name; multi-label, of the label's presence.
 

@@ -27,7 +27,7 @@ def weigh(
     the training.
 
     Args:
-        classes: the classes as they stand in the rows to train on, after resampling.
+        classes: the classes of the rows trained on, after resampling.
         examples: not used.
         most: .5 makes all weights 1, towards 1 they become the balanced ones.
 

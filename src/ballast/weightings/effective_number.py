@@ -23,7 +23,7 @@ def weigh(
     Samples, 2019, equation 3.
 
     Args:
-        classes: the classes as they stand in the rows to train on, after resampling.
+        classes: the classes of the rows trained on, after resampling.
         examples: not used.
         beta: 0 gives equal weights, towards 1 they become balanced. The paper tries .9, .99, .999
             and .9999; small data sets take the smaller ones.

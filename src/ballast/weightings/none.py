@@ -10,7 +10,7 @@ def weigh(classes: Classes, examples: Examples | None) -> np.ndarray:
     """Return a weight of 1 for each class, and for each label's absence and presence.
 
     Args:
-        classes: the classes as they stand in the rows to train on, after resampling.
+        classes: the classes of the rows trained on, after resampling.
         examples: not used.
 
     Returns:

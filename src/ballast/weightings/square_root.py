@@ -16,7 +16,7 @@ def weigh(classes: Classes, examples: Examples | None) -> np.ndarray:
     Supervised Pretraining, 2018 (there as a sampling rate).
 
     Args:
-        classes: the classes as they stand in the rows to train on, after resampling.
+        classes: the classes of the rows trained on, after resampling.
         examples: not used.
 
     Returns:
