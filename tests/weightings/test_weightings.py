@@ -326,7 +326,7 @@ def test_tuned_judges_a_repeated_row_once_and_by_other_rows():
 @EACH_TASK
 def test_tuned_draws_from_more_rows_each_class_in_proportion(multilabel):
     targets, vectors = overlapping(multilabel)
-    drawn = tuned._drawn(examples_of(targets, vectors), classes_of(targets, multilabel), 300)
+    drawn = tuned._sample(examples_of(targets, vectors), classes_of(targets, multilabel), 300)
     assert len(np.unique(drawn.rows)) == 300
     np.testing.assert_array_equal(drawn.targets, targets[drawn.rows])
     np.testing.assert_allclose(drawn.targets.mean(axis=0), targets.mean(axis=0), atol=0.02)
