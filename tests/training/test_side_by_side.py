@@ -1,4 +1,4 @@
-"""Several embeddings, or two models, at once through the stages, and what reads what they give."""
+"""Several embeddings, or two models, at once through the stages, prediction included."""
 
 import shutil
 from pathlib import Path
@@ -6,10 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from defaults import create, parameters
+from problems import ROOT
 from ruamel.yaml import YAML
 from staged import STAGES, check_prediction, stage
 
-from ballast.project import storage
+import ballast.models
+from ballast.evaluation.decision import Decision
+from ballast.networks.trained import Trained
+from ballast.probabilities.ledger import Ledger
+from ballast.project import params, storage
 from ballast.project.errors import UserError
 from ballast.setup import demo
 
@@ -82,19 +87,19 @@ def run(projects, stages, tmp_path, monkeypatch):
 )
 def test_prediction_is_that_of_the_evaluation(run, corpus, changes):
     run(corpus, **changes)
-    network = storage.read_json(Path("models/network/network.json"))
-    assert [each["model"] for each in network["models"]] == [changes["model"]]
-    assert "terms" in network["inputs"]
+    trained = Trained.load(Path("models/model"))
+    assert trained.model == changes["model"]
+    assert "terms" in trained.reads
     headline = storage.read_json(Path("metrics/metrics.json"))
     assert np.isfinite(list(headline.values())).all()
-    # Two epochs of a network on few rows say little; a linear model is solved.
+    # Two epochs of a network on few rows say little; a linear model is at its minimum.
     assert headline["roc_auc"] > (0.6 if changes["model"] == "linear" else 0.4)
     check_prediction()
 
 
 def test_two_embeddings_of_terms_stand_beside_each_other(run, tmp_path):
     run("demo", model="linear", embedding="tfidf", third_embedding="tfidf")
-    kernel = np.load(tmp_path / "models/network/0/from_terms.kernel.npy")
+    kernel = np.load(tmp_path / "models/model/0/from_terms.kernel.npy")
     terms = storage.read_json(tmp_path / "models/embedding/words.json")
     assert len(kernel) == 2 * len(terms)
     # The same terms twice are worth the same.
@@ -102,46 +107,74 @@ def test_two_embeddings_of_terms_stand_beside_each_other(run, tmp_path):
     check_prediction()
 
 
-def left() -> tuple[list[bytes], dict[str, np.ndarray]]:
-    """Return the weights that are left, network by network, and the outputs of each part."""
-    files = sorted(Path("models/network").glob("*/*.npy"))
-    scored = {}
-    for part in ("validation", "test"):
-        table = storage.read_table(Path(f"data/scored/{part}.parquet"), ["outputs"])
-        scored[part] = np.array(table["outputs"].to_pylist(), dtype=np.float32)
-    return [file.name.encode() + file.read_bytes() for file in files], scored
+def outputs_of(slot: str) -> dict[str, bytes]:
+    """Return what the training of a slot has written, by file."""
+    files = {}
+    for folder in (Path("models") / slot, Path("data/scored") / slot):
+        for file in sorted(folder.rglob("*.*")):
+            files[f"{folder.parent}: {file.relative_to(folder)}"] = file.read_bytes()
+    return files
 
 
-@pytest.mark.parametrize(
-    ("other", "monitor", "count"), [("linear", "f1_macro", 1), ("boosting", "log_loss", 2)]
-)
-def test_of_two_models_the_best_is_kept_and_each_is_what_it_is_alone(run, other, monitor, count):
-    training = {"epochs": 8, "monitor": monitor, "learning_rate": 0.01}
-    changes = LINEAR | {"training": training}
-    scores, weights, outputs = {}, {}, {}
+@pytest.mark.parametrize(("other", "combine"), [("linear", "best"), ("boosting", "mean")])
+def test_each_of_two_models_is_what_it_is_alone(run, stages, capsys, other, combine):
+    changes = LINEAR | {
+        "training": {"epochs": 8, "learning_rate": 0.01},
+        "evaluation": {"replicates": 100, "combine": combine},
+    }
+    f1, alone = {}, {}
     for name in (other, "mlp"):
         run("demo", **changes | {"model": name})
-        scores |= storage.read_json(Path("models/ledger.json"))["models"]["scores"]
-        weights[name], outputs[name] = left()
+        assert {part.model for part in Decision.load(Path("models")).mixture.parts} == {name}
+        f1[name] = storage.read_json(Path("metrics/validation.json"))["val_f1_macro"]
+        alone[name] = outputs_of("model")
+        assert not [file for file in outputs_of("second_model") if file.endswith(".npy")]
     run("demo", **changes | {"model": other, "second_model": "mlp"})
-    told = storage.read_json(Path("models/ledger.json"))["models"]
-    both = f"{other} and mlp"
-    assert told["scores"] == scores | {both: told["scores"][both]}
-    best = {"log_loss": min}.get(monitor, max)
-    assert told["kept"] == best(told["scores"], key=told["scores"].get)
-    names = told["kept"].split(" and ")
-    assert len(names) == count
-    found, scored = left()
-    assert found == [each for name in names for each in weights[name]]
-    for part, values in scored.items():
-        expected = np.mean([outputs[name][part] for name in names], axis=0)
-        np.testing.assert_array_equal(values, expected)
+    for slot, name in (("model", other), ("second_model", "mlp")):
+        assert outputs_of(slot) == alone[name]
+    parts = Decision.load(Path("models")).mixture.parts
+    best = max(f1, key=f1.get)
+    assert [part.model for part in parts] == {"best": [best], "mean": [other, "mlp"]}[combine]
+    printed = capsys.readouterr().out
+    if combine == "best":
+        scores = ", ".join(f"{name} {value:.4f}" for name, value in f1.items())
+        assert f"{best}: f1_macro on held-out rows: {scores}" in printed
+    check_prediction()
+
+
+def test_a_slot_is_trained_the_same_alone_twice_and_after_another(run, stages):
+    """Networks have first weights and dropout by the seed, whatever the process has done."""
+    run("demo", **LINEAR | {"model": "mlp", "second_model": "mlp", "second_weighting": "balanced"})
+    together = {slot: outputs_of(slot) for slot in ("model", "second_model")}
+    assert together["model"] != together["second_model"]
+    for slot in ("second_model", "model", "model"):
+        stages["train"].main([slot])
+        assert outputs_of(slot) == together[slot]
+
+
+def test_the_same_model_with_another_loss_is_another_model(run):
+    run("demo", **LINEAR | {"second_model": "linear", "second_loss": "squared_hinge"})
+    losses = [Ledger.load(Path("models") / slot).loss for slot in ("model", "second_model")]
+    assert losses == ["cross_entropy", "squared_hinge"]
     check_prediction()
 
 
 def test_the_same_model_twice_is_refused(run):
-    with pytest.raises(UserError, match="second_model: linear is the model already"):
+    with pytest.raises(UserError, match="second_model, second_loss and second_weighting are those"):
         run("demo", **LINEAR | {"second_model": "linear"})
+
+
+def test_an_own_model_without_a_fast_form_goes_through_the_stages(run, monkeypatch):
+    """The file of a user's own Keras model, as if it were in src/ballast/models/."""
+    folder = ROOT / "tests/own_models"
+    monkeypatch.setattr(ballast.models, "__path__", [*ballast.models.__path__, str(folder)])
+    members = params.members
+    monkeypatch.setattr(
+        params, "members", lambda family: members(family) + ["mine"] * (family == "models")
+    )
+    run("demo", model="mine", embedding="random", second_model="linear", third_embedding="tfidf")
+    assert Trained.load(Path("models/model")).reads == ("terms", "tokens")
+    check_prediction()
 
 
 def test_two_embeddings_of_words_are_refused(run):
