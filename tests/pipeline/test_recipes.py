@@ -15,8 +15,8 @@ DOCS = ROOT / "docs"
 STRATEGIES = DOCS / "strategies.md"
 # Done before a test begins, or in need of a network.
 DONE = ("cd", "make", "source", "xdg-open")
-# Whole sections of the page: the other lines are held against the code by test_commands.py.
-SECTIONS = ("By kind of data", "Systems that people start from")
+# A section of the page: the other lines are held against the code by test_commands.py.
+SECTIONS = ("By kind of data",)
 COMMANDS = [b for b in documents.blocks(STRATEGIES, "sh", SECTIONS) if "dvc exp run" in b]
 SETTINGS = documents.blocks(STRATEGIES, "yaml", SECTIONS)
 
