@@ -15,8 +15,6 @@ from threadpoolctl import threadpool_limits
 from ballast.labels.classes import Classes
 from ballast.training.examples import Examples
 
-# Class sizes alone don't determine its weights.
-READS_EXAMPLES = True
 # Weights are between one over this and this.
 LIMIT = 100.0
 # Precision and recall that differ by no more are equal.
