@@ -18,7 +18,7 @@ import numpy as np
 from ballast.evaluation import curves, scores
 from ballast.evaluation.judging import Evaluation, Options, evaluate
 from ballast.labels import parts
-from ballast.labels.classes import LabelSet, joined
+from ballast.labels.classes import Classes, LabelSet, texts_of
 from ballast.labels.parts import PARTS, Split
 from ballast.probabilities import scored
 from ballast.probabilities.ledger import Ledger
@@ -83,7 +83,7 @@ def shorten(text: str) -> str:
 
 
 def write_metrics(
-    evaluation: Evaluation, plots: dict, histories: dict, ids: list[str], names
+    evaluation: Evaluation, plots: dict, histories: dict, ids: list[str], classes: Classes
 ) -> None:
     """Write what `dvc metrics`, `dvc plots` and `ballast compare` read."""
     storage.write_json(METRICS / "metrics.json", evaluation.test.headline)
@@ -102,7 +102,10 @@ def write_metrics(
     ]
     columns = ["model", "epoch", *next(iter(histories.values()))[0]]
     storage.write_csv(METRICS / "history.csv", columns, epochs)
-    labels = (joined(each, names) for each in (evaluation.test.targets, evaluation.test.predicted))
+    labels = (
+        texts_of(each, classes.names, classes.multilabel)
+        for each in (evaluation.test.targets, evaluation.test.predicted)
+    )
     rows = zip(ids, *labels, strict=True)
     storage.write_csv(METRICS / "predictions.csv", ["id", "actual", "predicted"], rows)
 
@@ -129,7 +132,7 @@ def main() -> None:
     combination.decision.save(MODELS)
     plots = curves.plots(evaluation, classes, options.level)
     histories = {each.model: each.history for each in outputs.values()}
-    write_metrics(evaluation, plots, histories, test_ids, classes.names)
+    write_metrics(evaluation, plots, histories, test_ids, classes)
     sizes = dict(zip(PARTS, np.bincount(split.parts, minlength=len(PARTS)).tolist(), strict=True))
     storage.write_json(METRICS / "data.json", prepared.counts)
     storage.write_json(METRICS / "split.json", sizes)

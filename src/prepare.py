@@ -6,44 +6,43 @@ Run by `dvc repro prepare`. Reads `data/raw/<dataset>/`. Writes to `data/prepare
 (`classes.json`), and to `models/input.json` how to read files like these.
 """
 
-from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from ballast.labels.classes import LabelSet
+from ballast.labels.classes import text_of
 from ballast.labels.parts import PARTS
 from ballast.project import params, storage
 from ballast.project.errors import UserError, run
 from ballast.project.progress import track
 from ballast.rows import dataset as datasets
-from ballast.rows import duplicates, prepared
-from ballast.rows.cleaning import Rejected, Row, Rows, assign_ids, clean
+from ballast.rows import duplicates, labelling, prepared, rejection
+from ballast.rows.cleaning import Rejected, Row, Rows, assign_ids, clean, settle
 from ballast.rows.dataset import Dataset
+from ballast.rows.diagnosis import remedy
 from ballast.rows.reading import format_of, read
 
 
 def read_rows(folder: Path, dataset: Dataset) -> Rows:
-    """Read and clean all files of the data set."""
-    names = label_names(folder, dataset)
+    """Read and clean all files of the data set; their labels are as written."""
     rows = Rows()
     for part, file in dataset.parts():
-        for record in track(read(folder / file, dataset), f"reading {file}"):
-            row = clean(record, file, part, dataset, names)
-            (rows.kept if isinstance(row, Row) else rows.rejected).append(row)
+        try:
+            for record in track(read(folder / file, dataset), f"reading {file}"):
+                row = clean(record, file, part, dataset)
+                (rows.kept if isinstance(row, Row) else rows.rejected).append(row)
+        except UserError as error:
+            raise UserError(f"{error} {remedy_of(folder / file, dataset)}".strip()) from error
     return rows
 
 
-def require_rows(rows: Rows, folder: Path) -> None:
-    """Refuse a data set without a usable row."""
-    if not rows.kept:
-        reasons = Counter(item.reason for item in rows.rejected).most_common(3)
-        raise UserError(
-            f"no row of {folder} can be used; {len(rows.rejected)} were rejected"
-            + "".join(f"; {reason} ({count})" for reason, count in reasons)
-            + ". Correct the rows, or the dataset's block in params.yaml."
-        )
+def remedy_of(path: Path, dataset: Dataset) -> str:
+    """Return which options would let more of a file's rows be used; "" where none would."""
+    if not path.is_file():
+        return ""
+    return remedy(
+        path, dataset, lambda record, tried: isinstance(clean(record, "", None, tried), Row)
+    )
 
 
 def label_names(folder: Path, dataset: Dataset) -> dict[str, str] | None:
@@ -78,51 +77,14 @@ def drop_duplicates(rows: Rows) -> Rows:
         if conflicting[i]:
             reason = "the same content stands under different labels"
         elif groups[i] in first:
-            reason = f"duplicate of {first[groups[i]].file}, row {first[groups[i]].row}"
+            reason = f"duplicate of another row: {first[groups[i]].place}"
         else:
             first[groups[i]] = row
             continue
-        result.reject(row.file, row.row, reason, row.text or str(row.features))
+        result.rejected.append(Rejected.of(row, reason, asked=True))
     remaining = set(map(id, first.values()))
     result.kept = [row for row in rows.kept if id(row) in remaining]
     return result
-
-
-def classes(rows: Iterable[Row], dataset: Dataset) -> LabelSet:
-    """Return the task, the label names in order, and a binary task's positive class."""
-    sets = Counter(row.labels for row in rows)
-    counts: Counter[str] = Counter()
-    for labels, count in sets.items():
-        counts.update(dict.fromkeys(labels, count))
-    several = any(len(labels) > 1 for labels in sets)
-    if several or dataset.task == "multilabel":
-        inferred = "multilabel"
-    else:
-        inferred = "binary" if len(counts) == 2 else "multiclass"
-    if len(counts) < 2:
-        raise UserError(
-            f"one class only: every usable row has the label {next(iter(counts))!r}. Check "
-            f"`label: {dataset.label}` in the dataset's block in params.yaml, and the rejected "
-            "rows in data/prepared/rejected.csv."
-        )
-    task = dataset.task or inferred
-    if task != inferred and (task, inferred) != ("multiclass", "binary"):
-        raise UserError(
-            f"params.yaml: task is set to {task}, but the labels are {inferred}: {len(counts)} "
-            f"labels, {'several' if several else 'one'} per row. Correct `task` or leave it out."
-        )
-    names = sorted(counts)
-    if task == "binary":
-        positive = dataset.positive or min(names, key=lambda name: (counts[name], name))
-        if positive not in names:
-            raise UserError(f"params.yaml: positive: {positive!r} is not one of {names}.")
-        return LabelSet(task, tuple(names), positive)
-    if dataset.positive is not None:
-        raise UserError(
-            f"params.yaml: positive: {dataset.positive!r} is for binary tasks, but the labels are "
-            f"{task}: {', '.join(names)}. Leave it out."
-        )
-    return LabelSet(task, tuple(names))
 
 
 def write_rejected(rejected: list[Rejected]) -> None:
@@ -130,36 +92,37 @@ def write_rejected(rejected: list[Rejected]) -> None:
     order = sorted(rejected, key=lambda item: (item.file, item.row))
     storage.write_csv(
         prepared.FOLDER / "rejected.csv",
-        ["file", "row", "reason", "content"],
-        [(item.file, item.row, item.reason, item.content) for item in order],
+        ["file", "record", "line", "reason", "content"],
+        [(item.file, item.row, item.line, item.reason, item.content) for item in order],
     )
 
 
-def write_conflicts(rows: list[Row], exact: np.ndarray) -> int:
+def write_conflicts(rows: list[Row], exact: np.ndarray, multilabel: bool) -> int:
     """Write the rows with equal content but different labels, and return their number."""
     conflicting = np.flatnonzero(duplicates.conflicts(rows, exact))
     order = sorted(conflicting, key=lambda i: (exact[i], rows[i].file, rows[i].row))
     storage.write_csv(
         prepared.FOLDER / "conflicts.csv",
-        ["file", "row", "labels", "content"],
+        ["file", "record", "line", "labels", "content"],
         [
-            (row.file, row.row, "|".join(row.labels), row.text or str(row.features))
+            (row.file, row.row, row.line, text_of(row.labels, multilabel), str(row.content))
             for row in (rows[i] for i in order)
         ],
     )
     return len(order)
 
 
-def report(rows: Rows, task: str, numbers: dict[str, int]) -> None:
-    """Print how many rows were kept, rejected and why, and duplicated."""
+def report(rows: Rows, task: str, numbers: dict[str, int], notes: list[str]) -> None:
+    """Print how many rows were kept, rejected and why, and duplicated, and what is odd."""
     print(
         f"{numbers['rows']} rows = {numbers['kept']} kept + {numbers['rejected']} rejected; {task}"
     )
-    reasons = Counter(item.reason.split(",")[0] for item in rows.rejected)
-    for reason, count in reasons.most_common(5):
-        print(f"  rejected: {count} x {reason}")
+    for line in rejection.by_reason(rows.rejected):
+        print(f"  rejected: {line}")
     for name in ("exact_duplicates", "near_duplicates", "conflicting_labels"):
         print(f"  {name.replace('_', ' ')}: {numbers[name]} rows")
+    for note in notes:
+        print(f"  {note}")
 
 
 def main() -> None:
@@ -168,13 +131,14 @@ def main() -> None:
     dataset = datasets.selected(settings)
     storage.fresh_folder(prepared.FOLDER)
     folder = Path("data/raw") / settings["dataset"]
-    rows = read_rows(folder, dataset)
+    names = label_names(folder, dataset)
+    rows, several, notes = settle(read_rows(folder, dataset), dataset, names)
     if dataset.duplicates == "drop":
         rows = drop_duplicates(rows)
     rows = assign_ids(rows, has_ids=dataset.id is not None)
     write_rejected(rows.rejected)
-    require_rows(rows, folder)
-    label_set = classes(rows.kept, dataset)
+    rejection.require_enough(rows, folder, dataset, lambda path: remedy_of(path, dataset))
+    label_set = labelling.label_set([row.labels for row in rows.kept], several, dataset)
     exact = duplicates.exact_groups(rows.kept)
     groups = exact
     if dataset.near_duplicates is not None:
@@ -190,10 +154,10 @@ def main() -> None:
         "rejected": rejected,
         "exact_duplicates": kept - int(exact.max()) - 1,
         "near_duplicates": int(exact.max() - groups.max()),
-        "conflicting_labels": write_conflicts(rows.kept, exact),
+        "conflicting_labels": write_conflicts(rows.kept, exact, several),
     }
     prepared.save(rows.kept, exact, groups, numbers)
-    report(rows, label_set.task, numbers)
+    report(rows, label_set.task, numbers, notes)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
 from typing import Any
 
 from ballast.comparison import changes, comparing
-from ballast.comparison.pairs import SEPARATOR, common, is_multilabel
+from ballast.comparison.pairs import common, is_multilabel
 from ballast.comparison.revisions import Revision
 from ballast.evaluation.scores import OF_LABELS
+from ballast.labels.classes import labels_of
 from ballast.project.errors import UserError
 
 
@@ -26,7 +27,7 @@ def report(base: Revision, head: Revision, level: float = 0.95) -> dict[str, Any
     multilabel = _is_multilabel(base, head, known)
     seen = {text for row in shared.rows for text in row}
     if multilabel:
-        seen = {label for text in seen for label in text.split(SEPARATOR) if label}
+        seen = {label for text in seen for label in labels_of(text, True)}
     names = [*known, *sorted(seen - set(known))]
     comparison = comparing.compare(shared.rows, names, multilabel, level)
     rows = {

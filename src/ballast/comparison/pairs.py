@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.sparse import csr_array
 
-SEPARATOR = "|"
+from ballast.labels.classes import labels_of
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,14 @@ def common(first: Mapping[str, tuple[str, str]], second: Mapping[str, tuple[str,
 
 
 def is_multilabel(rows: Iterable[tuple[str, ...]], names: Sequence[str]) -> bool:
-    """Return whether some row has no label or several, joined by |."""
-    labels = {label for row in rows for label in row} - set(names)
-    return any(not label or SEPARATOR in label for label in labels)
+    """Return whether rows have lists of labels: each text that is no class's name is one."""
+    try:
+        return any(
+            labels_of(text, True) is not None
+            for text in {text for row in rows for text in row} - set(names)
+        )
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ def count(
     """Return rows, counted by their (true, first, second) labels, as arrays.
 
     Args:
-        cells: number of rows with each three labels; several labels of a row are joined by |.
+        cells: number of rows with each three labels; several labels of a row are a JSON list.
         names: the classes, in the order of the arrays' class axis.
         multilabel: whether a row may have several labels.
     """
@@ -102,9 +107,8 @@ def count(
         numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
         distinct = np.zeros((len(numbers), len(names)), dtype=np.uint8)
         for text, number in numbers.items():
-            for label in text.split(SEPARATOR) if multilabel else [text]:
-                if label:
-                    distinct[number, place[label]] = 1
+            for label in labels_of(text, multilabel):
+                distinct[number, place[label]] = 1
         arrays.append(distinct[[numbers[text] for text in texts]])
     return Pairs(*arrays, np.array([number for _, number in ordered]), multilabel)
 

@@ -1,5 +1,6 @@
 """The classes: their names, their numbers of training rows, the task."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -140,13 +141,33 @@ def multi_hot(labels: pa.ChunkedArray, count: int) -> np.ndarray:
     return matrix
 
 
-def joined(matrix: np.ndarray, names: Sequence[str]) -> list[str]:
-    """Return each row's labels as text; several labels are joined by |.
+def text_of(labels: Sequence[str], multilabel: bool) -> str:
+    """Return a row's labels as one text that `labels_of` reads: a name, or several as JSON."""
+    return json.dumps(list(labels), ensure_ascii=False) if multilabel else labels[0]
+
+
+def labels_of(text: str, multilabel: bool) -> list[str]:
+    """Return the labels in a text that `text_of` has written.
+
+    Raises:
+        ValueError: it is no JSON list of names.
+    """
+    if not multilabel:
+        return [text]
+    labels = json.loads(text)
+    if isinstance(labels, list) and all(isinstance(label, str) for label in labels):
+        return labels
+    raise ValueError(f"no list of labels: {text!r}")
+
+
+def texts_of(matrix: np.ndarray, names: Sequence[str], multilabel: bool) -> list[str]:
+    """Return each row's labels as `text_of` writes them.
 
     Args:
         matrix: multi-hot labels, shape (rows, classes).
         names: of the classes.
+        multilabel: whether a row may have several labels.
     """
     labels = [names[c] for c in np.nonzero(matrix)[1].tolist()]
     ends = np.cumsum(matrix.sum(axis=1, dtype=np.int64)).tolist()
-    return ["|".join(labels[a:b]) for a, b in zip([0, *ends], ends, strict=False)]
+    return [text_of(labels[a:b], multilabel) for a, b in zip([0, *ends], ends, strict=False)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ballast.evaluation.decision import Decision
-from ballast.labels.classes import joined
+from ballast.labels.classes import texts_of
 from ballast.networks.forward import Forward, encoded
 from ballast.networks.trained import Trained
 from ballast.project import params
@@ -56,8 +56,10 @@ class Predictor:
         return self.decision.mixture.probabilities(outputs)
 
     def labels(self, outputs: Mapping[str, np.ndarray], probabilities: np.ndarray) -> list[str]:
-        """Return each row's label by the decision; several labels are joined by |."""
-        return joined(self.decision.predict(outputs, probabilities), self.classes)
+        """Return each row's label by the decision; where there may be several, a JSON list."""
+        ledger = self.decision.mixture.parts[0].correction.ledger
+        predicted = self.decision.predict(outputs, probabilities)
+        return texts_of(predicted, ledger.labels, ledger.multilabel)
 
 
 def load(folder: Path = Path("models")) -> Predictor:

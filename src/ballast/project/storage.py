@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -42,7 +43,9 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]])
     path.parent.mkdir(parents=True, exist_ok=True)
     # backslashreplace shows the undecodable bytes of rejected rows.
     with path.open("w", encoding="utf-8", newline="", errors="backslashreplace") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
+        # The writer quotes what stands in its line end; it writes a line at a time.
+        ends = SimpleNamespace(write=lambda line: stream.write(f"{line[:-2]}\n"))
+        writer = csv.writer(ends, lineterminator="\r\n")
         writer.writerow(columns)
         writer.writerows(rows)
 

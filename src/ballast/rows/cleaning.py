@@ -1,15 +1,35 @@
 """From records to clean rows with stable ids; unusable records are rejected with a reason."""
 
-import math
-import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 from ballast.labels.parts import EXCLUDED, PARTS
+from ballast.rows import fields, labelling
 from ballast.rows.dataset import Dataset, Layout
-from ballast.rows.reading import Record
+from ballast.rows.fields import FaultError
+from ballast.rows.reading import EMPTY, HEADER, Record, place
+
+
+class Content(NamedTuple):
+    """All that a network sees of a row; None stands for a missing value.
+
+    Attributes:
+        text: None where the data set has no text.
+        numbers: in the order of `features` in the dataset's block.
+        categories: likewise.
+        dates: likewise, as days since 1970.
+    """
+
+    text: str | None = None
+    numbers: tuple[float | None, ...] = ()
+    categories: tuple[str | None, ...] = ()
+    dates: tuple[float | None, ...] = ()
+
+    def __str__(self) -> str:
+        """The text, or what stands in its place."""
+        return self.text or str([*self.numbers, *self.categories, *self.dates])
 
 
 @dataclass(frozen=True)
@@ -18,22 +38,43 @@ class Row:
 
     file: str
     row: int
-    text: str | None
-    features: tuple[float, ...]
+    line: int | None
+    content: Content
     labels: tuple[str, ...]
-    group: str | None
-    part: str | None
+    group: str | None = None
+    time: float | None = None
+    part: str | None = None
     id: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where the row comes from, in words."""
+        return f"{self.file}, {place(self.row, self.line)}"
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """A row that is not used, and why."""
+    """A row that is not used, and why.
+
+    `asked` is true where the user wants that, or where it is no row: this is no loss.
+    """
 
     file: str
     row: int
+    line: int | None
     reason: str
     content: str
+    asked: bool = False
+
+    @property
+    def place(self) -> str:
+        """Where the row comes from, in words."""
+        return f"{self.file}, {place(self.row, self.line)}"
+
+    @classmethod
+    def of(cls, row: Row, reason: str, asked: bool = False) -> "Rejected":
+        """Return the rejection of a row that was usable so far."""
+        return cls(row.file, row.row, row.line, reason, beginning(str(row.content)), asked)
 
 
 @dataclass
@@ -43,133 +84,152 @@ class Rows:
     kept: list[Row] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
 
-    def reject(self, file: str, row: int, reason: str, content: str) -> None:
-        """Record a rejected row with the reason and the beginning of its content."""
-        self.rejected.append(Rejected(file, row, reason, beginning(content)))
-
 
 def beginning(content: str) -> str:
     """Return the beginning of a row's content, as one line."""
     return " ".join(content[:200].split())
 
 
-class FaultError(Exception):
-    """The reason why a record cannot be used."""
-
-
-def clean(
-    record: Record, file: str, part: str | None, dataset: Dataset, names: dict[str, str] | None
-) -> Row | Rejected:
-    """Return the record as a row, or its rejection.
+def clean(record: Record, file: str, part: str | None, dataset: Dataset) -> Row | Rejected:
+    """Return the record as a row with its labels as written, or its rejection.
 
     Args:
+        record: as read.
         file: the file's name, for reports.
         part: the predefined part that the file holds, if any.
-        names: label as written -> its name; None leaves labels as they are.
+        dataset: the block.
     """
     try:
-        text, features = content(record, dataset)
         return Row(
             file,
             record.row,
-            text,
-            features,
-            _labels(record.fields, dataset, names),
+            record.line,
+            content(record, dataset),
+            labelling.written(record.fields, dataset),
             _name(record.fields, dataset.group, "group"),
+            _time(record.fields, dataset.time, dataset.date_formats),
             _part(record.fields, dataset.split) if dataset.split else part,
             _name(record.fields, dataset.id, "id") or "",
         )
     except FaultError as fault:
-        return Rejected(file, record.row, str(fault), beginning(record.raw))
+        return Rejected(
+            file,
+            record.row,
+            record.line,
+            str(fault),
+            beginning(record.raw),
+            record.fault in (EMPTY, HEADER),
+        )
 
 
-def content(record: Record, layout: Layout) -> tuple[str | None, tuple[float, ...]]:
-    """Return the text and the numeric columns of a record: everything that a network sees of it.
+def content(record: Record, layout: Layout) -> Content:
+    """Return the columns of a record that a network sees.
 
     Raises:
         FaultError: the record cannot be used.
     """
     if record.fault:
         raise FaultError(record.fault)
-    text = _text(record.fields, layout.text)
-    return text, tuple(_number(record.fields, name) for name in layout.features)
+    values = record.fields
+    result = Content(
+        _text(values, layout),
+        tuple(fields.number(values.get(name), name, layout.decimal) for name in layout.features),
+        tuple(fields.category(values.get(name), name) for name in layout.categories),
+        tuple(fields.days(values.get(n), n, form) for n, form in layout.date_formats.items()),
+    )
+    if layout.missing == "reject":
+        columns = layout.used_columns()[len(layout.texts) :]
+        for name, value in zip(columns, result[1] + result[2] + result[3], strict=True):
+            if value is None:
+                raise FaultError(f"column {name} is empty")
+    return result
 
 
-def _string(value: Any) -> str:
-    """Return a field as NFC text; numbers and Booleans as in JSON, null and NaN as ""."""
-    if type(value) is str and value.isascii():
-        return value.strip()
-    if value is None or value != value:
-        return ""
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", errors="surrogateescape")
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise FaultError("broken encoding") from error
-    return unicodedata.normalize("NFC", text).strip()
-
-
-def _text(fields: dict[str, Any], column: str | None) -> str | None:
-    if column is None:
+def _text(values: dict[str, Any], layout: Layout) -> str | None:
+    columns = layout.texts
+    if not columns:
         return None
-    text = _string(fields.get(column))
-    # The fast path: nearly all texts begin with a letter or a digit.
-    if text[:1].isalnum():
-        return text
-    # Control and format characters alone (a byte-order mark, a zero-width space) are invisible.
-    if all(unicodedata.category(character)[0] in "CZ" for character in text):
+    if len(columns) == 1:
+        text = _one_text(values, columns[0], layout)
+    else:
+        texts = [(name, _one_text(values, name, layout)) for name in columns]
+        text = layout.text_separator.join(
+            f"[{name}] {text}" if layout.text_marks else text for name, text in texts if text
+        )
+    # Where there are columns, they can speak for a row without text.
+    if not text and not (layout.has_columns and layout.missing == "keep"):
         raise FaultError("empty text")
     return text
 
 
-def _number(fields: dict[str, Any], column: str) -> float:
-    text = _string(fields.get(column))
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise FaultError(f"feature {column} is not a finite number: {text!r}")
-    return number
+def _one_text(values: dict[str, Any], column: str, layout: Layout) -> str:
+    value = values.get(column)
+    if layout.tokens and isinstance(value, list) and all(isinstance(v, str) for v in value):
+        value = " ".join(value)
+    text = fields.string(value, f"column {column}")
+    return "" if fields.is_blank(text) else text
 
 
-def _labels(
-    fields: dict[str, Any], dataset: Dataset, names: dict[str, str] | None
-) -> tuple[str, ...]:
-    value = fields.get(dataset.label)
-    if isinstance(value, list):
-        labels = [_string(item) for item in value]
-    elif dataset.label_separator:
-        labels = [item.strip() for item in _string(value).split(dataset.label_separator)]
-    else:
-        labels = [_string(value)]
-    labels = [label for label in labels if label]
-    if not labels:
-        raise FaultError("no label")
-    if names is not None:
-        unknown = [label for label in labels if label not in names]
-        if unknown:
-            raise FaultError(f"label {unknown[0]!r} is not in label_names")
-        labels = [names[label] for label in labels]
-    return tuple(sorted(set(labels)))
-
-
-def _name(fields: dict[str, Any], column: str | None, role: str) -> str | None:
+def _name(values: dict[str, Any], column: str | None, role: str) -> str | None:
     if column is None:
         return None
-    text = _string(fields.get(column))
+    text = fields.string(values.get(column), role)
     if not text:
         raise FaultError(f"no {role}")
     return text
 
 
-def _part(fields: dict[str, Any], column: str) -> str:
-    text = _string(fields.get(column)).lower()
+def _time(
+    values: dict[str, Any], column: str | None, formats: dict[str, str | None]
+) -> float | None:
+    """Return a point in time, as days since 1970 or as the number that it is."""
+    if column is None:
+        return None
+    value = values.get(column)
+    try:
+        time = fields.number(value, column)
+    except FaultError:
+        time = fields.days(value, column, formats.get(column))
+    if time is None:
+        raise FaultError("no time")
+    return time
+
+
+def _part(values: dict[str, Any], column: str) -> str:
+    text = fields.string(values.get(column), "split").lower()
     if text not in PARTS[:EXCLUDED]:
-        raise FaultError(f"split {text!r} is not train, validation or test")
+        raise FaultError(f"split is not train, validation or test: {text!r}")
     return text
+
+
+def settle(
+    rows: Rows, dataset: Dataset, names: dict[str, str] | None
+) -> tuple[Rows, bool, list[str]]:
+    """Return the rows with their final labels, whether they may have several, and what to tell.
+
+    Rows without a label are rejected, unless a row may have several labels: then they have none.
+
+    Args:
+        rows: with their labels as written.
+        dataset: the block.
+        names: label as written -> its name; None leaves labels as they are.
+
+    Raises:
+        UserError: lists that are no lists of label names.
+    """
+    named = labelling.named([row.labels for row in rows.kept], dataset, names)
+    several = labelling.is_multilabel(named, dataset)
+    labels, rare = labelling.without_rare([each or () for each in named], dataset)
+    result = Rows(rejected=list(rows.rejected))
+    for row, before, after in zip(rows.kept, named, labels, strict=True):
+        if after or several:
+            result.kept.append(replace(row, labels=after))
+        elif before:
+            reason = f"label has fewer than {dataset.rare.below} rows: {before[0]!r}"
+            result.rejected.append(Rejected.of(row, reason, asked=True))
+        else:
+            result.rejected.append(Rejected.of(row, "no label"))
+    return result, several, list(labelling.notes(named, dataset, names, rare))
 
 
 def assign_ids(rows: Rows, has_ids: bool) -> Rows:
@@ -189,7 +249,7 @@ def assign_ids(rows: Rows, has_ids: bool) -> Rows:
         key = row.id if has_ids else _hash(row)
         seen[key] += 1
         if has_ids and seen[key] > 1:
-            result.reject(row.file, row.row, f"id {key!r} was seen before", row.text or "")
+            result.rejected.append(Rejected.of(row, f"id seen before: {key!r}"))
             continue
         result.kept.append(replace(row, id=key if seen[key] == 1 else f"{key}-{seen[key]}"))
     result.kept.sort(key=lambda row: row.id)
@@ -197,5 +257,7 @@ def assign_ids(rows: Rows, has_ids: bool) -> Rows:
 
 
 def _hash(row: Row) -> str:
-    content = (row.text, row.features, row.labels, row.group, row.part)
+    text, numbers, *others = row.content
+    # What a data set has not does not count: a new kind of column changes no id.
+    content = (text, numbers, row.labels, row.group, row.part, *filter(None, others))
     return blake2b(repr(content).encode(), digest_size=8).hexdigest()

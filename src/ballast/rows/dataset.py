@@ -3,14 +3,28 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ballast.project import storage
 from ballast.project.errors import UserError
 from ballast.project.params import check
 
-Files = str | list[str] | None
 LAYOUT = "input.json"
+FORMATS = ("csv", "tsv", "jsonl", "json", "parquet", "feather", "excel")
+
+
+def _as_written(value: Any) -> Any:
+    """Return what YAML takes for a number or a truth value as it looks: a name."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else value
+
+
+# The name of a column or of a label: 2019, true and 1.0 are names too.
+Name = Annotated[str, BeforeValidator(_as_written)]
+Names = Name | list[Name]
+Files = str | list[str] | None
+Character = Annotated[str, Field(min_length=1, max_length=1)]
 
 
 class Layout(BaseModel):
@@ -18,17 +32,41 @@ class Layout(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    format: Literal["csv", "tsv", "jsonl", "parquet"] | None = None
-    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    quote: Annotated[str, Field(min_length=1, max_length=1)] | None = '"'
+    format: Literal[*FORMATS] | None = None
+    sheet: str | None = None
+    separator: Character | None = None
+    quote: Character | None = '"'
+    escape: Character | None = None
+    decimal: Character = "."
     encoding: str = "utf-8"
-    columns: list[str] | None = None
-    text: str | None = None
-    features: list[str] = []
+    columns: list[Name] | None = None
+    text: Names | None = None
+    text_separator: str = "\n"
+    text_marks: bool = True
+    tokens: bool = False
+    features: list[Name] = []
+    categories: list[Name] = []
+    dates: list[Name] | dict[Name, str | None] = []
+    missing: Literal["keep", "reject"] = "keep"
+
+    @property
+    def texts(self) -> list[str]:
+        """The columns whose texts are joined."""
+        return _listed(self.text)
+
+    @property
+    def date_formats(self) -> dict[str, str | None]:
+        """How the dates of each column are written; None for ISO 8601."""
+        return self.dates if isinstance(self.dates, dict) else dict.fromkeys(self.dates)
+
+    @property
+    def has_columns(self) -> bool:
+        """Whether a network sees more of a row than its text."""
+        return bool(self.features or self.categories or self.dates)
 
     def used_columns(self) -> list[str]:
         """Return the columns that the files must have."""
-        return [*([] if self.text is None else [self.text]), *self.features]
+        return [*self.texts, *self.features, *self.categories, *self.date_formats]
 
     def save(self, folder: Path = Path("models")) -> None:
         """Write the layout for prediction."""
@@ -44,42 +82,51 @@ class Layout(BaseModel):
         return cls(**storage.read_json(folder / LAYOUT))
 
 
+class Rare(BaseModel):
+    """What becomes of labels with fewer rows than `below`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    below: Annotated[int, Field(ge=2)]
+    into: Name | None = None
+    drop: bool = False
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Rare":
+        if self.drop == (self.into is not None):
+            raise ValueError("name a label for `into`, or set `drop: true`")
+        return self
+
+
 class Dataset(Layout):
     """Which files in `data/raw/<dataset>/` hold the rows, and what their columns mean.
 
-    Files and format: `files` to be split by Ballast, or predefined parts `train`, `validation`,
-    `test`. `format` is inferred from the file name (.csv, .tsv, .jsonl, .parquet, each also with
-    .gz) unless set. `columns` names the columns of a CSV or TSV without a header line;
-    `quote: null` means that quotation marks are plain text.
-
-    Columns: `text` or `features` (numeric) or both; `label`; `label_separator` separates several
-    labels in one field; a row without a label is rejected. `label_names` renames labels: a mapping,
-    or a text file in the folder whose n-th line (from 0) names the label n. `split` is a column
-    with the values train, validation or test; rows with the same `group` stay on one side of the
-    split.
-
-    Task: inferred from the labels unless set; `positive` names the positive class of a binary task
-    (the rarer one unless set).
-
-    Duplicates: `keep` keeps them on one side of the split; `drop` keeps one of each and rejects
-    texts that occur with different labels. `near_duplicates` is the Jaccard similarity of word
-    trigrams at which two texts count as near-duplicates; null looks for exact duplicates only.
+    docs/data.md explains each name.
     """
 
     files: Files = None
     train: Files = None
     validation: Files = None
     test: Files = None
-    label: str
+    label: Names
     label_separator: Annotated[str, Field(min_length=1)] | None = None
-    label_names: str | dict[str, str] | None = None
-    id: str | None = None
-    group: str | None = None
-    split: str | None = None
+    label_list: bool = False
+    label_names: str | dict[Name, Name] | None = None
+    rare: Rare | None = None
+    id: Name | None = None
+    group: Name | None = None
+    time: Name | None = None
+    split: Name | None = None
     task: Literal["binary", "multiclass", "multilabel"] | None = None
-    positive: str | None = None
+    positive: Name | None = None
+    max_rejected: Annotated[float, Field(ge=0, le=1)] = 0.05
     duplicates: Literal["keep", "drop"] = "keep"
     near_duplicates: Annotated[float, Field(gt=0, le=1)] | None = 0.8
+
+    @property
+    def labels(self) -> list[str]:
+        """The columns that hold the label, or one label each."""
+        return _listed(self.label)
 
     @model_validator(mode="after")
     def _consistent(self) -> "Dataset":
@@ -90,14 +137,31 @@ class Dataset(Layout):
             raise ValueError(
                 "`files` and files per part (train, validation, test) exclude each other"
             )
-        if self.split is not None and predefined:
-            raise ValueError("a `split` column and files per part exclude each other")
-        if self.text is None and not self.features:
-            raise ValueError("name the `text` column, or numeric `features`, or both")
-        for _, name in self.parts():
+        for option in ("split", "time"):
+            if getattr(self, option) is not None and predefined:
+                raise ValueError(f"a `{option}` column and files per part exclude each other")
+        if self.split is not None and self.time is not None:
+            raise ValueError("`split` and `time` both say which rows test: name one of them")
+        if not self.texts and not self.has_columns:
+            raise ValueError("name `text`, or `features`, `categories` or `dates`, or several")
+        names = [name for _, name in self.parts()]
+        for name in names:
             if Path(name).is_absolute() or ".." in Path(name).parts:
                 raise ValueError(f"{name!r} is not inside the data set's folder in data/raw/")
+            if names.count(name) > 1:
+                raise ValueError(f"{name!r} is named twice, so its rows would count twice")
+        self._check_roles()
         return self
+
+    def _check_roles(self) -> None:
+        """Raise a `ValueError` where a column has two roles that exclude each other."""
+        seen = super().used_columns()
+        for name in seen:
+            if name in (*self.labels, self.split):
+                role = "label" if name in self.labels else "split"
+                raise ValueError(f"column {name!r} is the {role}, so no network may see it")
+            if seen.count(name) > 1:
+                raise ValueError(f"column {name!r} is named twice in what a network sees")
 
     def layout(self, form: str) -> Layout:
         """Return how files like these are read; `form` is the format of the first one."""
@@ -115,8 +179,12 @@ class Dataset(Layout):
 
     def used_columns(self) -> list[str]:
         """Return the columns that the files must have."""
-        names = [self.label, self.id, self.group, self.split]
+        names = [*self.labels, self.id, self.group, self.time, self.split]
         return super().used_columns() + [name for name in names if name is not None]
+
+
+def _listed(names: Names | None) -> list[str]:
+    return [names] if isinstance(names, str) else list(names or [])
 
 
 def selected(params: dict[str, Any]) -> Dataset:

@@ -27,8 +27,8 @@ DIGIT = regex.compile(r"\p{N}")
 
 
 def exact_groups(rows: Sequence[Row]) -> np.ndarray:
-    """Return a group number for each row, shape (rows,): equal text and features share one."""
-    return numbered([(row.text, row.features) for row in rows])
+    """Return a group number for each row, shape (rows,): equal contents share one."""
+    return numbered([row.content for row in rows])
 
 
 def near_groups(rows: Sequence[Row], threshold: float) -> np.ndarray:
@@ -37,12 +37,12 @@ def near_groups(rows: Sequence[Row], threshold: float) -> np.ndarray:
     Texts are compared casefolded, with every digit replaced by 0 and without punctuation. Two are
     near-duplicates when the Jaccard similarity |A ∩ B| / |A ∪ B| of their sets of word trigrams
     reaches `threshold`; groups are the connected components. Rows without text are grouped by
-    equal features. Candidates come from MinHash with banding (Broder 1997; Leskovec, Rajaraman and
+    equal columns. Candidates come from MinHash with banding (Broder 1997; Leskovec, Rajaraman and
     Ullman, Mining of Massive Datasets, chapter 3) and are verified by their exact similarity.
     """
-    if not rows or rows[0].text is None:
+    if not rows or rows[0].content.text is None:
         return exact_groups(rows)
-    folded = [_fold(row.text) for row in rows]
+    folded = [_fold(row.content.text) for row in rows]
     numbers = numbered(folded)
     first = np.unique(numbers, return_index=True)[1]
     pairs = list(_near_pairs([_trigrams(folded[i]) for i in first], threshold))

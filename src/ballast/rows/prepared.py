@@ -38,10 +38,19 @@ class Prepared:
         return None if column.null_count else column.to_pylist()
 
     @cached_property
-    def features(self) -> np.ndarray:
-        """Numeric columns, float64, shape (rows, columns); columns may be 0."""
-        column = self._column("features").combine_chunks()
-        return column.flatten().to_numpy().reshape(len(column), -1)
+    def numbers(self) -> np.ndarray:
+        """Numeric columns, float64, shape (rows, columns); NaN where missing; columns may be 0."""
+        return self._matrix("numbers")
+
+    @cached_property
+    def categories(self) -> np.ndarray:
+        """Names of categories, None where missing, shape (rows, columns); columns may be 0."""
+        return self._matrix("categories")
+
+    @cached_property
+    def dates(self) -> np.ndarray:
+        """Dates as days since 1970, float64, as `numbers`."""
+        return self._matrix("dates")
 
     @cached_property
     def labels(self) -> list[list[str]]:
@@ -52,6 +61,12 @@ class Prepared:
     def groups(self) -> list[str | None]:
         """What rows have in common that stay on one side of the split."""
         return self._column("group").to_pylist()
+
+    @cached_property
+    def times(self) -> np.ndarray | None:
+        """When each row was, as a number, shape (rows,); None where the data set does not say."""
+        column = self._column("time")
+        return None if column.null_count else column.to_numpy()
 
     @cached_property
     def parts(self) -> list[str | None]:
@@ -69,11 +84,15 @@ class Prepared:
         return self._column("duplicates").to_numpy()
 
     def rows(self, ids: Sequence[str]) -> list[dict]:
-        """Return some rows whole, with `file` and `row`, where they come from."""
+        """Return some rows whole, with `file`, `record` and `line`, where they come from."""
         table = storage.read_table(self.file)
         chosen = table.filter(pc.is_in(table["id"], pa.array(ids, STRINGS)))
         by_id = {row["id"]: row for row in chosen.to_pylist()}
         return [by_id[name] for name in ids]
+
+    def _matrix(self, name: str) -> np.ndarray:
+        column = self._column(name).combine_chunks()
+        return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
 
     def _column(self, name: str) -> pa.ChunkedArray:
         return storage.read_table(self.file, [name])[name]
@@ -97,15 +116,19 @@ def save(
     """
     columns = {
         "id": [row.id for row in rows],
-        "text": pa.array([row.text for row in rows], STRINGS),
-        "features": pa.array([row.features for row in rows], pa.list_(pa.float64())),
+        "text": pa.array([row.content.text for row in rows], STRINGS),
+        "numbers": pa.array([row.content.numbers for row in rows], pa.list_(pa.float64())),
+        "categories": pa.array([row.content.categories for row in rows], pa.list_(STRINGS)),
+        "dates": pa.array([row.content.dates for row in rows], pa.list_(pa.float64())),
         "labels": pa.array([row.labels for row in rows], pa.list_(STRINGS)),
         "group": pa.array([row.group for row in rows], STRINGS),
+        "time": pa.array([row.time for row in rows], pa.float64()),
         "part": pa.array([row.part for row in rows], STRINGS),
         "exact_duplicates": exact,
         "duplicates": duplicates,
         "file": [row.file for row in rows],
-        "row": [row.row for row in rows],
+        "record": [row.row for row in rows],
+        "line": pa.array([row.line for row in rows], pa.int64()),
     }
     storage.write_table(folder / "rows.parquet", columns)
     storage.write_json(folder / "counts.json", counts)

@@ -1,4 +1,4 @@
-"""Read CSV, TSV, JSON Lines and Parquet, plain or gzipped; no record is lost silently."""
+"""Read CSV, TSV, JSON, Parquet, Feather and Excel, gzipped or not; no record is lost silently."""
 
 import csv
 import gzip
@@ -7,23 +7,37 @@ import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
+from zipfile import BadZipFile
 
 import pyarrow as pa
+import pyarrow.feather
 import pyarrow.parquet as pq
 
 from ballast.project.errors import UserError, did_you_mean
 from ballast.project.params import listed
-from ballast.rows.dataset import Layout
+from ballast.rows.dataset import FORMATS, Layout
 
 SUFFIXES = {
     ".csv": "csv",
     ".tsv": "tsv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".json": "json",
     ".parquet": "parquet",
+    ".feather": "feather",
+    ".arrow": "feather",
+    ".xlsx": "excel",
+    ".xls": "excel",
+    ".ods": "excel",
 }
+# What is read whole, as a table with types.
+TABLES = ("parquet", "feather", "excel")
+# What stands between the rows and is none of them.
+EMPTY, HEADER = "empty line", "the header line once more"
+NO_OBJECT = "not a JSON object"
 # A field may be a whole document; the csv module's default limit is 128 KiB.
 csv.field_size_limit(2**31 - 1)
 
@@ -31,14 +45,25 @@ csv.field_size_limit(2**31 - 1)
 class Record(NamedTuple):
     """One record of a file: its fields by column name, or the reason why it cannot be read.
 
-    `row` is the line on which the record starts (CSV, TSV, JSON Lines) or its number (Parquet),
-    counted from 1.
+    `row` is its number, counted from 1 after a header line; `line` the line on which it starts,
+    None where the format has no lines.
     """
 
     row: int
     fields: dict[str, Any]
     fault: str | None = None
     raw: str = ""
+    line: int | None = None
+
+    @property
+    def place(self) -> str:
+        """Where the record is, in words."""
+        return place(self.row, self.line)
+
+
+def place(row: int, line: int | None) -> str:
+    """Return in words where a record is in its file."""
+    return f"record {row:,}" + ("" if line is None else f" (line {line:,})")
 
 
 def read(path: Path, dataset: Layout) -> Iterator[Record]:
@@ -58,12 +83,59 @@ def read(path: Path, dataset: Layout) -> Iterator[Record]:
     form = dataset.format or format_of(path)
     opener = gzip.open if path.suffix.lower() == ".gz" else open
     with explained(path, dataset):
-        if form == "parquet":
-            yield from _read_parquet(path, dataset)
+        if form in TABLES:
+            with opener(path, "rb") as stream:
+                names, batches = table_batches(stream, form, dataset)
+                require(names, dataset, path)
+                row = 0
+                for batch in batches:
+                    for fields in batch.to_pylist():
+                        row += 1
+                        yield Record(row, fields, None, str(fields))
             return
         # newline="": a field may contain line breaks of any kind.
         with opener(path, "rt", newline="", **decoding(dataset)) as stream:
             yield from records(stream, form, dataset, path)[1]
+
+
+def table_batches(
+    stream: BinaryIO, form: str, layout: Layout, size: int = 10_000
+) -> tuple[list[str], Iterator[pa.RecordBatch]]:
+    """Return the columns of a table with types in their order, and its rows in batches.
+
+    Args:
+        stream: the file, which can be searched.
+        form: parquet, feather or excel.
+        layout: the sheet of an Excel file; the first one unless it names another.
+        size: rows a batch.
+    """
+    if form == "parquet":
+        file = pq.ParquetFile(stream)
+        return file.schema_arrow.names, file.iter_batches(batch_size=size)
+    if form == "feather":
+        table = pa.feather.read_table(stream)
+    else:
+        # Imported here: it takes half a second, and other formats do without.
+        import pandas as pd
+
+        frame = pd.read_excel(stream, layout.sheet or 0, dtype=object, na_filter=False)
+        # A column of an Excel file may hold numbers, dates and texts.
+        fields = [frame[name].map(_cell).tolist() for name in frame.columns]
+        table = pa.table(
+            {str(name): _column(cells) for name, cells in zip(frame.columns, fields, strict=True)}
+        )
+    return table.column_names, iter(table.to_batches(size))
+
+
+def _cell(value: Any) -> Any:
+    return None if value == "" else value
+
+
+def _column(cells: list[Any]) -> pa.Array:
+    try:
+        return pa.array(cells)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([None if cell is None else str(cell) for cell in cells])
 
 
 def decoding(layout: Layout) -> dict[str, str]:
@@ -89,9 +161,10 @@ def explained(path: Path, layout: Layout) -> Iterator[None]:
         raise UserError(
             f"{path} is not a complete gzip file: {error}. Download or compress it again."
         ) from error
-    except pa.ArrowException as error:
+    except (pa.ArrowException, BadZipFile) as error:
         raise UserError(
-            f"{path} is not a complete Parquet file: {error}. Download or write it again."
+            f"{path} is not a complete {layout.format or format_of(path)} file: {error}. Download "
+            "or write it again."
         ) from error
 
 
@@ -102,15 +175,15 @@ def records(
 
     Args:
         stream: the file's lines, with their line breaks.
-        form: csv, tsv or jsonl.
+        form: csv, tsv, json or jsonl.
         layout: separator, quotation mark and columns.
         path: for messages.
 
     Raises:
         UserError: a column is missing, a quotation mark is never closed.
     """
-    if form == "jsonl":
-        return None, _read_jsonl(stream, layout, path)
+    if form in ("json", "jsonl"):
+        return None, _read_json(stream, layout, path)
     return _read_csv(stream, layout, path, "\t" if form == "tsv" else ",")
 
 
@@ -124,7 +197,7 @@ def format_of(path: Path) -> str:
     if suffix.lower() not in SUFFIXES:
         raise UserError(
             f"{path}: the file's suffix does not tell its format. Set `format` in the dataset's "
-            "block in params.yaml to csv, tsv, jsonl or parquet."
+            f"block in params.yaml to {', '.join(FORMATS[:-1])} or {FORMATS[-1]}."
         )
     return SUFFIXES[suffix.lower()]
 
@@ -159,29 +232,33 @@ def _read_csv(
     stream: Iterable[str], dataset: Layout, path: Path, separator: str
 ) -> tuple[list[str], Iterator[Record]]:
     lines = _Lines(stream)
-    separator = dataset.separator or separator
-    reader = csv.reader(
-        lines,
-        delimiter=separator,
-        quotechar=dataset.quote,
-        quoting=csv.QUOTE_NONE if dataset.quote is None else csv.QUOTE_MINIMAL,
-        strict=True,
-    )
-    columns = dataset.columns
+    form = {
+        "delimiter": dataset.separator or separator,
+        "quotechar": dataset.quote,
+        "quoting": csv.QUOTE_NONE if dataset.quote is None else csv.QUOTE_MINIMAL,
+        "escapechar": dataset.escape,
+        "strict": True,
+    }
+    columns, reader = dataset.columns, csv.reader(lines, **form)
     if columns is None:
         try:
             columns = next(reader, [])
+            if any(name.startswith(" ") for name in columns):
+                # A blank after every separator, as in `text, "label"`.
+                form["skipinitialspace"] = True
+                columns, reader = next(csv.reader(lines.record, **form)), csv.reader(lines, **form)
         except csv.Error as error:
             raise UserError(f"{path}: the header line has malformed quoting ({error}).") from error
+        columns = [name.strip() for name in columns]
     require(columns, dataset, path)
-    return columns, _csv_records(lines, reader, columns, separator, path)
+    return columns, _csv_records(lines, reader, columns, form["delimiter"], path)
 
 
 def _csv_records(
     lines: _Lines, reader: Iterator[list[str]], columns: list[str], separator: str, path: Path
 ) -> Iterator[Record]:
-    while True:
-        row = lines.number + 1
+    for row in count(1):
+        line = lines.number + 1
         lines.record = []
         try:
             values = next(reader)
@@ -190,48 +267,64 @@ def _csv_records(
         except csv.Error as error:
             if "unexpected end of data" in str(error):
                 raise UserError(
-                    f"{path}, row {row}: a quotation mark opens here and never closes, so the rest "
-                    "of the file would be one field. Correct the row, or set `quote: null` in the "
-                    "dataset's block in params.yaml if quotation marks are plain text."
+                    f"{path}, {place(row, line)}: a quotation mark opens here and never closes, so "
+                    "the rest of the file would be one field. Correct the row, or set `quote: "
+                    "null` in the dataset's block in params.yaml if quotation marks are plain text."
                 ) from error
-            yield Record(row, {}, "malformed quoting", lines.give_up())
+            yield Record(row, {}, "malformed quoting", lines.give_up(), line)
             continue
         raw = separator.join(values)
+        if len(values) > len(columns) and not any(map(str.strip, values[len(columns) :])):
+            # Separators at the end of a line, as spreadsheets leave them.
+            del values[len(columns) :]
+        fault = None
         if not values:
-            yield Record(row, {}, "empty line", raw)
+            fault = EMPTY
         elif len(values) != len(columns):
-            yield Record(row, {}, f"{len(values)} fields instead of {len(columns)}", raw)
-        else:
-            yield Record(row, dict(zip(columns, values)), None, raw)  # noqa: B905
+            fault = f"{len(values)} fields instead of {len(columns)}"
+        elif values == columns:
+            fault = HEADER
+        fields = {} if fault else dict(zip(columns, values, strict=True))
+        yield Record(row, fields, fault, raw, line)
 
 
-def _read_jsonl(stream: Iterable[str], dataset: Layout, path: Path) -> Iterator[Record]:
+def _read_json(stream: Iterable[str], dataset: Layout, path: Path) -> Iterator[Record]:
+    """Yield the objects of JSON Lines, or of one JSON array."""
+    lines = iter(stream)
+    first = next((line for line in lines if not line.isspace()), "")
+    if first.lstrip("\ufeff \t").startswith("["):
+        parsed = _array_records(first + "".join(lines), path)
+    else:
+        parsed = _line_records(chain([first] if first else [], lines))
     seen: set[str] = set()
-    for row, line in enumerate(stream, 1):
-        try:
-            fields = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            yield Record(row, {}, f"not JSON ({error})", line)
-            continue
-        if not isinstance(fields, dict):
-            yield Record(row, {}, "not a JSON object", line)
-            continue
-        seen |= fields.keys()
-        yield Record(row, fields, None, line)
+    for record in parsed:
+        seen |= record.fields.keys()
+        yield record
     # Single objects may lack a key; a key that no object has is a wrong name.
     require(sorted(seen), dataset, path)
 
 
-def _read_parquet(path: Path, dataset: Layout) -> Iterator[Record]:
-    packed = path.suffix.lower() == ".gz"
-    source = pa.BufferReader(gzip.decompress(path.read_bytes())) if packed else path
-    table = pq.ParquetFile(source)
-    require(table.schema_arrow.names, dataset, path)
-    row = 0
-    for batch in table.iter_batches(columns=dataset.used_columns()):
-        for fields in batch.to_pylist():
-            row += 1
-            yield Record(row, fields, None, str(fields))
+def _line_records(lines: Iterable[str]) -> Iterator[Record]:
+    for row, line in enumerate(lines, 1):
+        try:
+            fields = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            fault = EMPTY if line.isspace() else f"not JSON ({error})"
+            yield Record(row, {}, fault, line, row)
+            continue
+        is_object = isinstance(fields, dict)
+        yield Record(row, fields if is_object else {}, None if is_object else NO_OBJECT, line, row)
+
+
+def _array_records(text: str, path: Path) -> Iterator[Record]:
+    try:
+        items = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} begins like one JSON array, but is none: {error}.") from error
+    for row, item in enumerate(items, 1):
+        raw = json.dumps(item, ensure_ascii=False)
+        is_object = isinstance(item, dict)
+        yield Record(row, item if is_object else {}, None if is_object else NO_OBJECT, raw)
 
 
 def require(columns: list[str], dataset: Layout, path: Path) -> None:
