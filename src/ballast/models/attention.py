@@ -7,7 +7,6 @@ from pydantic import Field
 
 from ballast.networks.forward import Encoded, Forward, dense
 from ballast.networks.inputs import Inputs
-from ballast.project.errors import UserError
 
 if TYPE_CHECKING:
     import keras
@@ -48,19 +47,11 @@ def build(
 
     Returns:
         A model from {"tokens": (batch, tokens)[, "features": (batch, columns)]} to logits.
-
-    Raises:
-        UserError: the embedding gives no text.
     """
     from keras import layers, ops
 
     from ballast.networks.layers import TextVectors, classifier, look_up, token_input
 
-    if inputs.vectors is None:
-        raise UserError(
-            "params.yaml: model: attention reads words, and no embedding gives any: use "
-            "embedding: word2vec, or for numbers model: mlp."
-        )
     tokens = token_input()
     vectors = layers.Dropout(vector_dropout)(look_up(tokens, inputs, trainable))
     # 1 for a token, 0 for padding. Interpolating between texts interpolates this too: a word that

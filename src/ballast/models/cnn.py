@@ -7,7 +7,6 @@ from pydantic import Field
 
 from ballast.networks.forward import Forward, TextNetwork
 from ballast.networks.inputs import Inputs
-from ballast.project.errors import UserError
 
 if TYPE_CHECKING:
     import keras
@@ -38,17 +37,9 @@ def build(
 
     Returns:
         A model from {"tokens": (batch, tokens)[, "features": (batch, columns)]} to logits.
-
-    Raises:
-        UserError: the embedding gives no text.
     """
     from ballast.networks.layers import classifier, largest_windows, look_up, token_input
 
-    if inputs.vectors is None:
-        raise UserError(
-            "params.yaml: model: cnn reads words, and no embedding gives any: use "
-            "embedding: word2vec, or for numbers model: mlp."
-        )
     tokens = token_input()
     pooled = largest_windows(look_up(tokens, inputs, trainable), filters, [width])
     return classifier(tokens, pooled, inputs, dropout)

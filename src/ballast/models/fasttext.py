@@ -8,7 +8,6 @@ from scipy.sparse import csr_array
 
 from ballast.networks.forward import Encoded, Forward, dense
 from ballast.networks.inputs import Inputs
-from ballast.project.errors import UserError
 
 if TYPE_CHECKING:
     import keras
@@ -38,19 +37,11 @@ def build(
 
     Returns:
         A model from {"tokens": (batch, tokens)[, "features": (batch, columns)]} to logits.
-
-    Raises:
-        UserError: the embedding gives no words.
     """
     from keras import layers
 
     from ballast.networks.layers import Bigrams, MeanVector, classifier, token_input
 
-    if inputs.vectors is None:
-        raise UserError(
-            "params.yaml: model: fasttext reads words, and no embedding gives any: use "
-            "embedding: word2vec, or for numbers model: mlp."
-        )
     tokens = token_input()
     words = layers.Embedding(*inputs.vectors.shape, name="vectors")
     words.build()

@@ -7,7 +7,6 @@ from pydantic import Field
 
 from ballast.networks.forward import Encoded, Forward, dense
 from ballast.networks.inputs import Inputs
-from ballast.project.errors import UserError
 
 if TYPE_CHECKING:
     import keras
@@ -38,20 +37,12 @@ def build(
 
     Returns:
         A model from {"features": (batch, columns)} to logits, shape (batch, classes).
-
-    Raises:
-        UserError: there are no numeric columns.
     """
     import keras
     from keras import layers
 
     from ballast.networks.layers import Pieces
 
-    if not inputs.features:
-        raise UserError(
-            "params.yaml: model: mlp reads numeric columns, and the dataset's block names no "
-            "`features`: use model: cnn for texts."
-        )
     features = keras.Input((inputs.features,), name="features")
     state = features
     if pieces:

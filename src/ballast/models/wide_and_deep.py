@@ -7,7 +7,6 @@ from pydantic import Field
 
 from ballast.networks.forward import Forward, TextNetwork
 from ballast.networks.inputs import Inputs
-from ballast.project.errors import UserError
 
 if TYPE_CHECKING:
     import keras
@@ -41,17 +40,9 @@ def build(
     Returns:
         A model from {"tokens": (batch, tokens), "terms": (batch, terms), sparse[, "features":
         (batch, columns)]} to logits.
-
-    Raises:
-        UserError: the embeddings give no word vectors or no terms.
     """
     from ballast.networks.layers import classifier, largest_windows, look_up, token_input
 
-    if inputs.vectors is None or not inputs.terms:
-        raise UserError(
-            "params.yaml: model: wide_and_deep reads words and terms: use embedding: word2vec "
-            "(or another one of words) with second_embedding: tfidf."
-        )
     tokens = token_input()
     pooled = largest_windows(look_up(tokens, inputs, trainable), filters, [width])
     return classifier(tokens, pooled, inputs, dropout, rate)
