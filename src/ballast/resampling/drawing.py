@@ -1,6 +1,6 @@
 """The input of samplers, and helpers for those that select whole rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -46,6 +46,15 @@ def labels_of_one(targets: np.ndarray, sampler: str) -> np.ndarray:
             "Use sampler: none, or one made for label sets: ml_ros, mlsmote."
         )
     return targets.argmax(axis=1)
+
+
+def lacking(labels: np.ndarray, ratio: float) -> Iterator[tuple[np.ndarray, int]]:
+    """Yield the row numbers of each class below ratio * max n, and how many rows it lacks."""
+    wanted = int(np.round(ratio * np.bincount(labels).max()))
+    for number in np.unique(labels):
+        members = np.flatnonzero(labels == number)
+        if len(members) < wanted:
+            yield members, wanted - len(members)
 
 
 def fewer(labels: np.ndarray, ratio: float) -> dict[int, int]:
