@@ -6,9 +6,15 @@ from functools import cached_property
 
 import numpy as np
 from imblearn.base import BaseSampler
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.preprocessing import StandardScaler, normalize
 
 from ballast.project.errors import UserError
-from ballast.resampling.neighbours import space
+from ballast.texts.tokens import tokenize
+
+# Of the space of texts.
+DIMENSIONS = 100
 
 
 @dataclass(frozen=True)
@@ -29,8 +35,24 @@ class Rows:
 
     @cached_property
     def space(self) -> np.ndarray:
-        """A cheap vector space for neighbour searches, float64, shape (rows, dimensions)."""
-        return space(self.texts, self.features, self.seed)
+        """A cheap vector space for neighbour searches, float64, shape (rows, dimensions).
+
+        Numeric columns: scaled to mean 0 and variance 1. Texts: TF-IDF, reduced by a truncated
+        singular value decomposition (latent semantic analysis, Deerwester et al. 1990), length 1.
+        If there are both, they are concatenated. All is fitted on these rows.
+        """
+        parts = []
+        if self.features.shape[1]:
+            parts.append(StandardScaler().fit_transform(self.features))
+        if self.texts is not None:
+            tfidf = TfidfVectorizer(analyzer=tokenize, sublinear_tf=True).fit_transform(self.texts)
+            dimensions = min(DIMENSIONS, *(side - 1 for side in tfidf.shape))
+            if dimensions > 0:
+                svd = TruncatedSVD(dimensions, random_state=self.seed)
+                parts.append(normalize(svd.fit_transform(tfidf)))
+            else:
+                parts.append(normalize(tfidf.toarray()))
+        return np.hstack(parts)
 
 
 def labels_of_one(targets: np.ndarray, sampler: str) -> np.ndarray:
