@@ -1,11 +1,12 @@
 """Convolution over word vectors, averages of the words by gated attention, linear layer."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
 
-from ballast.networks.forward import Encoded, Forward, dense
+from ballast.networks.forward import Encoded, Forward, classified, dense
 from ballast.networks.inputs import Inputs
 
 if TYPE_CHECKING:
@@ -87,10 +88,7 @@ def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
             offsets = rows.offsets[first : last + 1]
             tokens = rows.tokens[offsets[0] : offsets[-1]]
             pooled.append(_pooled(tokens, offsets - offsets[0], tables, weights))
-        hidden = np.concatenate(pooled)
-        if rows.features is not None:
-            hidden = np.concatenate([hidden, rows.features], axis=1)
-        return dense(hidden, weights, "logits")
+        return classified(np.concatenate(pooled), rows, weights)
 
     return logits
 
@@ -155,12 +153,11 @@ def _states(
     return np.maximum(states, 0, out=states)
 
 
-def _blocks(offsets: np.ndarray) -> list[tuple[int, int]]:
-    """Return (first text, last text + 1) of blocks of `BLOCK` tokens, or of one longer text."""
-    blocks, first, texts = [], 0, len(offsets) - 1
-    while first < texts:
+def _blocks(offsets: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Yield (first text, last text + 1) of blocks of `BLOCK` tokens, or of one longer text."""
+    first = 0
+    while first < len(offsets) - 1:
         last = int(np.searchsorted(offsets, offsets[first] + BLOCK, side="right")) - 1
         last = max(first + 1, last)
-        blocks.append((first, last))
+        yield first, last
         first = last
-    return blocks

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_array
 
-from ballast.networks.forward import Encoded, Forward, dense
+from ballast.networks.forward import Encoded, Forward, classified
 from ballast.networks.inputs import Inputs
 
 if TYPE_CHECKING:
@@ -71,9 +71,7 @@ def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
         fewer = np.maximum(lengths - 1, 0)
         counts = np.maximum(lengths + fewer, 1)[:, None].astype(np.float32)
         hidden = (_sums(words, tokens, lengths) + _sums(bigrams, numbers, fewer)) / counts
-        if rows.features is not None:
-            hidden = np.concatenate([hidden, rows.features], axis=1)
-        return dense(hidden, weights, "logits")
+        return classified(hidden, rows, weights)
 
     return logits
 
