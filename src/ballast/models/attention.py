@@ -1,16 +1,13 @@
 """Convolution over word vectors, averages of the words by gated attention, linear layer."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from ballast.networks.forward import Encoded, Forward, classified, dense
-from ballast.networks.inputs import Inputs
-
-if TYPE_CHECKING:
-    import keras
+from ballast.networks.inputs import Inputs, KerasModel
 
 NEEDS = [{"tokens"}]
 
@@ -28,7 +25,7 @@ def build(
     vector_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3,
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
     trainable: bool = True,
-) -> "keras.Model":
+) -> KerasModel:
     """Return Embedding -> Conv1D(filters, width) -> gated attention pooling -> Dense(classes).
 
     The convolution gives each word t a state h_t that depends on its neighbours. A text is the sum

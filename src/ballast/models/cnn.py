@@ -1,15 +1,12 @@
 """Convolution over word vectors, the largest response of each filter, linear layer."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from ballast.networks.forward import Forward, TextNetwork
-from ballast.networks.inputs import Inputs
-
-if TYPE_CHECKING:
-    import keras
+from ballast.networks.inputs import Inputs, KerasModel
 
 LEARNER = "projected"
 NEEDS = [{"tokens"}]
@@ -22,7 +19,7 @@ def build(
     width: Annotated[int, Field(ge=1)] = 7,
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
     trainable: bool = True,
-) -> "keras.Model":
+) -> KerasModel:
     """Return Embedding -> Conv1D(filters, width) -> global max pooling -> Dense(classes).
 
     Source: Collobert, Weston, Bottou, Karlen, Kavukcuoglu and Kuksa, Natural Language Processing

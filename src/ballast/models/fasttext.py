@@ -1,16 +1,13 @@
 """The mean vector of a text's words and bigrams, then a linear layer (fastText)."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_array
 
 from ballast.networks.forward import Encoded, Forward, classified
-from ballast.networks.inputs import Inputs
-
-if TYPE_CHECKING:
-    import keras
+from ballast.networks.inputs import Inputs, KerasModel
 
 NEEDS = [{"tokens"}]
 
@@ -23,7 +20,7 @@ def build(
     *,
     buckets: Annotated[int, Field(ge=1, le=200_000)] = 50_000,
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2,
-) -> "keras.Model":
+) -> KerasModel:
     """Return the mean of the vectors of words and bigrams -> Dense(classes).
 
     Words start from the embedding's vectors, bigrams from small random ones that they share by a

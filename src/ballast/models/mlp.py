@@ -1,15 +1,12 @@
 """Feed-forward network on numeric columns."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from ballast.networks.forward import Encoded, Forward, dense
-from ballast.networks.inputs import Inputs
-
-if TYPE_CHECKING:
-    import keras
+from ballast.networks.inputs import Inputs, KerasModel
 
 NEEDS = [{"features"}]
 
@@ -20,7 +17,7 @@ def build(
     pieces: Annotated[int, Field(ge=0)] = 8,
     hidden: list[Annotated[int, Field(ge=1)]] = [128, 128],  # noqa: B006
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2,
-) -> "keras.Model":
+) -> KerasModel:
     """Return columns and their pieces -> Dense(relu) layers with dropout -> Dense(classes).
 
     From the columns alone a network learns smooth functions first; with the pieces, a threshold

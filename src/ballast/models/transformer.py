@@ -1,6 +1,6 @@
 """A pretrained model of the BERT family, trained further, pooling, linear layer."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -8,11 +8,8 @@ from pydantic import Field
 from ballast.encoders.encoder import pooled, read_recipe
 from ballast.encoders.transformer import ACTIVATIONS, Layer, Transformer, read_transformer
 from ballast.networks.forward import Encoded, Forward, classified
-from ballast.networks.inputs import Inputs
+from ballast.networks.inputs import Inputs, KerasModel
 from ballast.project.errors import UserError
-
-if TYPE_CHECKING:
-    import keras
 
 NEEDS = [{"wordpieces"}]
 
@@ -25,7 +22,7 @@ def build(
     pooling: Literal["mean", "cls"] = "mean",
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
     train_words: bool = False,
-) -> "keras.Model":
+) -> KerasModel:
     """Return word pieces -> pretrained layers, all trained -> pooling -> Dense(classes).
 
     Needs embedding: wordpieces, and steps much smaller than other models: training.learning_rate

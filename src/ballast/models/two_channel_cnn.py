@@ -1,15 +1,12 @@
 """TextCNN with a static and a trainable channel (Kim 2014, CNN-multichannel)."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from ballast.networks.forward import Forward, TextNetwork
-from ballast.networks.inputs import Inputs
-
-if TYPE_CHECKING:
-    import keras
+from ballast.networks.inputs import Inputs, KerasModel
 
 LEARNER = "projected"
 NEEDS = [{"tokens"}]
@@ -21,7 +18,7 @@ def build(
     filters: Annotated[int, Field(ge=1)] = 100,
     widths: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)] = [3, 4, 5],  # noqa: B006
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
-) -> "keras.Model":
+) -> KerasModel:
     """Return two channels of word vectors -> filters of several widths -> max pooling -> Dense.
 
     Both channels start from the same vectors; one is trained. Each filter is applied to both and

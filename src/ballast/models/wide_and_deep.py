@@ -1,15 +1,12 @@
 """A linear layer on terms beside a convolution over word vectors, trained together."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from ballast.networks.forward import Forward, TextNetwork
-from ballast.networks.inputs import Inputs
-
-if TYPE_CHECKING:
-    import keras
+from ballast.networks.inputs import Inputs, KerasModel
 
 LEARNER = "projected"
 NEEDS = [{"tokens"}, {"terms"}]
@@ -23,7 +20,7 @@ def build(
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
     trainable: bool = True,
     rate: Annotated[float, Field(gt=0)] = 4.0,
-) -> "keras.Model":
+) -> KerasModel:
     """Return the sum of a linear layer on terms and of the network of `models/cnn.py`.
 
     Source: Cheng and others, Wide & Deep Learning for Recommender Systems, 2016.
