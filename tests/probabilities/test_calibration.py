@@ -46,7 +46,7 @@ def test_contract(method, multilabel):
     assert mapped.shape == (150, 3)
     assert mapped.dtype == np.float64
     assert np.isfinite(mapped).all()
-    back = Calibration.from_json(json.loads(json.dumps(fitted.to_json(), allow_nan=False)))
+    back = Calibration(**json.loads(json.dumps(fitted.to_json(), allow_nan=False)))
     assert back == fitted
     np.testing.assert_array_equal(back.apply(others), fitted.apply(others))
 

@@ -9,12 +9,13 @@ import numpy as np
 
 from ballast.probabilities.correction import Correction
 from ballast.probabilities.logits import probabilities
+from ballast.probabilities.plain import Plain
 from ballast.probabilities.rules import Rule
 from ballast.project import storage
 
 
 @dataclass(frozen=True)
-class Part:
+class Part(Plain):
     """A model that takes part in the decision.
 
     Attributes:
@@ -101,9 +102,7 @@ class Decision:
 
     def save(self, folder: Path = Path("models")) -> None:
         """Write the decision for prediction."""
-        parts = [
-            vars(part) | {"correction": part.correction.to_json()} for part in self.mixture.parts
-        ]
+        parts = [part.to_json() for part in self.mixture.parts]
         storage.write_json(folder / "decision.json", {"models": parts, "rule": self.rule.to_json()})
 
     @classmethod
