@@ -82,11 +82,23 @@ def per_class(
     }
 
 
-def tally(targets: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return each class's true positives, rows, and predicted positives, each (classes,)."""
+def tally(targets: np.ndarray, predicted: np.ndarray, axis: int = 0) -> tuple[np.ndarray, ...]:
+    """Return each class's true positives, rows, and predicted positives, each (classes,).
+
+    Along axis 1, each row's right, true and predicted labels.
+    """
     columns = (targets & predicted, targets, predicted)
-    hits, support, positives = (column.sum(axis=0, dtype=np.int64) for column in columns)
-    return hits, support, positives
+    return tuple(column.sum(axis=axis, dtype=np.int64) for column in columns)
+
+
+def kinds(targets: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return true and predicted labels of each kind of row, and the number of such rows."""
+    # As byte strings, which are sorted much faster than rows of numbers.
+    bits = np.packbits(np.hstack([targets, predicted]), axis=1)
+    _, first, times = np.unique(
+        bits.view(f"V{bits.shape[1]}").ravel(), return_index=True, return_counts=True
+    )
+    return targets[first], predicted[first], times
 
 
 def of_counts(
@@ -142,8 +154,7 @@ def ranked_classes(targets: np.ndarray, classes: Classes) -> list[int]:
 
 def f1_of_rows(targets: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """Return each row's F1 over its labels, shape (rows,); 1 for no labels, true or predicted."""
-    columns = (targets & predicted, targets, predicted)
-    hits, support, positives = (column.sum(axis=1, dtype=np.int64) for column in columns)
+    hits, support, positives = tally(targets, predicted, axis=1)
     return np.where(support + positives > 0, share(2 * hits, support + positives), 1.0)
 
 
