@@ -194,8 +194,11 @@ def normed(x: np.ndarray, weights: Pair, eps: float) -> np.ndarray:
 
 
 @compiled
-def _gelu(x):
-    """Replace x (rows, units) by x * Phi(x), Phi being the normal distribution function."""
+def gelu(x):
+    """Return x * Phi(x), Phi being the normal distribution function; it takes the place of x.
+
+    Source: Hendrycks and Gimpel 2016. The shape is (rows, units).
+    """
     # The error function as a quotient of polynomials, as in Eigen and TensorFlow: precise to
     # float32, and thirty times as fast as SciPy's.
     one, half, limit = np.float32(1), np.float32(0.5), np.float32(4)
@@ -214,11 +217,6 @@ def _gelu(x):
             q = q * s + np.float32(-7.37332916720468e-03)
             q = q * s + np.float32(-1.42647390514189e-02)
             row[i] *= half * (one + z * p / q)
-
-
-def gelu(x: np.ndarray) -> np.ndarray:
-    """Return x * Phi(x) (Hendrycks and Gimpel 2016), computed in place."""
-    _gelu(x)
     return x
 
 

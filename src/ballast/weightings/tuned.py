@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
@@ -75,7 +75,7 @@ def weigh(
     examples = _sample(examples, classes, rows)
     vectors = StandardScaler().fit_transform(examples.read(examples.rows))
 
-    def search(labels: np.ndarray, count: int) -> "_Result":
+    def search(labels: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         stand_in = _StandIn(vectors, labels, examples, count, folds)
         # Fits this small gain nothing from threads, and their number must not change the sums.
         with threadpool_limits(1):
@@ -84,12 +84,11 @@ def weigh(
     if classes.multilabel:
         present = (examples.targets > 0.5).astype(np.int64)
         results = [search(column, 2) for column in present.T]
-        weights = np.stack([result.weights for result in results], axis=1)
-        ratios = weights[1] / weights[0]
-        f1 = np.array([result.f1[:, 1] for result in results]).T
+        weights, f1 = (np.stack(part, axis=-1) for part in zip(*results, strict=True))
+        ratios, f1 = weights[1] / weights[0], f1[:, 1]
     else:
-        result = search(examples.targets.argmax(axis=1), len(classes.names))
-        weights, ratios, f1 = result.weights, result.weights, result.f1
+        weights, f1 = search(examples.targets.argmax(axis=1), len(classes.names))
+        ratios = weights
     pairs = [f"{name} {value:.2f}" for name, value in zip(classes.names, ratios, strict=True)]
     print(f"tuned: weights {', '.join(pairs)}")
     print(verdict(*f1[:, classes.counts > 0].mean(axis=1)), flush=True)
@@ -183,15 +182,11 @@ def _stratified(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
     return fold
 
 
-@dataclass(frozen=True)
-class _Result:
-    """Weights with mean 1 over the rows, and F1 by class: plain, with weights, with thresholds."""
+def _search(stand_in: _StandIn, count: int, rounds: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return weights with mean 1 over the rows, and F1: plain, with weights, with thresholds.
 
-    weights: np.ndarray
-    f1: np.ndarray
-
-
-def _search(stand_in: _StandIn, count: int, rounds: int) -> _Result:
+    Shape (classes,), and (3, classes).
+    """
     truth = stand_in.truth
     plain = stand_in.log_p(np.ones(count))
 
@@ -210,7 +205,7 @@ def _search(stand_in: _StandIn, count: int, rounds: int) -> _Result:
     if enough.any():
         weights[enough] *= used.sum() / (weights @ used)
     predictions = (plain.argmax(axis=1), with_weights, with_thresholds)
-    return _Result(weights, np.stack([_rates(labels, truth, count)[1] for labels in predictions]))
+    return weights, np.stack([_rates(labels, truth, count)[1] for labels in predictions])
 
 
 def _equalise(
