@@ -56,11 +56,6 @@ class Mixture:
         """Names of the models."""
         return " and ".join(part.model for part in self.parts)
 
-    @property
-    def multilabel(self) -> bool:
-        """Whether a row may have several labels."""
-        return self.parts[0].correction.ledger.multilabel
-
     def uncorrected(self, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the mean of the models' uncorrected logits, shape (rows, classes).
 
@@ -76,7 +71,7 @@ class Mixture:
             outputs: each model's by slot, shape (rows, classes).
         """
         logits = [part.correction.apply(outputs[part.slot]) for part in self.parts]
-        return probabilities(np.mean(logits, axis=0), self.multilabel)
+        return probabilities(np.mean(logits, axis=0), self.parts[0].correction.ledger.multilabel)
 
 
 @dataclass(frozen=True)

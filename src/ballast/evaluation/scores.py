@@ -53,7 +53,7 @@ def headline(
     ]
     average_precision, roc_auc = np.mean(ranked, axis=0)[:, 0].tolist() if ranked else (0.0, 0.0)
     result["average_precision"], result["roc_auc"] = average_precision, roc_auc
-    result["log_loss"] = log_loss(targets, probabilities, classes.multilabel)
+    result["log_loss"] = float(row_losses(targets, probabilities, classes.multilabel).mean())
     result["calibration_error"] = calibration_error(targets, probabilities, classes.multilabel)
     for name, column in of_rows(targets, predicted, classes).items():
         result[name] = float(column.mean())
@@ -168,13 +168,11 @@ def of_rows(targets: np.ndarray, predicted: np.ndarray, classes: Classes) -> dic
     return {"expected_cost": cost_matrix(classes)[pairs]}
 
 
-def log_loss(targets: np.ndarray, probabilities: np.ndarray, multilabel: bool) -> float:
-    """Return the mean of -log p(true class) over rows, or multi-label over rows and labels."""
-    return float(row_losses(targets, probabilities, multilabel).mean())
-
-
 def row_losses(targets: np.ndarray, probabilities: np.ndarray, multilabel: bool) -> np.ndarray:
-    """Return the terms of `log_loss`, shape (rows,); multi-label, each row's mean over labels."""
+    """Return each row's -log p(true class), whose mean is the log-loss, shape (rows,).
+
+    Multi-label: the mean over the labels.
+    """
     if multilabel:
         true = np.where(targets > 0, probabilities, 1 - probabilities)
     else:

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from ballast.labels.classes import Classes
 from ballast.losses._likelihood import Tensor, log_true
+from ballast.probabilities.balancing import sizes
 
 
 def loss(
@@ -77,9 +78,7 @@ def inverse(logits: np.ndarray, classes: Classes, *, margin: float, scale: float
 
 def _margins(classes: Classes, margin: float) -> np.ndarray:
     """Delta, shape (classes,), or multi-label (2, classes): of absence and of presence."""
-    counts = np.asarray(classes.counts, dtype=np.float64)
-    if classes.multilabel:
-        counts = np.stack([classes.rows - counts, counts])
+    counts = sizes(classes)
     rarest = counts[counts > 0].min()
     # A class without a row is never the true one.
     return margin * (rarest / np.where(counts > 0, counts, rarest)) ** 0.25

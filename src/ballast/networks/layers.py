@@ -128,7 +128,8 @@ def interpolating(model: keras.Model) -> keras.Model:
     Raises:
         UserError: it does not look its word vectors up by `look_up`.
     """
-    vectors = [layer.output for layer in model.layers if isinstance(layer, TextVectors)]
+    looked_up = [layer for layer in model.layers if isinstance(layer, TextVectors)]
+    vectors = {layer.name: layer.output for layer in looked_up}
     if not vectors:
         raise UserError(
             "params.yaml: the sampler interpolates between rows, and this model's texts can't be: "
@@ -137,7 +138,7 @@ def interpolating(model: keras.Model) -> keras.Model:
         )
     others = {name: tensor for name, tensor in model.input.items() if name != "tokens"}
     lower = keras.Model(model.input["tokens"], vectors)
-    upper = keras.Model([*vectors, *others.values()], model.output)
+    upper = keras.Model([*vectors.values(), *others.values()], model.output)
     inputs = {
         "tokens": token_input(),
         "partner": keras.Input((None,), dtype="int32", name="partner"),
@@ -148,13 +149,9 @@ def interpolating(model: keras.Model) -> keras.Model:
         },
     }
     share = layers.Reshape((1, 1))(inputs["share"])
-    pairs = zip(_as_list(lower(inputs["tokens"])), _as_list(lower(inputs["partner"])), strict=True)
-    mixed = [first + share * (second - first) for first, second in pairs]
+    first, second = lower(inputs["tokens"]), lower(inputs["partner"])
+    mixed = [first[name] + share * (second[name] - first[name]) for name in vectors]
     return keras.Model(inputs, upper([*mixed, *(inputs[name] for name in others)]))
-
-
-def _as_list(tensors) -> list:
-    return tensors if isinstance(tensors, list) else [tensors]
 
 
 def largest_windows(
