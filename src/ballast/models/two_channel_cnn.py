@@ -5,7 +5,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from ballast.networks.forward import Forward, TextNetwork
+from ballast.networks.forward import Forward, pooled_filters
 from ballast.networks.inputs import Inputs, KerasModel
 
 LEARNER = "projected"
@@ -51,4 +51,4 @@ def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
         weights: by name, as `ballast.networks.layers.variables` names them.
         vectors: the embedding's, those of the static channel; shape (vocabulary + 2, dimensions).
     """
-    return TextNetwork(weights, vectors + weights["vectors.embeddings"])
+    return pooled_filters(weights, vectors + weights["vectors.embeddings"])

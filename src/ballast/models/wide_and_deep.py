@@ -5,7 +5,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from ballast.networks.forward import Forward, TextNetwork
+from ballast.networks.forward import Forward, pooled_filters
 from ballast.networks.inputs import Inputs, KerasModel
 
 LEARNER = "projected"
@@ -52,4 +52,4 @@ def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
         weights: by name, as `ballast.networks.layers.variables` names them.
         vectors: the embedding's, shape (vocabulary + 2, dimensions); trained ones take their place.
     """
-    return TextNetwork(weights, weights.get("vectors.embeddings", vectors))
+    return pooled_filters(weights, weights.get("vectors.embeddings", vectors))

@@ -105,22 +105,23 @@ def classified(hidden: np.ndarray, rows: Encoded, weights: dict[str, np.ndarray]
     return dense(hidden, weights, "from_text") + rows.terms @ wide
 
 
-class TextNetwork:
-    """Filters over word vectors, max pooling, numeric columns, a linear layer.
+def pooled_filters(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
+    """Return filters over word vectors, max pooling, numeric columns, a linear layer.
 
     What `largest_windows` and `classifier` of `networks/layers.py` build.
+
+    Args:
+        weights: by name.
+        vectors: a row for each token number.
     """
+    count = sum(name.startswith("filters_") for name in weights) // 2
+    names = [f"filters_{number}" for number in range(count)]
+    windows = [
+        Windows(vectors, weights[f"{name}.kernel"], weights[f"{name}.bias"]) for name in names
+    ]
 
-    def __init__(self, weights: dict[str, np.ndarray], vectors: np.ndarray) -> None:
-        """Take the weights by name; `vectors` has a row for each token number."""
-        count = sum(name.startswith("filters_") for name in weights) // 2
-        names = [f"filters_{number}" for number in range(count)]
-        self.weights = weights
-        self.filters = [
-            Windows(vectors, weights[f"{name}.kernel"], weights[f"{name}.bias"]) for name in names
-        ]
+    def logits(rows: Encoded) -> np.ndarray:
+        hidden = [each.largest(rows.tokens, rows.offsets) for each in windows]
+        return classified(np.concatenate(hidden, axis=1), rows, weights)
 
-    def __call__(self, rows: Encoded) -> np.ndarray:
-        """Return the logits of some rows, float32, shape (rows, classes)."""
-        hidden = [filters.largest(rows.tokens, rows.offsets) for filters in self.filters]
-        return classified(np.concatenate(hidden, axis=1), rows, self.weights)
+    return logits

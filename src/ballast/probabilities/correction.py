@@ -44,11 +44,10 @@ class Correction(Plain):
             targets: their multi-hot labels.
             method: of the map; `auto` is that of `automatic`.
         """
-        exact = cls(ledger)
         method = automatic(ledger) if method == "auto" else method
         if method == "none":
-            return exact
-        logits = exact.apply(outputs)
+            return cls(ledger)
+        logits = cls(ledger).apply(outputs)
         return cls(ledger, calibration.fit(method, targets, logits, ledger.multilabel))
 
     def apply(self, outputs: np.ndarray) -> np.ndarray:

@@ -88,8 +88,7 @@ def fewer(labels: np.ndarray, ratio: float) -> dict[int, int]:
 
 def larger(labels: np.ndarray) -> list[int]:
     """Return the label numbers of the classes that have more rows than the smallest."""
-    numbers, counts = np.unique(labels, return_counts=True)
-    return numbers[counts > counts.min()].tolist()
+    return list(fewer(labels, 1.0))
 
 
 def pick(sampler: BaseSampler, labels: np.ndarray, space: np.ndarray | None = None) -> np.ndarray:

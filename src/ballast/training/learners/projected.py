@@ -60,8 +60,7 @@ class ProjectedLearner:
         channels = {layer.trainable: layer.embeddings.numpy() for layer in embeddings}
         self.frozen = channels.get(False)
         self.trained = adam.SparseAdam(channels[True], rates) if True in channels else None
-        vocabulary = embeddings[0].input_dim
-        self.numbers = np.full(vocabulary, -1, np.int32)
+        self.numbers = np.full(embeddings[0].input_dim, -1, np.int32)
         self.filters = [
             _Filters(layer, rates, precision)
             for layer in model.layers
@@ -120,10 +119,7 @@ class ProjectedLearner:
         for filters in self.filters:
             trained[f"{filters.name}.kernel"] = filters.kernel.transpose(0, 2, 1).copy()
             trained[f"{filters.name}.bias"] = filters.bias.copy()
-        return {
-            name: trained[name] if name in trained else value.numpy()
-            for name, value in variables(self.model).items()
-        }
+        return {name: value.numpy() for name, value in variables(self.model).items()} | trained
 
     def _vectors(self, distinct: np.ndarray) -> np.ndarray:
         """Return the vectors of some tokens, the channels added."""
