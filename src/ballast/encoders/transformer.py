@@ -168,8 +168,7 @@ class Transformer:
         """
         tokens, width = len(attended), attended.shape[1] // 3 // self.heads
         # Each of shape (heads, tokens, width).
-        split = attended.reshape(tokens, 3, self.heads, width).transpose(1, 2, 0, 3)
-        query, key, value = split
+        query, key, value = attended.reshape(tokens, 3, self.heads, width).transpose(1, 2, 0, 3)
         weights = query @ key.transpose(0, 2, 1)
         weights *= np.float32(width**-0.5)
         weights -= weights.max(axis=-1, keepdims=True)
@@ -181,8 +180,7 @@ class Transformer:
 def dense(x: np.ndarray, weights: Pair) -> np.ndarray:
     """Return x @ kernel + bias, one block of ROWS rows at a time; len(x) is a multiple of ROWS."""
     kernel, bias = weights
-    blocks = x.reshape(-1, ROWS, x.shape[1]) @ kernel
-    return blocks.reshape(len(x), -1) + bias
+    return (x.reshape(-1, ROWS, x.shape[1]) @ kernel).reshape(len(x), -1) + bias
 
 
 def normed(x: np.ndarray, weights: Pair, eps: float) -> np.ndarray:

@@ -75,8 +75,6 @@ def forward(weights: dict[str, np.ndarray], vectors: None) -> Forward:
     bias = weights[f"from_{names[0]}.bias"]
 
     def logits(rows: Encoded) -> np.ndarray:
-        inputs = {"terms": rows.terms, "features": rows.features}
-        parts = [inputs[name] @ weights[f"from_{name}.kernel"] for name in names]
-        return sum(parts) + bias
+        return sum(getattr(rows, name) @ weights[f"from_{name}.kernel"] for name in names) + bias
 
     return logits
