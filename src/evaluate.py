@@ -52,17 +52,14 @@ def named_apart(outputs: dict[str, Scored], ledgers: dict[str, Ledger]) -> dict[
 def leaks(rows: Prepared, split: Split, dataset: Dataset) -> dict[str, dict | None]:
     """Return the leakage audit by kind of match; None where it was not looked for."""
     names = [PARTS[part] for part in split.parts]
-    audit = {
-        "exact": shared_rows(rows.exact_duplicates.tolist(), names),
-        "near": None,
-        "group": None,
-    }
     # Near-duplicates are those of texts.
-    if dataset.near_duplicates is not None and dataset.text is not None:
-        audit["near"] = shared_rows(rows.duplicates.tolist(), names)
-    if dataset.group is not None:
-        audit["group"] = shared_rows(rows.groups, names)
-    return audit
+    near = dataset.near_duplicates is not None and dataset.text is not None
+    kinds = {
+        "exact": rows.exact_duplicates.tolist(),
+        "near": rows.duplicates.tolist() if near else None,
+        "group": None if dataset.group is None else rows.groups,
+    }
+    return {kind: keys and shared_rows(keys, names) for kind, keys in kinds.items()}
 
 
 def contents(rows: Prepared, ids: list[str], features: list[str]) -> list[tuple[str, str]]:

@@ -266,8 +266,7 @@ class _Tensors:
         return self.tensors[name].astype(np.float32)
 
     def norm(self, name: str) -> Pair:
-        old = f"{name}.gamma" in self
-        names = ("gamma", "beta") if old else ("weight", "bias")
+        names = ("gamma", "beta") if f"{name}.gamma" in self else ("weight", "bias")
         return tuple(self[f"{name}.{part}"] for part in names)
 
     def dense(self, *names: str) -> Pair:
