@@ -10,7 +10,7 @@ everything else for each token or each text separately.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +43,7 @@ BERT_LAYER = (
     "output.dense",
     "output.LayerNorm",
 )
-LAYERS = {
-    "bert": BERT_LAYER,
-    "camembert": BERT_LAYER,
-    "electra": BERT_LAYER,
-    "roberta": BERT_LAYER,
-    "xlm-roberta": BERT_LAYER,
+LAYERS = dict.fromkeys(("bert", "camembert", "electra", "roberta", "xlm-roberta"), BERT_LAYER) | {
     "distilbert": (
         "transformer.layer.{layer}.",
         "attention.q_lin",
@@ -128,10 +123,6 @@ class Transformer:
     def dimensions(self) -> int:
         """Length of a token's vector."""
         return len(self.layers[-1].down[1])
-
-    def shortened(self, longest: int) -> "Transformer":
-        """Return the model for texts of at most `longest` tokens."""
-        return replace(self, places=self.places[:longest])
 
     def __call__(self, texts: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return the vectors of each text's tokens, float32, shape (tokens, dimensions).

@@ -1,5 +1,6 @@
 """A pretrained model of the BERT family, trained further, pooling, linear layer."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -57,7 +58,7 @@ def build(
     if inputs.vectors.shape[1] != pretrained.words.shape[1]:
         raise UserError("params.yaml: model: transformer needs embedding: wordpieces.")
     longest = read_recipe(inputs.encoder).longest or len(pretrained.places)
-    pretrained = pretrained.shortened(longest)
+    pretrained = replace(pretrained, places=pretrained.places[:longest])
     activation = list(ACTIVATIONS).index(pretrained.activation)
     settings = [pretrained.heads, pretrained.eps, activation, POOLINGS.index(pooling)]
     tokens = token_input()
