@@ -20,6 +20,8 @@ Headline = Literal[
 ]
 # Further scores of multi-label tasks, and of tasks with costs.
 OF_LABELS, OF_COSTS = ("f1_micro", "f1_samples"), ("expected_cost",)
+# Of the calibration error.
+BINS = 10
 LOWER_IS_BETTER = ("log_loss", "calibration_error", *OF_COSTS)
 
 
@@ -181,21 +183,16 @@ def row_losses(targets: np.ndarray, probabilities: np.ndarray, multilabel: bool)
     return -np.log(np.maximum(true, 1e-15)).mean(axis=1)
 
 
-def calibration_error(
-    targets: np.ndarray, probabilities: np.ndarray, multilabel: bool, bins: int = 10
-) -> float:
+def calibration_error(targets: np.ndarray, probabilities: np.ndarray, multilabel: bool) -> float:
     """Return the expected calibration error: sum_b n_b / n |accuracy - mean confidence|.
 
-    Of the most probable class (multi-label: of every label), in `bins` bins of equal row counts
+    Of the most probable class (multi-label: of every label), in `BINS` bins of equal row counts
     (Nixon et al., Measuring Calibration in Deep Learning, 2019).
     """
-    gaps = row_gaps(targets, probabilities, multilabel, bins)
-    return float(np.abs(gaps.mean(axis=0)).sum())
+    return float(np.abs(row_gaps(targets, probabilities, multilabel).mean(axis=0)).sum())
 
 
-def row_gaps(
-    targets: np.ndarray, probabilities: np.ndarray, multilabel: bool, bins: int = 10
-) -> np.ndarray:
+def row_gaps(targets: np.ndarray, probabilities: np.ndarray, multilabel: bool) -> np.ndarray:
     """Return each row's contribution to the gap of each bin of `calibration_error`.
 
     Correct (1 or 0) minus confidence, in the column of the confidence's bin; for multi-label rows
@@ -212,7 +209,7 @@ def row_gaps(
         confidence = np.take_along_axis(probabilities, top, axis=1)
         correct = np.take_along_axis(targets, top, axis=1)
     rows, width = confidence.shape
-    bins = min(bins, confidence.size)
+    bins = min(BINS, confidence.size)
     # Bins as array_split makes them: the first few have one more.
     sizes = np.full(bins, confidence.size // bins)
     sizes[: confidence.size % bins] += 1
