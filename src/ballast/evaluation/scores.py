@@ -20,9 +20,9 @@ Headline = Literal[
 ]
 # Further scores of multi-label tasks, and of tasks with costs.
 OF_LABELS, OF_COSTS = ("f1_micro", "f1_samples"), ("expected_cost",)
+LOWER_IS_BETTER = ("log_loss", "calibration_error", *OF_COSTS)
 # Of the calibration error.
 BINS = 10
-LOWER_IS_BETTER = ("log_loss", "calibration_error", *OF_COSTS)
 
 
 def headline(
