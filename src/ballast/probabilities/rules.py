@@ -76,12 +76,9 @@ class Rule(Plain):
         if self.multilabel:
             return expit(scores) if self.uncorrected else self._adapted(probabilities)
         weighted = scores + self.offsets
-        best = weighted.argmax(axis=1)[:, None]
-        others = weighted.copy()
-        np.put_along_axis(others, best, -np.inf, axis=1)
-        rival = np.repeat(weighted.max(axis=1)[:, None], weighted.shape[1], axis=1)
-        np.put_along_axis(rival, best, others.max(axis=1)[:, None], axis=1)
-        return expit(scores - rival)
+        second, first = np.sort(weighted, axis=1)[:, -2:].T[:, :, None]
+        # The first one's rival is the second, that of all others the first.
+        return expit(scores - np.where(weighted == first, second, first))
 
     def thresholds(self) -> np.ndarray | None:
         """Return the strength above which each label is predicted, shape (classes,).
