@@ -9,7 +9,6 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ballast.evaluation.curves import ALL, evenly
-from ballast.evaluation.decision import Part
 from ballast.evaluation.judging import Evaluation
 from ballast.evaluation.mistakes import Mistake
 from ballast.labels.classes import Classes
@@ -91,7 +90,6 @@ def render(run: Run) -> str:
         selectors=_selectors(run.params),
         order=order,
         scores=scores,
-        headline=_headline(run.evaluation),
         dots=_dots(run.evaluation, scores, order),
         confusion=_confusion(run.plots["confusion"]),
         panels=_panels(run, curves, order),
@@ -112,22 +110,6 @@ def _selectors(params: dict[str, Any]) -> list[str]:
     if params["second_model"] == "none":
         second = []
     return ["sampler", "embedding", *more, "model", "loss", "weighting", *second, "decision"]
-
-
-def _headline(evaluation: Evaluation) -> list[dict[str, Any]]:
-    values = evaluation.test.headline
-    names = [name for name in values if not name.endswith(("_low", "_high"))]
-    return [
-        {
-            "name": name,
-            "value": values[name],
-            "low": values[f"{name}_low"],
-            "high": values[f"{name}_high"],
-            "held_out": evaluation.held_out.headline[name],
-            "baselines": [baseline[name] for baseline in evaluation.baselines.values()],
-        }
-        for name in names
-    ]
 
 
 def _rounded(probability: float) -> str:
@@ -171,17 +153,13 @@ def _dots(evaluation: Evaluation, scores: dict, order: Sequence[str]) -> list[st
     return drawn
 
 
-def _confusion(rows: Sequence[tuple]) -> dict[str, Any]:
-    """Return the table: names of the columns, and each actual class's (count, share) cells."""
+def _confusion(rows: Sequence[tuple]) -> dict[str, list[tuple[int, float]]]:
+    """Return each actual class's (count, share) cells, in the order of the columns."""
     lines: dict[str, list[int]] = defaultdict(list)
     for actual, _, count in rows[1:]:
         lines[actual].append(count)
     return {
-        "names": list(lines),
-        "lines": {
-            name: [(count, count / max(sum(line), 1)) for count in line]
-            for name, line in lines.items()
-        },
+        name: [(count, count / max(sum(line), 1)) for count in line] for name, line in lines.items()
     }
 
 
@@ -216,10 +194,6 @@ def _by_class(rows: Sequence[tuple]) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def _parts(run: Run) -> Sequence[Part]:
-    return run.evaluation.combination.decision.mixture.parts
-
-
 def _of_models(lines: dict[str, list[str]]) -> list[str]:
     """Return sentences about models, with the model's name before each if there are several."""
     if len(lines) == 1:
@@ -239,9 +213,8 @@ def _histories(run: Run) -> list[str]:
 
 def _ledger(run: Run) -> list[str]:
     combination = run.evaluation.combination
-    training = {
-        part.model: words.training(part.correction.ledger, run.classes) for part in _parts(run)
-    }
+    parts = combination.decision.mixture.parts
+    training = {part.model: words.training(part.correction.ledger, run.classes) for part in parts}
     return [
         *words.combination(combination),
         *_of_models(training),
@@ -251,7 +224,8 @@ def _ledger(run: Run) -> list[str]:
 
 
 def _corrections(run: Run) -> list[str]:
-    return _of_models({part.model: words.correction(part.correction) for part in _parts(run)})
+    parts = run.evaluation.combination.decision.mixture.parts
+    return _of_models({part.model: words.correction(part.correction) for part in parts})
 
 
 def _counts(run: Run, order: Sequence[str]) -> list[dict[str, Any]]:
