@@ -59,9 +59,7 @@ def load(path: Path = Path("params.yaml")) -> dict[str, Any]:
             that are none: all of them at once.
     """
     params = read(path)
-    lines = list(faults(params))
-    if lines:
-        raise UserError(listed(lines))
+    refuse(faults(params))
     return params
 
 
@@ -97,7 +95,7 @@ def faults(params: dict[str, Any]) -> Iterator[str]:
         )
     for name, value in params.items():
         if name not in NAMES:
-            yield f"params.yaml: unknown parameter {name!r}.{_nearest(str(name), NAMES)}"
+            yield f"params.yaml: unknown parameter {name!r}.{nearest(str(name), NAMES)}"
         elif name == "seed":
             if type(value) is not int or not 0 <= value < 2**32:
                 expected = "a whole number from 0 to 4294967295"
@@ -119,6 +117,12 @@ def faults(params: dict[str, Any]) -> Iterator[str]:
                 if not isinstance(key, str) or not re.fullmatch(r"[\w-]+", key):
                     expected = "a name of letters, digits, - and _"
                     yield f"params.yaml: {name}: {key!r} must be {expected}."
+
+
+def refuse(lines: Iterable[str]) -> None:
+    """Raise a `UserError` with all faults, if there are any."""
+    if text := listed(lines):
+        raise UserError(text)
 
 
 def listed(lines: Iterable[str]) -> str:
@@ -159,10 +163,9 @@ def select(params: dict[str, Any], selector: str) -> tuple[ModuleType, dict[str,
     name = params[selector]
     known = members(folder)
     if name not in known:
-        hint = _nearest(str(name), known)
         raise UserError(
             f"params.yaml: {selector}: {name!r} is not a member of {folder}: "
-            f"there are {', '.join(known)}.{hint}"
+            f"there are {', '.join(known)}.{nearest(str(name), known)}"
         )
     return member(params, selector, name)
 
@@ -245,7 +248,7 @@ def check(schema: type[Schema], block: Any, where: str) -> Schema:
 def _line(fault: dict, where: str, known: list[str]) -> str:
     place = ".".join([where, *(str(part) for part in fault["loc"][:1])])
     if fault["type"] == "extra_forbidden":
-        return f"params.yaml: unknown option {place}.{_nearest(str(fault['loc'][0]), known)}"
+        return f"params.yaml: unknown option {place}.{nearest(str(fault['loc'][0]), known)}"
     if fault["type"] == "missing":
         return f"params.yaml: {place} is missing."
     if fault["type"] == "value_error":
@@ -253,5 +256,6 @@ def _line(fault: dict, where: str, known: list[str]) -> str:
     return f"params.yaml: {place}: {fault['msg']}; found {fault['input']!r}."
 
 
-def _nearest(name: str, known: list[str]) -> str:
+def nearest(name: str, known: list[str]) -> str:
+    """Return which known name may be meant, or all of them."""
     return did_you_mean(name, known) or f" Known: {', '.join(known)}."

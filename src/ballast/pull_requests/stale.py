@@ -37,11 +37,10 @@ def check_lock(folder: Path = Path(".")) -> int:
     except DvcException as error:
         raise UserError(f"DVC cannot read the project: {error}") from error
     stale = [f"  {name}: {_short(names)}" for name, names in changes.items() if names]
-    lines = []
     if stale:
-        lines = ["dvc.lock and metrics/ are not those of this code and these parameters:", *stale]
-        lines.append(MEND)
-    lines += _leftovers((folder / "dvc.lock").read_text(encoding="utf-8"), set(changes))
+        title = "dvc.lock and metrics/ are not those of this code and these parameters:"
+        stale = [title, *stale, MEND]
+    lines = stale + _leftovers((folder / "dvc.lock").read_text(encoding="utf-8"), set(changes))
     if lines:
         raise UserError("\n".join(lines))
     return len(stages)
@@ -53,10 +52,9 @@ def _leftovers(lock: str, stages: set[str]) -> list[str]:
     # A stage's name stands after two spaces, all that belongs to it after more.
     for entry in re.finditer(r"^  (\S+):\n(?:   .*\n?)*", lock, re.M):
         if entry[1] not in stages:
-            first = lock.count("\n", 0, entry.start()) + 1
-            entries.append(
-                f"  {entry[1]}: lines {first} to {first + len(entry[0].splitlines()) - 1}"
-            )
+            before = lock.count("\n", 0, entry.start())
+            last = before + len(entry[0].splitlines())
+            entries.append(f"  {entry[1]}: lines {before + 1} to {last}")
     if not entries:
         return []
     return [
