@@ -99,10 +99,9 @@ def tokenize_corpus(
     tokens, offsets = Encoder(words, max_tokens)(corpus.texts)
     truncated = sum(len(text) > max_tokens for text in texts)
     print(
-        f"{len(words)} words in the vocabulary; {truncated} of {len(texts)} texts are truncated",
-        end=" ",
+        f"{len(words)} words in the vocabulary; {truncated} of {len(texts)} texts are truncated "
+        f"after {max_tokens} tokens"
     )
-    print(f"after {max_tokens} tokens")
     return Tokenized(words, tokens, offsets, truncated, training)
 
 
