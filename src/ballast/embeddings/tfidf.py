@@ -4,12 +4,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_array
 
 from ballast.texts import terms
-from ballast.texts.corpus import Corpus, texts_of
+from ballast.texts.corpus import Corpus
 from ballast.texts.embedded import Terms
 
 NEEDS = [{"text"}]
@@ -43,10 +42,9 @@ def embed(
     Raises:
         UserError: the data set has no text, or no term is left.
     """
-    texts = np.array(texts_of(corpus, "tfidf"), dtype=object)
     lengths = {"words": words, "characters": characters}
-    vectorizers = terms.fit(texts[corpus.training], lengths, min_count, vocabulary)
-    return Terms(terms.weigh(vectorizers, texts), terms.files(vectorizers))
+    vectorizers, weights = terms.fit(corpus, "tfidf", lengths, min_count, vocabulary)
+    return Terms(weights, terms.files(vectorizers))
 
 
 def reader(folder: Path, options: dict[str, Any]) -> Callable[[Sequence[str]], csr_array]:
@@ -56,5 +54,5 @@ def reader(folder: Path, options: dict[str, Any]) -> Callable[[Sequence[str]], c
         folder: contains the terms.
         options: the member's options.
     """
-    vectorizers = terms.read(folder, {kind: options[kind] for kind in terms.KINDS})
+    vectorizers = terms.read(folder, options)
     return lambda texts: terms.weigh(vectorizers, texts)

@@ -11,7 +11,7 @@ from sklearn.preprocessing import normalize
 
 from ballast.project.errors import UserError
 from ballast.texts import terms
-from ballast.texts.corpus import Corpus, texts_of
+from ballast.texts.corpus import Corpus
 from ballast.texts.embedded import Vectors
 
 NEEDS = [{"text"}]
@@ -45,10 +45,8 @@ def embed(
     Raises:
         UserError: the data set has no text, or fewer rows or terms are left than dimensions.
     """
-    texts = np.array(texts_of(corpus, "tfidf_svd"), dtype=object)
     lengths = {"words": words, "characters": characters}
-    vectorizers = terms.fit(texts[corpus.training], lengths, min_count, vocabulary)
-    weights = terms.weigh(vectorizers, texts)
+    vectorizers, weights = terms.fit(corpus, "tfidf_svd", lengths, min_count, vocabulary)
     limit = min(corpus.training.sum(), weights.shape[1])
     if dimensions > limit:
         raise UserError(
@@ -68,6 +66,6 @@ def reader(folder: Path, options: dict[str, Any]) -> Callable[[Sequence[str]], n
         folder: contains terms and directions.
         options: the member's options.
     """
-    vectorizers = terms.read(folder, {kind: options[kind] for kind in terms.KINDS})
+    vectorizers = terms.read(folder, options)
     directions = np.load(folder / "directions.npy")
     return lambda texts: normalize(terms.weigh(vectorizers, texts) @ directions)
