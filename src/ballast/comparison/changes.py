@@ -83,14 +83,13 @@ def _stale(run: Revision) -> list[str]:
     lines = []
     values = flat(run.params)
     for stage in run.stages.values():
-        for name, locked in stage["params"]["params.yaml"].items():
-            for place, value in flat({name: locked}).items():
-                if place not in values or not _same(values[place], value):
-                    now = values.get(place, "(none)")
-                    lines.append(
-                        f"{run.name}: params.yaml has {place}: {now}, but the results are those of "
-                        f"{value}: run `dvc repro`"
-                    )
+        for name, value in flat(stage["params"]["params.yaml"]).items():
+            if name not in values or not _same(values[name], value):
+                now = values.get(name, "(none)")
+                lines.append(
+                    f"{run.name}: params.yaml has {name}: {now}, but the results are those of "
+                    f"{value}: run `dvc repro`"
+                )
     for out in run.stages.get("evaluate", {}).get("outs", []):
         if out["path"] == PREDICTIONS and out.get("md5") != run.predictions_md5:
             lines.append(f"{run.name}: {PREDICTIONS} is not the one of dvc.lock: run `dvc repro`")

@@ -230,6 +230,8 @@ def p_equation(value: float) -> str:
 
 
 def interval(values: dict[str, float]) -> str:
-    """Return a difference with its bounds as text."""
-    low, high = signed(values["low"]), signed(values["high"])
-    return f"{signed(values['difference'])} ({low} to {high})"
+    """Return a difference as text, with its bounds where it has some."""
+    text = signed(values["difference"])
+    if "low" in values:
+        text += f" ({signed(values['low'])} to {signed(values['high'])})"
+    return text

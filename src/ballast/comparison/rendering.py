@@ -6,7 +6,7 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.table import Table
 
-from ballast.comparison.comparing import HEADLINE, interval, p_equation, p_text, signed
+from ballast.comparison.comparing import interval, p_equation, p_text, signed
 
 # Options of members that are not chosen: so many by name.
 SHOWN = 3
@@ -85,12 +85,10 @@ def _rows(report: dict[str, Any]) -> str:
 
 
 def _headline(report: dict[str, Any]) -> list[tuple[str, str, str, str]]:
-    rows = [(name, report["scores"][name], interval(report["scores"][name])) for name in HEADLINE]
-    for name, values in report["untested"].items():
-        rows.append((name, values, signed(values["difference"])))
+    scores = report["scores"] | report["untested"]
     return [
-        (name, f"{values['base']:.3f}", f"{values['head']:.3f}", difference)
-        for name, values, difference in rows
+        (name, f"{values['base']:.3f}", f"{values['head']:.3f}", interval(values))
+        for name, values in scores.items()
     ]
 
 
@@ -119,9 +117,7 @@ def _changes(report: dict[str, Any]) -> list[str]:
 
 
 def _value(change: dict[str, Any], side: str) -> str:
-    if side not in change:
-        return "(none)"
-    value = change[side]
+    value = change.get(side, "(none)")
     return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
 
 

@@ -93,10 +93,7 @@ def _write(
     summary = Summary()
     place = "row" if source.form == "parquet" else "line"
     for scored in _scored(predictor, source):
-        if labels is None:
-            chunk_labels = iter(predictor.labels(scored.outputs, scored.usable_probabilities))
-        else:
-            chunk_labels = labels
+        chunk_labels = labels or iter(predictor.labels(scored.outputs, scored.usable_probabilities))
         errors = [
             fault and f"{place} {record.row}: {fault}"
             for record, fault in zip(scored.chunk.records, scored.faults, strict=True)

@@ -48,6 +48,13 @@ SELECTORS = {"datasets": ["dataset"]} | {
 BLOCKS = ("split", "training", "evaluation")
 # Each names what a user has put into data/.
 FILES = ("dataset", "vectors", "encoder")
+# The type of every name but seed and costs, and what messages call it.
+KINDS = {
+    "allow_double_correction": bool,
+    **dict.fromkeys((*FILES, *FAMILIES), str),
+    **dict.fromkeys((*BLOCKS, *SELECTORS), dict),
+}
+CALLED = {bool: "true or false", str: "a name", dict: "a block"}
 NAMES = ["seed", "costs", *FILES, "allow_double_correction", *BLOCKS, *FAMILIES, *SELECTORS]
 
 
@@ -94,24 +101,17 @@ def faults(params: dict[str, Any]) -> Iterator[str]:
             "model: change one of them, or set second_model: none."
         )
     for name, value in params.items():
+        kind = KINDS.get(name)
         if name not in NAMES:
             yield f"params.yaml: unknown parameter {name!r}.{nearest(str(name), NAMES)}"
-        elif name == "seed":
-            if type(value) is not int or not 0 <= value < 2**32:
-                expected = "a whole number from 0 to 4294967295"
-                yield f"params.yaml: seed must be {expected}; found {value!r}."
-        elif name == "allow_double_correction":
-            if not isinstance(value, bool):
-                yield f"params.yaml: {name} must be true or false; found {value!r}."
-        elif name == "costs":
-            if value is not None:
-                yield from _cost_faults(value)
-        elif name in FILES or name in FAMILIES:
-            if not isinstance(value, str):
-                yield f"params.yaml: {name} must be a name; found {value!r}."
-        elif not isinstance(value, dict):
-            yield f"params.yaml: {name} must be a block; found {value!r}."
-        else:
+        elif name == "seed" and (type(value) is not int or not 0 <= value < 2**32):
+            expected = "a whole number from 0 to 4294967295"
+            yield f"params.yaml: seed must be {expected}; found {value!r}."
+        elif name == "costs" and value is not None:
+            yield from _cost_faults(value)
+        elif kind and not isinstance(value, kind):
+            yield f"params.yaml: {name} must be {CALLED[kind]}; found {value!r}."
+        elif kind is dict:
             for key in value:
                 # DVC looks options up by dotted names, and a data set's name is a folder's.
                 if not isinstance(key, str) or not re.fullmatch(r"[\w-]+", key):
@@ -226,8 +226,7 @@ def options(function: Callable, block: dict[str, Any] | None, where: str) -> dic
         if p.kind is p.KEYWORD_ONLY
     }
     schema = create_model("Options", __config__=ConfigDict(extra="forbid", strict=True), **fields)
-    checked = check(schema, {} if block is None else block, where)
-    return {name: getattr(checked, name) for name in fields}
+    return dict(check(schema, {} if block is None else block, where))
 
 
 def check(schema: type[Schema], block: Any, where: str) -> Schema:

@@ -104,10 +104,7 @@ def _params(entry: ParamsDependency) -> Iterator[str]:
 def _is_outside(entry: Output, outside: set[str]) -> bool:
     """Tell whether DVC, not Git, keeps a file, the folder it lies in, or a file within it."""
     place = Path(entry.fs_path)
-    return any(
-        place == Path(other) or Path(other) in place.parents or place in Path(other).parents
-        for other in outside
-    )
+    return any(place.is_relative_to(one) or Path(one).is_relative_to(place) for one in outside)
 
 
 def _short(changes: list[str]) -> str:

@@ -106,9 +106,8 @@ def render(run: Run) -> str:
 def _selectors(params: dict[str, Any]) -> list[str]:
     """Return the selectors in use, in the order of the pipeline."""
     more = [name for name in ("second_embedding", "third_embedding") if params[name] != "none"]
-    second = ["second_model", "second_loss", "second_weighting"]
-    if params["second_model"] == "none":
-        second = []
+    names = ["second_model", "second_loss", "second_weighting"]
+    second = [] if params["second_model"] == "none" else names
     return ["sampler", "embedding", *more, "model", "loss", "weighting", *second, "decision"]
 
 

@@ -8,9 +8,7 @@ from typing import Any
 
 from ballast.project.errors import did_you_mean
 from ballast.project.params import (
-    BLOCKS,
-    FAMILIES,
-    FILES,
+    KINDS,
     SELECTORS,
     check,
     faults,
@@ -56,8 +54,7 @@ def check_chosen() -> None:
 
 def _sound(params: dict[str, Any]) -> dict[str, Any]:
     """Return the names and the blocks that are of the right type."""
-    kinds = dict.fromkeys((*BLOCKS, *SELECTORS), dict) | dict.fromkeys((*FILES, *FAMILIES), str)
-    return {name: params[name] for name in kinds if isinstance(params.get(name), kinds[name])}
+    return {name: params[name] for name in KINDS if isinstance(params.get(name), KINDS[name])}
 
 
 def _with_settings(path: Path, settings: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
