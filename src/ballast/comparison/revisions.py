@@ -44,21 +44,21 @@ class Revision:
     stages: dict[str, Any]
 
 
-def read(revision: str | None, folder: Path = Path(".")) -> Revision:
-    """Read a revision of the project in `folder`; None stands for the workspace.
+def read(revision: str | None) -> Revision:
+    """Read a revision of the project in this folder; None stands for the workspace.
 
     Raises:
         UserError: an unknown revision, or one without results.
     """
     name = WORKSPACE if revision is None else _short(revision)
-    commit = None if revision is None else _commit(revision, folder)
+    commit = None if revision is None else _commit(revision)
 
     def text(path: str) -> str | None:
         if commit is None:
-            file = folder / path
+            file = Path(path)
             return file.read_bytes().decode("utf-8") if file.is_file() else None
         # ./ : the project may be a folder of a larger repository.
-        return _git(folder, "show", f"{commit}:./{path}")
+        return _git("show", f"{commit}:./{path}")
 
     def needed(path: str, what: str) -> str:
         content = text(path)
@@ -83,13 +83,13 @@ def read(revision: str | None, folder: Path = Path(".")) -> Revision:
     )
 
 
-def fork_point(base: str, head: str, folder: Path = Path(".")) -> str:
+def fork_point(base: str, head: str) -> str:
     """Return the commit at which `head` left `base`, shortened.
 
     Raises:
         UserError: an unknown revision, or two without a common commit.
     """
-    point = _git(folder, "merge-base", _commit(base, folder), _commit(head, folder))
+    point = _git("merge-base", _commit(base), _commit(head))
     if point is None:
         raise UserError(
             f"{base} and {head} have no commit in common: compare without --merge-base."
@@ -102,24 +102,24 @@ def _short(revision: str) -> str:
     return revision[:9] if re.fullmatch("[0-9a-f]{40}", revision) else revision
 
 
-def _commit(revision: str, folder: Path) -> str:
-    if _git(folder, "rev-parse", "--is-inside-work-tree") is None:
-        raise UserError(f"{folder.resolve()} is in no Git repository: nothing to compare with.")
-    if commit := _parse(revision, folder):
+def _commit(revision: str) -> str:
+    if _git("rev-parse", "--is-inside-work-tree") is None:
+        raise UserError(f"{Path.cwd()} is in no Git repository: nothing to compare with.")
+    if commit := _parse(revision):
         return commit
-    listed = (_git(folder, "for-each-ref", "--format=%(refname)") or "").split()
+    listed = (_git("for-each-ref", "--format=%(refname)") or "").split()
     # DVC keeps an experiment under the commit it started from: refs/exps/1f/e09.../name.
     experiments = [
         name for name in listed if re.match(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/", name)
     ]
     named = [name for name in experiments if name.rpartition("/")[2] == revision]
-    head = _parse("HEAD", folder)
+    head = _parse("HEAD")
     ours = [name for name in named if name.startswith(f"refs/exps/{head[:2]}/{head[2:]}/")]
     if len(ours or named) == 1:
-        return _parse((ours or named)[0], folder)
+        return _parse((ours or named)[0])
     if named:
         raise UserError(f"{revision} names several experiments. Give one whole: {', '.join(named)}")
-    if _git(folder, "rev-parse", "--is-shallow-repository") == "true\n":
+    if _git("rev-parse", "--is-shallow-repository") == "true\n":
         raise UserError(
             f"{revision!r} is not in this clone, which is shallow: fetch the whole history with "
             "`git fetch --unshallow`, in a workflow `fetch-depth: 0` for actions/checkout."
@@ -135,16 +135,16 @@ def _commit(revision: str, folder: Path) -> str:
     )
 
 
-def _parse(revision: str, folder: Path) -> str:
+def _parse(revision: str) -> str:
     """Return a commit's 40 digits; nothing where Git knows no such commit."""
     name = f"{revision}^{{commit}}"
-    return (_git(folder, "rev-parse", "--verify", "-q", "--end-of-options", name) or "").strip()
+    return (_git("rev-parse", "--verify", "-q", "--end-of-options", name) or "").strip()
 
 
-def _git(folder: Path, *arguments: str) -> str | None:
+def _git(*arguments: str) -> str | None:
     """Return what Git writes, None where it fails."""
     try:
-        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False)
+        done = subprocess.run(["git", *arguments], capture_output=True, check=False)
     except FileNotFoundError as error:
         raise UserError("git is not installed, or not on PATH.") from error
     return None if done.returncode else done.stdout.decode("utf-8")

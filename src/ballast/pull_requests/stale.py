@@ -17,7 +17,7 @@ MEND = "Run `dvc repro`, then `git add dvc.lock metrics && git commit`."
 SHOWN = 5
 
 
-def check_lock(folder: Path = Path(".")) -> int:
+def check_lock() -> int:
     """Return how many stages there are, all of them as dvc.lock describes them.
 
     Raises:
@@ -25,9 +25,9 @@ def check_lock(folder: Path = Path(".")) -> int:
             against cannot.
     """
     for name in ("params.yaml", "dvc.yaml", "dvc.lock"):
-        _require(folder / name)
+        _require(Path(name))
     try:
-        with Repo(folder) as repo:
+        with Repo() as repo:
             stages = [stage for stage in repo.index.stages if isinstance(stage, PipelineStage)]
             # Only what stands in Git can be held against the lock. Of all other files, data above
             # all, the lock itself must have one and the same hash wherever it names them.
@@ -40,7 +40,7 @@ def check_lock(folder: Path = Path(".")) -> int:
     if stale:
         title = "dvc.lock and metrics/ are not those of this code and these parameters:"
         stale = [title, *stale, MEND]
-    lines = stale + _leftovers((folder / "dvc.lock").read_text(encoding="utf-8"), set(changes))
+    lines = stale + _leftovers(Path("dvc.lock").read_text(encoding="utf-8"), set(changes))
     if lines:
         raise UserError("\n".join(lines))
     return len(stages)

@@ -93,7 +93,6 @@ def render(run: Run) -> str:
         dots=_dots(run.evaluation, scores, order),
         confusion=_confusion(run.plots["confusion"]),
         panels=_panels(run, curves, order),
-        rounded=_rounded,
         overall=charts.reliability("all classes", curves["reliability"][ALL]),
         counts=charts.counts(_counts(run, order)),
         histories=_histories(run),
@@ -109,13 +108,6 @@ def _selectors(params: dict[str, Any]) -> list[str]:
     names = ["second_model", "second_loss", "second_weighting"]
     second = [] if params["second_model"] == "none" else names
     return ["sampler", "embedding", *more, "model", "loss", "weighting", *second, "decision"]
-
-
-def _rounded(probability: float) -> str:
-    """Return a probability with three digits, but never as 0 or 1."""
-    if probability < 0.001:
-        return "< 0.001"
-    return "> 0.999" if probability > 0.999 else f"{probability:.3f}"
 
 
 def defined_scores(evaluation: Evaluation) -> dict[str, dict[str, float | None]]:
@@ -152,14 +144,12 @@ def _dots(evaluation: Evaluation, scores: dict, order: Sequence[str]) -> list[st
     return drawn
 
 
-def _confusion(rows: Sequence[tuple]) -> dict[str, list[tuple[int, float]]]:
-    """Return each actual class's (count, share) cells, in the order of the columns."""
+def _confusion(rows: Sequence[tuple]) -> dict[str, list[int]]:
+    """Return each actual class's counts, in the order of the columns."""
     lines: dict[str, list[int]] = defaultdict(list)
     for actual, _, count in rows[1:]:
         lines[actual].append(count)
-    return {
-        name: [(count, count / max(sum(line), 1)) for count in line] for name, line in lines.items()
-    }
+    return lines
 
 
 def _panels(run: Run, curves: dict, order: Sequence[str]) -> list[dict[str, Any]]:

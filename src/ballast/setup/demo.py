@@ -133,10 +133,8 @@ def write(
     Missing parent folders are made and an existing file is replaced. Raises ``ValueError`` as
     :func:`generate` does, ``OSError`` if the file cannot be written.
     """
-    if multilabel:
-        pairs = generate_multilabel(DEFAULT_MULTILABEL_ROWS if rows is None else rows, seed)
-    else:
-        pairs = generate(DEFAULT_ROWS if rows is None else rows, seed)
+    compose = generate_multilabel if multilabel else generate
+    pairs = compose(seed=seed) if rows is None else compose(rows, seed)
     storage.write_csv(Path(path), ("text", "labels" if multilabel else "label"), pairs)
 
 
