@@ -15,7 +15,6 @@ from threadpoolctl import threadpool_limits
 
 from ballast.prediction import sinks, sources
 from ballast.prediction.bundle import Predictor
-from ballast.prediction.sinks import Predicted
 from ballast.prediction.sources import STANDARD, Chunk, Source
 from ballast.project.errors import UserError
 from ballast.project.progress import bars
@@ -99,7 +98,7 @@ def _write(
             for record, fault in zip(scored.chunk.records, scored.faults, strict=True)
         ]
         predicted = [None if fault else next(chunk_labels) for fault in scored.faults]
-        sink.write(Predicted(scored.chunk, predicted, scored.probabilities, errors))
+        sink.write(scored.chunk, predicted, scored.probabilities, errors)
         summary.rows += len(errors)
         # What follows a colon is specific to the row.
         summary.faults.update(fault.partition(":")[0] for fault in scored.faults if fault)

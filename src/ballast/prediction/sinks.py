@@ -7,7 +7,6 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from functools import cached_property, reduce
 from io import TextIOWrapper
 from pathlib import Path
@@ -23,22 +22,8 @@ from ballast.project.errors import UserError
 from ballast.rows.reading import format_of
 from ballast.texts.packing import packed
 
-
-@dataclass(frozen=True)
-class Predicted:
-    """A chunk with the predictions of its rows.
-
-    Attributes:
-        chunk: the rows as read.
-        labels: label of each row; None if there is an error.
-        probabilities: float64, shape (rows, classes); NaN if there is an error.
-        errors: why a row could not be predicted; None if it could.
-    """
-
-    chunk: Chunk
-    labels: Sequence[str | None]
-    probabilities: np.ndarray
-    errors: Sequence[str | None]
+# A text for each row, or none.
+Texts = Sequence[str | None]
 
 
 class Sink:
@@ -57,8 +42,15 @@ class Sink:
         # Those of the input; of JSON Lines they are known from the first rows on.
         self.columns = source.columns
 
-    def write(self, predicted: Predicted) -> None:
-        """Write the rows of a chunk."""
+    def write(self, chunk: Chunk, labels: Texts, p: np.ndarray, errors: Texts) -> None:
+        """Write the rows of a chunk with their predictions.
+
+        Args:
+            chunk: the rows as read.
+            labels: label of each row; None if there is an error.
+            p: probabilities, float64, shape (rows, classes); NaN if there is an error.
+            errors: why a row could not be predicted; None if it could.
+        """
         raise NotImplementedError
 
     def close(self) -> None:
@@ -169,17 +161,15 @@ class _Delimited(Sink):
         header = [_bytes([name]) for name in (*self.columns, *self.names)]
         self.stream.write(self._lines(header))
 
-    def write(self, predicted: Predicted) -> None:
+    def write(self, chunk: Chunk, labels: Texts, p: np.ndarray, errors: Texts) -> None:
         has_header = self.columns is not None
-        rows = self.rows(predicted.chunk)
+        rows = self.rows(chunk)
         if not has_header:
             self._write_header()
         fields = [_bytes([_cell(row.get(name)) for row in rows]) for name in self.columns]
-        failed = _failed(predicted)
-        numbers = [_digits(column, failed) for column in predicted.probabilities.T]
-        label, error = (
-            _bytes([text or "" for text in texts]) for texts in (predicted.labels, predicted.errors)
-        )
+        failed = _failed(errors)
+        numbers = [_digits(column, failed) for column in p.T]
+        label, error = (_bytes([text or "" for text in texts]) for texts in (labels, errors))
         self.stream.write(self._lines([*fields, label, *numbers, error]))
 
     def _lines(self, columns: list[pa.Array]) -> pa.Buffer:
@@ -217,21 +207,15 @@ class _JsonLines(Sink):
         self.stream.flush()
         self.stream.detach()
 
-    def write(self, predicted: Predicted) -> None:
-        rows = zip(
-            fields_of(predicted.chunk),
-            predicted.labels,
-            predicted.probabilities.tolist(),
-            predicted.errors,
-            strict=True,
-        )
+    def write(self, chunk: Chunk, labels: Texts, p: np.ndarray, errors: Texts) -> None:
+        rows = zip(fields_of(chunk), labels, p.tolist(), errors, strict=True)
         names = set(self.names)
-        for fields, label, p, error in rows:
+        for fields, label, row, error in rows:
             if not names.isdisjoint(fields):
                 _refuse_clash(list(fields), self.names)
-            values = [None] * len(p) if error else [float(f"{value:.7g}") for value in p]
-            row = fields | dict(zip(self.names, [label, *values, error], strict=True))
-            self.stream.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+            values = [None] * len(row) if error else [float(f"{value:.7g}") for value in row]
+            line = fields | dict(zip(self.names, [label, *values, error], strict=True))
+            self.stream.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
 
 
 class _Parquet(Sink):
@@ -243,20 +227,20 @@ class _Parquet(Sink):
         if self.schema is None and self.columns is not None:
             self.schema = pa.schema([(name, pa.string()) for name in self.columns])
 
-    def write(self, predicted: Predicted) -> None:
-        if predicted.chunk.batch is not None:
-            fields = predicted.chunk.batch.columns
+    def write(self, chunk: Chunk, labels: Texts, p: np.ndarray, errors: Texts) -> None:
+        if chunk.batch is not None:
+            fields = chunk.batch.columns
         else:
-            rows = self.rows(predicted.chunk)
+            rows = self.rows(chunk)
             if self.schema is None:
                 self.schema = _schema(rows, self.columns)
             fields = [
                 _array([row.get(field.name) for row in rows], field.name, field.type)
                 for field in self.schema
             ]
-        failed = _failed(predicted)
-        numbers = [pa.array(column, mask=failed) for column in predicted.probabilities.T]
-        label, error = (pa.array(t, pa.string()) for t in (predicted.labels, predicted.errors))
+        failed = _failed(errors)
+        numbers = [pa.array(column, mask=failed) for column in p.T]
+        label, error = (pa.array(texts, pa.string()) for texts in (labels, errors))
         columns = [*fields, label, *numbers, error]
         self.writer.write_table(pa.Table.from_arrays(columns, schema=self.writer.schema))
 
@@ -273,8 +257,8 @@ class _Parquet(Sink):
         return pq.ParquetWriter(self.stream, schema, compression="zstd")
 
 
-def _failed(predicted: Predicted) -> np.ndarray:
-    return np.array([error is not None for error in predicted.errors], dtype=bool)
+def _failed(errors: Texts) -> np.ndarray:
+    return np.array([error is not None for error in errors], dtype=bool)
 
 
 def _bytes(values: list[str]) -> pa.Array:
