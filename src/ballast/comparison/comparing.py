@@ -83,9 +83,8 @@ def compare(
 
 def mcnemar(first_only: int, second_only: int) -> float:
     """Return the exact two-sided p-value of McNemar's test (1947): a fair coin's, by binomial."""
-    if not first_only + second_only:
-        return 1.0
-    return float(binomtest(second_only, first_only + second_only).pvalue)
+    # Of no row, the test says what it says of one: 1.
+    return float(binomtest(second_only, max(first_only + second_only, 1)).pvalue)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -94,12 +93,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
     """
-    adjusted = [0.0] * len(p_values)
-    largest = 0.0
-    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
-        adjusted[place] = largest
-    return adjusted
+    order = np.argsort(p_values, kind="stable")
+    scaled = np.take(p_values, order) * np.arange(len(p_values), 0, -1)
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1)
+    return adjusted.tolist()
 
 
 def judge(

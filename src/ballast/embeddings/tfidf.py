@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
 from scipy.sparse import csr_array
 
 from ballast.texts import terms
-from ballast.texts.corpus import Corpus
+from ballast.texts.corpus import Corpus, Count
 from ballast.texts.embedded import Terms
 
 NEEDS = [{"text"}]
@@ -20,8 +19,8 @@ def embed(
     *,
     words: terms.Lengths = [1, 2],  # noqa: B006
     characters: terms.Lengths = [2, 5],  # noqa: B006
-    min_count: Annotated[int, Field(ge=1)] = 2,
-    vocabulary: Annotated[int, Field(ge=1)] = 200_000,
+    min_count: Count = 2,
+    vocabulary: Count = 200_000,
 ) -> Terms:
     """Return texts as weights of their terms, (1 + log count) (1 + log((1 + n) / (1 + n_t))).
 

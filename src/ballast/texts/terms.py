@@ -11,7 +11,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from ballast.project.errors import UserError
 from ballast.project.storage import read_json
-from ballast.texts.corpus import Corpus, texts_of
+from ballast.texts.corpus import Corpus, Count, texts_of
 from ballast.texts.tokens import tokenize
 
 # How scikit-learn extracts each kind of term from a text.
@@ -19,7 +19,7 @@ KINDS = {
     "words": {"tokenizer": tokenize, "token_pattern": None, "lowercase": False},
     "characters": {"analyzer": "char_wb"},
 }
-Lengths = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2, max_length=2)] | None
+Lengths = Annotated[list[Count], Field(min_length=2, max_length=2)] | None
 Vectorizers = Mapping[str, TfidfVectorizer]
 
 
