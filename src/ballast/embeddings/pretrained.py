@@ -56,8 +56,7 @@ def embed(
             f"{corpus.vectors} has no word of the training texts: use vectors of their language."
         )
     vectors = random_vectors(len(rows), dimensions, seed)
-    for row, vector in known.items():
-        vectors[row] = vector
+    vectors[list(known)] = list(known.values())
     return tokenized.embedded(vectors)
 
 

@@ -222,14 +222,11 @@ def _counts(run: Run, order: Sequence[str]) -> list[dict[str, Any]]:
     ledger = next(iter(run.ledgers.values()))
     before = ledger.prior_before_sampling * ledger.rows
     after = ledger.prior_after_sampling * ledger.examples
-    codes = {name: ledger.labels.index(name) for name in order}
-    counts = {name: (round(before[c]), round(after[c], 1)) for name, c in codes.items()}
-    return [
-        {"class": f"{name} ({_change(*pair)})", "before": pair[0], "after": pair[1]}
-        for name, pair in counts.items()
-    ]
-
-
-def _change(before: int, after: float) -> str:
-    # A dict keeps one of two equal numbers.
-    return " → ".join(dict.fromkeys(f"{count:,.0f}" for count in (before, after)))
+    rows = []
+    for name in order:
+        c = ledger.labels.index(name)
+        counts = {"before": round(before[c]), "after": round(after[c], 1)}
+        # A dict keeps one of two equal numbers.
+        change = " → ".join(dict.fromkeys(f"{count:,.0f}" for count in counts.values()))
+        rows.append({"class": f"{name} ({change})"} | counts)
+    return rows
