@@ -31,12 +31,10 @@ def read_corpus(vectors: str, encoder: str) -> tuple[Corpus, int]:
     new = plans.load_texts(split.ids)
     # A new text has the numeric columns of the row that it was made from.
     sources = [source for source, _ in new]
-    training = np.zeros(len(split.ids), dtype=bool)
-    training[split.training] = True
     corpus = Corpus(
         texts=None if rows.texts is None else rows.texts + [text for _, text in new],
         features=np.concatenate([rows.features, rows.features[sources]]),
-        training=np.concatenate([training, np.ones(len(new), dtype=bool)]),
+        training=np.append(split.parts == parts.TRAIN, np.ones(len(new), dtype=bool)),
         vectors=Path("data/vectors") / vectors,
         encoder=Path("data/encoders") / encoder,
     )

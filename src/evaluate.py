@@ -10,6 +10,7 @@ corrections and the rule to `models/decision.json`, and to `metrics/`: the headl
 the plots, row counts, and the report, which shows it all (`report.html`).
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,34 +53,25 @@ def named_apart(outputs: dict[str, Scored], ledgers: dict[str, Ledger]) -> dict[
 def leaks(rows: Prepared, split: Split, dataset: Dataset) -> dict[str, dict | None]:
     """Return the leakage audit by kind of match; None where it was not looked for."""
     names = [PARTS[part] for part in split.parts]
-    audit = {
-        "exact": shared_rows(rows.exact_duplicates.tolist(), names),
-        "near": None,
-        "group": None,
-    }
     # Near-duplicates are those of texts.
-    if dataset.near_duplicates is not None and dataset.text is not None:
-        audit["near"] = shared_rows(rows.duplicates.tolist(), names)
-    if dataset.group is not None:
-        audit["group"] = shared_rows(rows.groups, names)
-    return audit
+    near = dataset.near_duplicates is not None and dataset.text is not None
+    kinds = {
+        "exact": rows.exact_duplicates.tolist(),
+        "near": rows.duplicates.tolist() if near else None,
+        "group": None if dataset.group is None else rows.groups,
+    }
+    return {kind: keys and shared_rows(keys, names) for kind, keys in kinds.items()}
 
 
-def contents(rows: Prepared, ids: list[str], features: list[str]) -> list[tuple[str, str]]:
-    """Return file and row number of some rows, and their content."""
-    entries = []
+def contents(rows: Prepared, ids: list[str], features: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield file and row number of some rows, and their content, of long texts the beginning."""
     for row in rows.rows(ids):
-        content = [] if row["text"] is None else [shorten(row["text"])]
+        text = row["text"]
+        content = [] if text is None else [text if len(text) <= SHOWN else f"{text[:SHOWN]} …"]
         if features:
             pairs = zip(features, row["features"], strict=True)
             content.append(", ".join(f"{name} = {value:g}" for name, value in pairs))
-        entries.append((f"{row['file']}, row {row['row']}", "\n".join(content)))
-    return entries
-
-
-def shorten(text: str) -> str:
-    """Return the beginning of a long text."""
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]} …"
+        yield f"{row['file']}, row {row['row']}", "\n".join(content)
 
 
 def write_metrics(

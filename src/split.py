@@ -20,15 +20,11 @@ from ballast.splitting.stratified import split
 
 def units(groups: list[str | None], duplicates: np.ndarray) -> np.ndarray:
     """Return the unit of each row: rows connected by a common group or duplicate number."""
-    count = len(duplicates)
     first: dict = {}
-    links = [("group", group) if group is not None else None for group in groups]
-    pairs = [
-        (first.setdefault(key, row), row)
-        for row, key in chain(enumerate(links), enumerate(duplicates.tolist()))
-        if key is not None
-    ]
-    return components(pairs, count)
+    # Groups are text and duplicates are numbers: none is equal to one of the others.
+    keys = chain(enumerate(groups), enumerate(duplicates.tolist()))
+    pairs = [(first.setdefault(key, row), row) for row, key in keys if key is not None]
+    return components(pairs, len(duplicates))
 
 
 def main() -> None:

@@ -89,29 +89,39 @@ def dense(inputs: np.ndarray, weights: dict[str, np.ndarray], name: str) -> np.n
     return inputs @ weights[f"{name}.kernel"] + weights[f"{name}.bias"]
 
 
-class TextNetwork:
-    """Filters over word vectors, max pooling, numeric columns, a linear layer.
+def classified(hidden: np.ndarray, rows: Encoded, weights: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the logits that `classifier` of `networks/layers.py` makes of some texts.
 
-    What `largest_windows` and `classifier` of `networks/layers.py` build, with the linear layer on
-    terms if there is one.
+    Args:
+        hidden: the texts' representations, shape (rows, units).
+        rows: with their numeric columns, if there are any, and terms for the layer on them.
+        weights: by name.
     """
+    if rows.features is not None:
+        hidden = np.concatenate([hidden, rows.features], axis=1)
+    wide = weights.get("from_terms.kernel")
+    if wide is None:
+        return dense(hidden, weights, "logits")
+    return dense(hidden, weights, "from_text") + rows.terms @ wide
 
-    def __init__(self, weights: dict[str, np.ndarray], vectors: np.ndarray) -> None:
-        """Take the weights by name; `vectors` has a row for each token number."""
-        count = sum(name.startswith("filters_") for name in weights) // 2
-        names = [f"filters_{number}" for number in range(count)]
-        self.weights = weights
-        self.wide = weights.get("from_terms.kernel")
-        self.filters = [
-            Windows(vectors, weights[f"{name}.kernel"], weights[f"{name}.bias"]) for name in names
-        ]
 
-    def __call__(self, rows: Encoded) -> np.ndarray:
-        """Return the logits of some rows, float32, shape (rows, classes)."""
-        hidden = [filters.largest(rows.tokens, rows.offsets) for filters in self.filters]
-        if rows.features is not None:
-            hidden.append(rows.features)
-        hidden = np.concatenate(hidden, axis=1)
-        if self.wide is None:
-            return dense(hidden, self.weights, "logits")
-        return dense(hidden, self.weights, "from_text") + rows.terms @ self.wide
+def pooled_filters(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
+    """Return filters over word vectors, max pooling, numeric columns, a linear layer.
+
+    What `largest_windows` and `classifier` of `networks/layers.py` build.
+
+    Args:
+        weights: by name.
+        vectors: a row for each token number.
+    """
+    count = sum(name.startswith("filters_") for name in weights) // 2
+    names = [f"filters_{number}" for number in range(count)]
+    windows = [
+        Windows(vectors, weights[f"{name}.kernel"], weights[f"{name}.bias"]) for name in names
+    ]
+
+    def logits(rows: Encoded) -> np.ndarray:
+        hidden = [each.largest(rows.tokens, rows.offsets) for each in windows]
+        return classified(np.concatenate(hidden, axis=1), rows, weights)
+
+    return logits

@@ -33,12 +33,10 @@ def joined(trees: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     Args:
         trees: each as the arrays that `summed` takes, by name.
     """
-    sizes = [len(tree["column"]) for tree in trees]
-    starts = np.cumsum([0, *sizes[:-1]])
+    starts = np.cumsum([0, *(len(tree["column"]) for tree in trees[:-1])])
+    pairs = list(zip(trees, starts, strict=True))
     renumbered = {
-        name: np.concatenate(
-            [tree[name] + start for tree, start in zip(trees, starts, strict=True)]
-        )
+        name: np.concatenate([tree[name] + start for tree, start in pairs])
         for name in ("left", "right", "roots")
     }
     unchanged = ("column", "threshold", "values")

@@ -74,18 +74,13 @@ def load(folder: Path = Path("models")) -> Predictor:
     records = {slot: embedded.load_record(folder / slot) for slot in params.EMBEDDINGS}
     slots = [slot for slot, record in records.items() if record.input in inputs]
     scaler = embedded.load_scaler(folder / params.EMBEDDINGS[0]) if "features" in inputs else None
-    vectors = next(
-        (embedded.load_word_vectors(folder / s) for s in slots if records[s].input == "tokens"),
-        None,
-    )
+    words = [slot for slot in slots if records[slot].input == "tokens"]
+    vectors = embedded.load_word_vectors(folder / words[0]) if words else None
+    features = [] if scaler is None else layout.features
+    used = {"text": layout.text if slots else None, "features": features}
     try:
         predictor = Predictor(
-            layout.model_copy(
-                update={
-                    "text": layout.text if slots else None,
-                    "features": [] if scaler is None else layout.features,
-                }
-            ),
+            layout.model_copy(update=used),
             [_reader(folder / slot, records[slot]) for slot in slots],
             scaler,
             {slot: each.forward(vectors) for slot, each in trained.items()},

@@ -1,14 +1,20 @@
 """The input of samplers, and helpers for those that select whole rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from imblearn.base import BaseSampler
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.preprocessing import StandardScaler, normalize
 
 from ballast.project.errors import UserError
-from ballast.resampling.neighbours import space
+from ballast.texts.tokens import tokenize
+
+# Of the space of texts.
+DIMENSIONS = 100
 
 
 @dataclass(frozen=True)
@@ -29,8 +35,24 @@ class Rows:
 
     @cached_property
     def space(self) -> np.ndarray:
-        """A cheap vector space for neighbour searches, float64, shape (rows, dimensions)."""
-        return space(self.texts, self.features, self.seed)
+        """A cheap vector space for neighbour searches, float64, shape (rows, dimensions).
+
+        Numeric columns: scaled to mean 0 and variance 1. Texts: TF-IDF, reduced by a truncated
+        singular value decomposition (latent semantic analysis, Deerwester et al. 1990), length 1.
+        If there are both, they are concatenated. All is fitted on these rows.
+        """
+        parts = []
+        if self.features.shape[1]:
+            parts.append(StandardScaler().fit_transform(self.features))
+        if self.texts is not None:
+            tfidf = TfidfVectorizer(analyzer=tokenize, sublinear_tf=True).fit_transform(self.texts)
+            dimensions = min(DIMENSIONS, *(side - 1 for side in tfidf.shape))
+            if dimensions > 0:
+                svd = TruncatedSVD(dimensions, random_state=self.seed)
+                parts.append(normalize(svd.fit_transform(tfidf)))
+            else:
+                parts.append(normalize(tfidf.toarray()))
+        return np.hstack(parts)
 
 
 def labels_of_one(targets: np.ndarray, sampler: str) -> np.ndarray:
@@ -48,6 +70,15 @@ def labels_of_one(targets: np.ndarray, sampler: str) -> np.ndarray:
     return targets.argmax(axis=1)
 
 
+def lacking(labels: np.ndarray, ratio: float) -> Iterator[tuple[np.ndarray, int]]:
+    """Yield the row numbers of each class below ratio * max n, and how many rows it lacks."""
+    wanted = int(np.round(ratio * np.bincount(labels).max()))
+    for number in np.unique(labels):
+        members = np.flatnonzero(labels == number)
+        if len(members) < wanted:
+            yield members, wanted - len(members)
+
+
 def fewer(labels: np.ndarray, ratio: float) -> dict[int, int]:
     """Return {label number: rows to keep} of the classes with more than min n / ratio rows."""
     numbers, counts = np.unique(labels, return_counts=True)
@@ -57,8 +88,7 @@ def fewer(labels: np.ndarray, ratio: float) -> dict[int, int]:
 
 def larger(labels: np.ndarray) -> list[int]:
     """Return the label numbers of the classes that have more rows than the smallest."""
-    numbers, counts = np.unique(labels, return_counts=True)
-    return numbers[counts > counts.min()].tolist()
+    return list(fewer(labels, 1.0))
 
 
 def pick(sampler: BaseSampler, labels: np.ndarray, space: np.ndarray | None = None) -> np.ndarray:

@@ -112,15 +112,13 @@ def split(
 
 def _order(units: np.ndarray, ids: Sequence[str], seed: int) -> np.ndarray:
     """Return the units in the order of a hash of the seed and their ids."""
-    smallest: dict[int, str] = {}
-    for unit, name in zip(units.tolist(), ids, strict=True):
-        if unit not in smallest or name < smallest[unit]:
-            smallest[unit] = name
-    keys = {
-        unit: blake2b(f"{seed} {name}".encode(), digest_size=8).digest()
-        for unit, name in smallest.items()
-    }
-    return np.array(sorted(keys, key=lambda unit: keys[unit]), dtype=np.int64)
+    # The smallest id of each unit: of several, the last one stays.
+    smallest = dict(sorted(zip(units.tolist(), ids, strict=True), reverse=True))
+
+    def key(unit: int) -> bytes:
+        return blake2b(f"{seed} {smallest[unit]}".encode(), digest_size=8).digest()
+
+    return np.array(sorted(smallest, key=key), dtype=np.int64)
 
 
 def _fill(

@@ -3,15 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
 from ballast.project.errors import UserError
 from ballast.project.progress import track
 from ballast.project.storage import read_json
 from ballast.texts.embedded import Embedded
 from ballast.texts.tokens import RESERVED, Encoder, build_vocabulary, tokenize
+
+# The type of most options: a whole number from 1 on.
+Count = Annotated[int, Field(ge=1)]
 
 
 @dataclass(frozen=True)
@@ -99,10 +103,9 @@ def tokenize_corpus(
     tokens, offsets = Encoder(words, max_tokens)(corpus.texts)
     truncated = sum(len(text) > max_tokens for text in texts)
     print(
-        f"{len(words)} words in the vocabulary; {truncated} of {len(texts)} texts are truncated",
-        end=" ",
+        f"{len(words)} words in the vocabulary; {truncated} of {len(texts)} texts are truncated "
+        f"after {max_tokens} tokens"
     )
-    print(f"after {max_tokens} tokens")
     return Tokenized(words, tokens, offsets, truncated, training)
 
 

@@ -152,12 +152,7 @@ def save(
         scaler: what scaled them.
     """
     data, model = storage.fresh_folder(DATA / slot), storage.fresh_folder(MODELS / slot)
-    record = Record(
-        embedding,
-        None if result is None else result.input,
-        options,
-        0 if result is None else result.cut,
-    )
+    record = Record(embedding, getattr(result, "input", None), options, getattr(result, "cut", 0))
     for folder in (data, model):
         storage.write_json(folder / "embedding.json", asdict(record))
     if scaler is not None:

@@ -1,7 +1,7 @@
 """Batches of rows from memory-mapped tokens, terms and numeric columns."""
 
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -17,21 +17,8 @@ from ballast.texts import embedded
 POOL = 16
 
 
-@dataclass(frozen=True)
-class Table:
-    """All rows as networks read them, in the rows' order; nothing is copied into memory.
-
-    Attributes:
-        tokens: all texts in one array, or None.
-        offsets: where each text begins, shape (rows + 1,), or None.
-        features: numeric columns and vectors of texts, float32, shape (rows, columns), or None.
-        terms: weights of the texts' terms, float32, shape (rows, terms), or None.
-    """
-
-    tokens: np.ndarray | None
-    offsets: np.ndarray | None
-    features: np.ndarray | None
-    terms: csr_array | None = None
+class Table(Encoded):
+    """All rows as networks read them, in the rows' order; nothing is copied into memory."""
 
     @property
     def names(self) -> list[str]:
@@ -41,18 +28,13 @@ class Table:
 
     def lengths(self, rows: np.ndarray) -> np.ndarray:
         """Return the number of tokens of each row; 0 where there is no text."""
-        if self.offsets is None:
+        if self.tokens is None:
             return np.zeros(len(rows), dtype=np.int64)
         return self.offsets[rows + 1] - self.offsets[rows]
 
     def only(self, names: Container[str]) -> "Table":
         """Return the table without what a network doesn't read, by the names of its inputs."""
-        return Table(
-            self.tokens if "tokens" in names else None,
-            self.offsets if "tokens" in names else None,
-            self.features if "features" in names else None,
-            self.terms if "terms" in names else None,
-        )
+        return replace(self, **{name: None for name in self.names if name not in names})
 
     def take(self, rows: np.ndarray) -> Encoded:
         """Return some rows, their texts in one array."""
@@ -113,7 +95,7 @@ def open_table(slots: Sequence[str], folder: Path = embedded.DATA) -> Table:
             "words of one. Set the other to none, tfidf or sentence."
         )
     parts = [part for slot in slots for part in embedded.load_rows(folder / slot)]
-    return Table(*vars(encoded(None, parts)).values())
+    return Table(**vars(encoded(None, parts)))
 
 
 @dataclass(frozen=True)
