@@ -30,6 +30,7 @@ from ballast.project.params import in_effect
 from ballast.report.audit import shared_rows
 from ballast.report.page import Run, render
 from ballast.rows.dataset import Dataset, selected
+from ballast.rows.places import place
 from ballast.rows.prepared import Prepared
 from ballast.texts import embedded
 
@@ -54,7 +55,7 @@ def leaks(rows: Prepared, split: Split, dataset: Dataset) -> dict[str, dict | No
     """Return the leakage audit by kind of match; None where it was not looked for."""
     names = [PARTS[part] for part in split.parts]
     # Near-duplicates are those of texts.
-    near = dataset.near_duplicates is not None and dataset.text is not None
+    near = dataset.near_duplicates is not None and dataset.text
     kinds = {
         "exact": rows.exact_duplicates.tolist(),
         "near": rows.duplicates.tolist() if near else None,
@@ -63,15 +64,23 @@ def leaks(rows: Prepared, split: Split, dataset: Dataset) -> dict[str, dict | No
     return {kind: keys and shared_rows(keys, names) for kind, keys in kinds.items()}
 
 
-def contents(rows: Prepared, ids: list[str], features: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield file and row number of some rows, and their content, of long texts the beginning."""
+def contents(rows: Prepared, ids: list[str], dataset: Dataset) -> Iterator[tuple[str, str]]:
+    """Yield where some rows come from, and their content, of long texts the beginning."""
+    columns = dataset.used_columns()[len(dataset.texts) :]
     for row in rows.rows(ids):
-        text = row["text"]
-        content = [] if text is None else [text if len(text) <= SHOWN else f"{text[:SHOWN]} …"]
-        if features:
-            pairs = zip(features, row["features"], strict=True)
-            content.append(", ".join(f"{name} = {value:g}" for name, value in pairs))
-        yield f"{row['file']}, row {row['row']}", "\n".join(content)
+        text = row["text"] or ""
+        content = [text if len(text) <= SHOWN else f"{text[:SHOWN]} …"]
+        dates = [date and np.datetime64(int(date), "D") for date in row["dates"]]
+        values = (
+            "" if value is None else value
+            for value in (*row["numbers"], *row["categories"], *dates)
+        )
+        content.append(
+            ", ".join(f"{name} = {value}" for name, value in zip(columns, values, strict=False))
+        )
+        origin = f"{row['file']}, {place(row['record'], row['line'])}"
+        own = f"{dataset.id} {row['id']}: " if dataset.id else ""
+        yield own + origin, "\n".join(filter(None, content))
 
 
 def write_metrics(
@@ -129,7 +138,7 @@ def main() -> None:
     storage.write_json(METRICS / "data.json", prepared.counts)
     storage.write_json(METRICS / "split.json", sizes)
     hardest = contents(
-        prepared, [test_ids[mistake.row] for mistake in evaluation.mistakes], dataset.features
+        prepared, [test_ids[mistake.row] for mistake in evaluation.mistakes], dataset
     )
     report = Run(
         params={name: v for name, v in params.flat(settings).items() if in_effect(name, settings)},

@@ -130,14 +130,17 @@ def predict(
         Path,
         typer.Argument(
             metavar="INPUT",
-            help="CSV, TSV, JSON Lines or Parquet, gzipped or not; - for standard input",
+            help="CSV, TSV, JSON, Parquet, Feather or Excel, gzipped or not; - for standard input",
         ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="likewise; the name tells the format")
+        Path,
+        typer.Option(
+            "--output", "-o", help="CSV, TSV, JSON Lines or Parquet; the name tells the format"
+        ),
     ] = Path("-"),
     form: Annotated[
-        Literal["csv", "tsv", "jsonl", "parquet"] | None,
+        Literal["csv", "tsv", "jsonl", "json", "parquet", "feather", "excel"] | None,
         typer.Option("--format", help="of the input, if its name doesn't tell  [default: csv]"),
     ] = None,
     prefix: Annotated[str, typer.Option(help="put before the names of the added columns")] = "",

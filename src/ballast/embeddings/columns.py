@@ -14,7 +14,7 @@ from ballast.project.storage import read_json
 from ballast.texts.corpus import Contents, Corpus, Count
 from ballast.texts.embedded import Vectors
 
-NEEDS = [{"features"}]
+NEEDS = [{"columns"}]
 # No name of a category is empty, or begins with a space.
 MISSING, OTHER = "", " "
 

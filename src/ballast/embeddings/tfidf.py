@@ -1,13 +1,13 @@
 """Sparse TF-IDF of n-grams of words and of characters."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from scipy.sparse import csr_array
 
 from ballast.texts import terms
-from ballast.texts.corpus import Corpus, Count
+from ballast.texts.corpus import Contents, Corpus, Count
 from ballast.texts.embedded import Terms
 
 NEEDS = [{"text"}]
@@ -46,12 +46,12 @@ def embed(
     return Terms(weights, terms.files(vectorizers))
 
 
-def reader(folder: Path, options: dict[str, Any]) -> Callable[[Sequence[str]], csr_array]:
-    """Return the function from texts to weights.
+def reader(folder: Path, options: dict[str, Any]) -> Callable[[Contents], csr_array]:
+    """Return the function from contents to weights.
 
     Args:
         folder: contains the terms.
         options: the member's options.
     """
     vectorizers = terms.read(folder, options)
-    return lambda texts: terms.weigh(vectorizers, texts)
+    return lambda contents: terms.weigh(vectorizers, contents.texts)

@@ -1,6 +1,6 @@
 """TF-IDF of words and characters, reduced to a short vector per text (latent semantic analysis)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from sklearn.preprocessing import normalize
 
 from ballast.project.errors import UserError
 from ballast.texts import terms
-from ballast.texts.corpus import Corpus, Count
+from ballast.texts.corpus import Contents, Corpus, Count
 from ballast.texts.embedded import Vectors
 
 NEEDS = [{"text"}]
@@ -58,8 +58,8 @@ def embed(
     return Vectors(normalize(weights @ directions), files)
 
 
-def reader(folder: Path, options: dict[str, Any]) -> Callable[[Sequence[str]], np.ndarray]:
-    """Return the function from texts to vectors.
+def reader(folder: Path, options: dict[str, Any]) -> Callable[[Contents], np.ndarray]:
+    """Return the function from contents to vectors.
 
     Args:
         folder: contains terms and directions.
@@ -67,4 +67,4 @@ def reader(folder: Path, options: dict[str, Any]) -> Callable[[Sequence[str]], n
     """
     vectorizers = terms.read(folder, options)
     directions = np.load(folder / "directions.npy")
-    return lambda texts: normalize(terms.weigh(vectorizers, texts) @ directions)
+    return lambda contents: normalize(terms.weigh(vectorizers, contents.texts) @ directions)

@@ -74,6 +74,6 @@ def forward(weights: dict[str, np.ndarray], vectors: None) -> Forward:
     """
 
     def logits(rows: Encoded) -> np.ndarray:
-        return summed(np.ascontiguousarray(rows.features, np.float32), **weights)
+        return summed(np.ascontiguousarray(rows.columns, np.float32), **weights)
 
     return logits

@@ -11,11 +11,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ballast.prediction import sinks, sources
-from ballast.prediction.bundle import Predictor
+from ballast.prediction.bundle import Predictor, contents_of
 from ballast.prediction.sources import Chunk, Source
 from ballast.project.errors import UserError
 from ballast.project.progress import bars
-from ballast.rows.cleaning import FaultError, content
+from ballast.rows.cleaning import content
+from ballast.rows.fields import FaultError
+from ballast.rows.places import place
 
 
 @dataclass
@@ -53,18 +55,20 @@ def predict(
         UserError: input or output can't be used, or no row could be predicted.
     """
     summary = Summary()
-    with sources.opened(rows, form, predictor.layout) as source:
-        place = "row" if source.form == "parquet" else "line"
-        with sinks.opened(output, source, sinks.added(predictor.classes, prefix)) as sink:
-            for scored, labels in _labelled(predictor, source):
-                errors = [
-                    fault and f"{place} {record.row}: {fault}"
-                    for record, fault in zip(scored.chunk.records, scored.faults, strict=True)
-                ]
-                sink.write(scored.chunk, labels, scored.probabilities, errors)
-                summary.rows += len(errors)
-                # What follows a colon is specific to the row.
-                summary.faults.update(fault.partition(":")[0] for fault in scored.faults if fault)
+    names = sinks.added(predictor.classes, prefix)
+    with (
+        sources.opened(rows, form, predictor.layout) as source,
+        sinks.opened(output, source, names) as sink,
+    ):
+        for scored, labels in _labelled(predictor, source):
+            errors = [
+                fault and f"{place(record.row, record.line)}: {fault}"
+                for record, fault in zip(scored.chunk.records, scored.faults, strict=True)
+            ]
+            sink.write(scored.chunk, labels, scored.probabilities, errors)
+            summary.rows += len(errors)
+            # What follows a colon is specific to the row.
+            summary.faults.update(fault.partition(":")[0] for fault in scored.faults if fault)
     if summary.rows and summary.faults.total() == summary.rows:
         raise UserError("\n".join(["no row could be predicted:", *summary.lines()[1:]]))
     return summary
@@ -130,28 +134,22 @@ def _in_parallel(predictor: Predictor, chunks: Iterable[Chunk]) -> Iterator[_Sco
 
 def score(predictor: Predictor, chunk: Chunk) -> _Scored:
     """Return the probabilities of a chunk's rows, each cleaned as in prepare."""
-    texts, numbers, faults = [], [], []
+    contents, faults = [], []
     for record in chunk.records:
         try:
-            text, features = content(record, predictor.layout)
+            contents.append(content(record, predictor.layout))
+            faults.append(None)
         except FaultError as fault:
             faults.append(str(fault))
-            continue
-        faults.append(None)
-        texts.append(text)
-        numbers.append(features)
-    rows = np.flatnonzero([fault is None for fault in faults])
-    columns = len(predictor.layout.features)
-    scaled = None
-    if predictor.scaler is not None:
-        numbers = np.array(numbers, dtype=np.float64).reshape(len(rows), columns)
-        scaled = predictor.scaler.apply(numbers)
-        finite = np.isfinite(scaled).all(axis=1)
-        for row in rows[~finite]:
+    usable = np.flatnonzero([fault is None for fault in faults])
+    rows = predictor.encoded(contents_of(contents, predictor.layout))
+    if rows.columns is not None and (huge := np.isinf(rows.columns).any(axis=1)).any():
+        for row in usable[huge]:
             faults[row] = "a numeric column holds a number too large to be scaled"
-        rows, scaled = rows[finite], scaled[finite]
-        texts = [text for text, usable in zip(texts, finite, strict=True) if usable]
+        usable = usable[~huge]
+        fitting = [each for each, is_huge in zip(contents, huge, strict=True) if not is_huge]
+        rows = predictor.encoded(contents_of(fitting, predictor.layout))
     probabilities = np.full((len(faults), len(predictor.classes)), np.nan)
-    outputs = predictor.outputs(texts, scaled)
-    probabilities[rows] = predictor.probabilities(outputs)
+    outputs = predictor.outputs(rows)
+    probabilities[usable] = predictor.probabilities(outputs)
     return _Scored(chunk, outputs, probabilities, faults)

@@ -26,6 +26,10 @@ from ballast.texts.packing import packed
 Texts = Sequence[str | None]
 
 
+# What is written in place of formats that are read only.
+SIMILAR = {"json": "jsonl", "feather": "parquet", "excel": "csv"}
+
+
 class Sink:
     """The output of predictions."""
 
@@ -87,7 +91,7 @@ def opened(path: Path, source: Source, names: list[str]) -> Iterator[Sink]:
     """Open the output of the predictions; a file appears only when it is complete.
 
     Args:
-        path: `-` is standard output, in the input's format; a file's format follows its suffix.
+        path: `-` is standard output, in the input's format or a similar one; a file's format follows its suffix.
         source: the input.
         names: names of the added columns.
 
@@ -100,11 +104,14 @@ def opened(path: Path, source: Source, names: list[str]) -> Iterator[Sink]:
         if columns.count(name) > 1:
             raise UserError(f"the input has more than one column {name!r}: rename all but one.")
     if path == STANDARD:
-        with closing(_sink(sys.stdout.buffer, source.form, source, names)) as sink:
+        form = SIMILAR.get(source.form, source.form)
+        with closing(_sink(sys.stdout.buffer, form, source, names)) as sink:
             yield sink
         sys.stdout.buffer.flush()
         return
     form = format_of(path)
+    if form in SIMILAR:
+        raise UserError(f"{path}: predictions are written as CSV, TSV, JSON Lines or Parquet.")
     if not path.parent.is_dir():
         raise UserError(f"{path}: there is no folder {path.parent}. Create it first.")
     # A temporary file would be private to the user; one in a temporary folder is as new files are.

@@ -9,7 +9,8 @@ from ballast.labels.parts import EXCLUDED, PARTS
 from ballast.rows import fields, labelling
 from ballast.rows.dataset import Dataset, Layout
 from ballast.rows.fields import FaultError
-from ballast.rows.reading import EMPTY, HEADER, Record, place
+from ballast.rows.places import place
+from ballast.rows.reading import EMPTY, HEADER, Record
 
 
 class Content(NamedTuple):

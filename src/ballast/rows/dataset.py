@@ -64,6 +64,13 @@ class Layout(BaseModel):
         """Whether a network sees more of a row than its text."""
         return bool(self.features or self.categories or self.dates)
 
+    def only(self, texts: bool, columns: bool) -> "Layout":
+        """Return the layout without what a model does not read."""
+        unread = {} if texts else {"text": None}
+        if not columns:
+            unread |= {"features": [], "categories": [], "dates": []}
+        return self.model_copy(update=unread)
+
     def used_columns(self) -> list[str]:
         """Return the columns that the files must have."""
         return [*self.texts, *self.features, *self.categories, *self.date_formats]

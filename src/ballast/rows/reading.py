@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from ballast.project.errors import UserError, did_you_mean
 from ballast.project.params import listed
 from ballast.rows.dataset import FORMATS, Layout
+from ballast.rows.places import place
 
 SUFFIXES = {
     ".csv": "csv",
@@ -61,11 +62,6 @@ class Record(NamedTuple):
         return place(self.row, self.line)
 
 
-def place(row: int, line: int | None) -> str:
-    """Return in words where a record is in its file."""
-    return f"record {row:,}" + ("" if line is None else f" (line {line:,})")
-
-
 def read(path: Path, dataset: Layout) -> Iterator[Record]:
     """Yield every record of a file.
 
@@ -85,8 +81,8 @@ def read(path: Path, dataset: Layout) -> Iterator[Record]:
     with explained(path, dataset):
         if form in TABLES:
             with opener(path, "rb") as stream:
-                names, batches = table_batches(stream, form, dataset)
-                require(names, dataset, path)
+                schema, _, batches = table_batches(stream, form, dataset)
+                require(schema.names, dataset, path)
                 row = 0
                 for batch in batches:
                     for fields in batch.to_pylist():
@@ -100,8 +96,8 @@ def read(path: Path, dataset: Layout) -> Iterator[Record]:
 
 def table_batches(
     stream: BinaryIO, form: str, layout: Layout, size: int = 10_000
-) -> tuple[list[str], Iterator[pa.RecordBatch]]:
-    """Return the columns of a table with types in their order, and its rows in batches.
+) -> tuple[pa.Schema, int, Iterator[pa.RecordBatch]]:
+    """Return the columns of a table with types, its number of rows, and these in batches.
 
     Args:
         stream: the file, which can be searched.
@@ -111,7 +107,7 @@ def table_batches(
     """
     if form == "parquet":
         file = pq.ParquetFile(stream)
-        return file.schema_arrow.names, file.iter_batches(batch_size=size)
+        return file.schema_arrow, file.metadata.num_rows, file.iter_batches(batch_size=size)
     if form == "feather":
         table = pa.feather.read_table(stream)
     else:
@@ -124,7 +120,7 @@ def table_batches(
         table = pa.table(
             {str(name): _column(cells) for name, cells in zip(frame.columns, fields, strict=True)}
         )
-    return table.column_names, iter(table.to_batches(size))
+    return table.schema, len(table), iter(table.to_batches(size))
 
 
 def _cell(value: Any) -> Any:

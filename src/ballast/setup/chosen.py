@@ -23,7 +23,7 @@ RECORDS = 100
 # Where the rest of what a member needs comes from.
 SOURCES = {
     "text": "name the `text` column in the dataset's block",
-    "features": "name numeric columns under `features` in the dataset's block",
+    "columns": "name `features`, `categories` or `dates` in the dataset's block",
     "vectors": "name a file of data/vectors/ under `vectors`",
     "encoder": "name a folder of data/encoders/ under `encoder`",
 }
@@ -96,7 +96,7 @@ def _inputs(
     """Yield which members find nothing to read."""
     there = {
         "text": dataset.text,
-        "features": dataset.features,
+        "columns": dataset.has_columns,
         "vectors": params.get("vectors") != "none",
         "encoder": params.get("encoder") != "none",
     }
@@ -143,7 +143,7 @@ def _sources() -> dict[str, str]:
         for kind in (name, _input(import_module(f"ballast.embeddings.{name}"))):
             givers[kind].append(name)
     ways = {kind: f"choose {_either(names)} as an embedding" for kind, names in givers.items()}
-    return ways | {"features": f"{SOURCES['features']}, or {ways['features']}"}
+    return ways
 
 
 def _either(names: list[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ballast.networks.forward import Forward
+from ballast.networks.forward import Forward, filled
 from ballast.networks.inputs import Inputs
 from ballast.networks.trained import Weights, forward_of
 from ballast.project import params
@@ -110,7 +110,7 @@ def inputs_of(problem: Problem, encoder: str) -> Inputs:
     # Evenly spread.
     sample = problem.training[:: 1 + len(problem.training) // QUANTILE_ROWS]
     table = problem.table
-    columns = np.empty((0, 0)) if table.features is None else table.features[sample]
+    columns = np.empty((0, 0)) if table.columns is None else filled(table.columns[sample])
     terms = 0 if table.terms is None else table.terms.shape[1]
     slots = [embedded.load_word_vectors(embedded.MODELS / slot) for slot in params.EMBEDDINGS]
     vectors = next((each for each in slots if each is not None), None)
