@@ -91,7 +91,8 @@ def opened(path: Path, source: Source, names: list[str]) -> Iterator[Sink]:
     """Open the output of the predictions; a file appears only when it is complete.
 
     Args:
-        path: `-` is standard output, in the input's format or a similar one; a file's format follows its suffix.
+        path: `-` is standard output, in the input's format or a similar one; a file's format
+            follows its suffix.
         source: the input.
         names: names of the added columns.
 
