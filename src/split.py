@@ -10,7 +10,7 @@ from itertools import chain
 import numpy as np
 
 from ballast.labels.classes import LabelSet
-from ballast.labels.parts import EXCLUDED, PARTS, TEST, VALIDATION, Split, save
+from ballast.labels.parts import EXCLUDED, PARTS, VALIDATION, Split, save
 from ballast.project import params
 from ballast.project.errors import run
 from ballast.rows.grouping import components

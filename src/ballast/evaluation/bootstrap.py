@@ -101,12 +101,13 @@ def of_counts(targets: np.ndarray, predicted: np.ndarray, classes: Classes, plan
 def of_shares(targets: np.ndarray, predicted: np.ndarray, classes: Classes, level: float) -> Ends:
     """Return (low, high) of macro-F1 and balanced accuracy, from the classes' Wilson intervals.
 
-    A class whose score is 0 for lack of rows contributes exactly 0.
+    A class without rows has no score.
     """
     true, predicted, times = scores.kinds(targets, predicted)
     hit, present = (true & predicted).astype(float), targets.any(axis=0)
     # Shares as sums over rows, part / whole, and how many there are to take the mean of.
-    shares = {"f1_macro": (2 * hit, true.astype(float) + predicted, len(present))}
+    occurs = (true | predicted).any(axis=0)
+    shares = {"f1_macro": (2 * hit, true.astype(float) + predicted, occurs.sum())}
     if classes.multilabel:
         absent = (1.0 - true) * present
         part, whole = np.hstack([hit, absent * (1 - predicted)]), np.hstack([true, absent])

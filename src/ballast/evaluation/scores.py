@@ -36,8 +36,10 @@ def headline(
     average_precision and roc_auc are those of the positive class, or the mean of each class against
     the rest, over the classes for which the rows define them. mcc of a multi-label task is the mean
     over labels, f1_micro the F1 of all labels pooled, f1_samples the mean of the rows' F1.
-    expected_cost, if there are costs, is the mean cost of a row. A class without a row in `targets`
-    has an F1 of 0.
+    expected_cost, if there are costs, is the mean cost of a row.
+
+    A class that no row has and that is never predicted is left out of f1_macro, as by scikit-learn;
+    one that is predicted nevertheless has an F1 of 0.
 
     Args:
         targets: multi-hot labels, shape (rows, classes).
@@ -121,7 +123,10 @@ def of_counts(
     # Products of counts, of up to four for the correlation, would overflow integers.
     hits, support, positives = (np.asarray(n, dtype=float) for n in (hits, support, positives))
     recall, present = share(hits, support), support > 0
-    result = {"f1_macro": share(2 * hits, support + positives).mean(axis=-1)}
+    # What occurs in one of several samples of the same rows counts in all.
+    occurs = (support + positives > 0).any(axis=tuple(range(support.ndim - 1)))
+    f1 = share(2 * hits, support + positives)[..., occurs]
+    result = {"f1_macro": share(f1.sum(axis=-1), occurs.sum())}
     if classes.multilabel:
         recall = (recall + share(rows - support - positives + hits, rows - support)) / 2
         covariance = rows * hits - support * positives
