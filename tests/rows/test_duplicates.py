@@ -1,6 +1,7 @@
 """Duplicates and near-duplicates: hand-checked pairs, and MinHash against all pairs."""
 
 import itertools
+import math
 import random
 
 import numpy as np
@@ -26,6 +27,13 @@ def test_exact_duplicates_agree_in_text_and_features_whatever_their_labels():
     rows = [row("a"), row("b"), row("a", ("b",)), row("a", features=(1.0,)), row("A"), row("b")]
     assert exact_groups(rows).tolist() == [0, 1, 0, 2, 3, 1]
     assert exact_groups([]).tolist() == []
+
+
+def test_a_missing_number_equals_another_and_nothing_else():
+    features = [(float("nan"), 1.0), (math.nan, 1.0), (1.0, math.nan), (-0.0, 1.0), (0.0, 1.0)]
+    for text in ("a", None):
+        rows = [row(text, features=some) for some in features]
+        assert exact_groups(rows).tolist() == [0, 0, 1, 2, 2]
 
 
 @pytest.mark.parametrize(

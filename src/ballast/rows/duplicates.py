@@ -28,7 +28,8 @@ DIGIT = regex.compile(r"\p{N}")
 
 def exact_groups(rows: Sequence[Row]) -> np.ndarray:
     """Return a group number for each row, shape (rows,): equal text and features share one."""
-    return numbered([(row.text, row.features) for row in rows])
+    # A missing number is NaN, which equals nothing, itself included.
+    return numbered([(row.text, *(None if x != x else x for x in row.features)) for row in rows])
 
 
 def near_groups(rows: Sequence[Row], threshold: float) -> np.ndarray:
