@@ -19,7 +19,7 @@ from ballast.project.errors import UserError, run
 from ballast.project.progress import track
 from ballast.rows import dataset as datasets
 from ballast.rows import duplicates, prepared
-from ballast.rows.cleaning import Rejected, Row, Rows, assign_ids, clean
+from ballast.rows.cleaning import Rejected, Row, Rows, assign_ids, beginning, clean
 from ballast.rows.dataset import Dataset
 from ballast.rows.reading import format_of, read
 
@@ -162,6 +162,22 @@ def report(rows: Rows, task: str, numbers: dict[str, int]) -> None:
         print(f"  {name.replace('_', ' ')}: {numbers[name]} rows")
 
 
+def report_crowded(crowds: list[duplicates.Crowd]) -> None:
+    """Print which classes are mostly near-duplicates, and what to do if they are not."""
+    for label, inside, total, examples in crowds:
+        print(
+            f"  {inside} of the {total} rows of class {label!r} are near-duplicates, and go to one "
+            "side of the split together. Three of them:"
+        )
+        for row in examples:
+            print(f"    {row.file}, row {row.row}: {beginning(row.text)[:70]}")
+    if crowds:
+        print(
+            "  If these are different texts to you: `near_duplicates: null` in the dataset's block "
+            "in params.yaml looks for exact duplicates only."
+        )
+
+
 def main() -> None:
     """Read, clean, identify, group and write the rows."""
     settings = params.load()
@@ -194,6 +210,8 @@ def main() -> None:
     }
     prepared.save(rows.kept, exact, groups, numbers)
     report(rows, label_set.task, numbers)
+    if dataset.near_duplicates is not None and dataset.text is not None:
+        report_crowded(duplicates.crowded(rows.kept, groups))
 
 
 if __name__ == "__main__":

@@ -12,13 +12,13 @@ from scipy.sparse import csr_array
 
 from ballast.rows import duplicates
 from ballast.rows.cleaning import Row
-from ballast.rows.duplicates import WORDS, conflicts, exact_groups, near_groups
+from ballast.rows.duplicates import WORDS, conflicts, crowded, exact_groups, near_groups
 from ballast.rows.grouping import components
 from ballast.setup import demo
 
 
-def row(text, labels=("a",), features=()):
-    return Row("a.csv", 1, text, features, labels, None, None)
+def row(text, labels=("a",), features=(), number=1):
+    return Row("a.csv", number, text, features, labels, None, None)
 
 
 def near(*texts, threshold=0.8):
@@ -352,3 +352,14 @@ def test_a_corpus_that_is_one_group_needs_few_comparisons(monkeypatch):
 
 def test_a_word_has_the_same_hash_in_every_process():
     assert duplicates._hash("été") == 0xBC5121B7615020D8
+
+
+def test_a_class_whose_rows_are_mostly_of_one_group_is_told_with_three_of_them():
+    rows = [row(f"a{i}", ("x", "y"), number=12 - i) for i in range(12)]
+    rows += [row("b", ("y",)) for _ in range(5)] + [row("c", ("few",)) for _ in range(9)]
+    groups = np.array([0] * 7 + [1] * 5 + [2] * 5 + [3] * 9)
+    (crowd,) = crowded(rows, groups)
+    assert (crowd.label, crowd.inside, crowd.total) == ("x", 7, 12)
+    assert [item.row for item in crowd.examples] == [6, 7, 8]
+    assert crowded(rows, np.arange(len(rows))) == []
+    assert crowded([], np.array([], dtype=int)) == []

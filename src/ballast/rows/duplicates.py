@@ -42,6 +42,15 @@ class Postings(NamedTuple):
     left: np.ndarray  # how many of the row's trigrams are as common or more, this one included
 
 
+class Crowd(NamedTuple):
+    """A class of `total` rows of which `inside` are near-duplicates of one another."""
+
+    label: str
+    inside: int
+    total: int
+    examples: list[Row]
+
+
 def exact_groups(rows: Sequence[Row]) -> np.ndarray:
     """Return a group number for each row, shape (rows,): equal text and features share one."""
     # A missing number is NaN, which equals nothing, itself included.
@@ -201,3 +210,19 @@ def conflicts(rows: Sequence[Row], groups: np.ndarray) -> np.ndarray:
     for row, group in zip(rows, groups, strict=True):
         labels[group].add(row.labels)
     return np.array([len(labels[group]) > 1 for group in groups], dtype=bool)
+
+
+def crowded(rows: Sequence[Row], groups: np.ndarray) -> list[Crowd]:
+    """Return the classes of at least ten rows of which more than half share a group."""
+    members = defaultdict(list)
+    for i, row in enumerate(rows):
+        for label in row.labels:
+            members[label].append(i)
+    crowds = []
+    for label, places in sorted(members.items()):
+        group = np.bincount(groups[places]).argmax()
+        inside = [rows[i] for i in places if groups[i] == group]
+        if len(places) >= 10 and 2 * len(inside) > len(places):
+            examples = sorted(inside, key=lambda row: (row.file, row.row))[:3]
+            crowds.append(Crowd(label, len(inside), len(places), examples))
+    return crowds
