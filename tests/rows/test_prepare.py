@@ -250,6 +250,21 @@ def test_dropping_duplicates_keeps_the_row_of_the_last_part_and_rejects_conflict
     }
 
 
+def test_a_class_that_is_mostly_near_duplicates_is_told_with_the_option(project):
+    common = [(message(i), "common") for i in range(30)]
+    same = [("Your parcel is at our office now" + "!" * i, "rare") for i in range(12)]
+    path = project.raw / "rows.csv"
+    write_csv(path, [*same, *common])
+    block = {"files": "rows.csv", "text": "text", "label": "label"}
+    project.describe(**block)
+    told = project.run("prepare").stdout
+    assert "12 of the 12 rows of class 'rare' are near-duplicates" in told
+    assert "rows.csv, row 4: Your parcel is at our office now!!" in told
+    assert "`near_duplicates: null`" in told
+    project.describe(**block, near_duplicates=None)
+    assert "near-duplicates" not in project.run("prepare").stdout
+
+
 def labelled(*labels, **block):
     """Return the label set of rows with these labels, several separated by a space."""
     rows = [Row("", 1, "t", (), tuple(label.split()), None, None) for label in labels]
