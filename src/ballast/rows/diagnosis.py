@@ -42,8 +42,8 @@ def remedy(path: Path, layout: Layout, is_usable: Callable[[Record, Layout], boo
     """
     head = head_of(path)
     form = layout.format or format_of(path)
-    real = next((real for magic, real in MAGIC.items() if head.startswith(magic)), form)
-    if real != form:
+    real = recognised(head)
+    if real not in (None, form):
         return f"The file is {real}: set `format: {real}` in the dataset's block in params.yaml."
 
     def usable(changes: Changes) -> int:
@@ -53,7 +53,7 @@ def remedy(path: Path, layout: Layout, is_usable: Callable[[Record, Layout], boo
     best: Changes = {}
     now = most = usable(best)
     # How the bytes are read comes first, then what the fields mean.
-    for changes_of in (_readings, _meanings):
+    for changes_of in (readings, _meanings):
         before = best
         for changes in changes_of(head, path, layout.model_copy(update=before)):
             if (count := usable(before | changes)) > most:
@@ -65,6 +65,11 @@ def remedy(path: Path, layout: Layout, is_usable: Callable[[Record, Layout], boo
         f"Set {options} in the dataset's block in params.yaml: of the file's first records "
         f"{most:,} can be used then, and {now:,} as it is."
     )
+
+
+def recognised(head: bytes) -> str | None:
+    """Return the format that the first bytes give away; None for text."""
+    return next((form for magic, form in MAGIC.items() if head.startswith(magic)), None)
 
 
 def head_of(path: Path) -> bytes:
@@ -90,7 +95,7 @@ def first_records(head: bytes, path: Path, layout: Layout) -> Iterator[Record]:
             yield from records(lines, form, layout, path)[1]
 
 
-def _readings(head: bytes, path: Path, layout: Layout) -> Iterator[Changes]:
+def readings(head: bytes, path: Path, layout: Layout) -> Iterator[Changes]:
     """Yield other ways to read the bytes, few changes first."""
     form = layout.format or format_of(path)
     if form in TABLES:
