@@ -121,6 +121,43 @@ def check(
 
 
 @app.command()
+def use(
+    recipe: Annotated[
+        str | None, typer.Argument(help="a file of recipes/; without a name, all are listed")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say what would change, and change nothing")
+    ] = False,
+) -> None:
+    """Set params.yaml to a recipe: what it names, and all else of the strategy at its default.
+
+    The strategy is sampler, embeddings, models, losses, weightings and decision with their options,
+    vectors, encoder, allow_double_correction, training, and combine and calibration of evaluation.
+    What is said of data and report stays: dataset, datasets, split, costs, seed, and the rest of
+    evaluation.
+    """
+    from ballast.setup import recipes
+    from ballast.setup.checking import check_chosen
+    from ballast.setup.chosen import fault
+
+    def main() -> None:
+        if recipe is None:
+            print("\n".join(recipes.overview()))
+            return
+        changed = recipes.use(recipe, dry_run=dry_run)
+        print("\n".join([*recipes.comment(recipe), *changed]))
+        if dry_run:
+            print(f"Nothing is changed yet. Now: ballast use {recipe}")
+            return
+        already = "" if changed else " already"
+        print(f"params.yaml has the recipe {recipe}{already}. Now: dvc repro")
+        for missing in fault(check_chosen):
+            print(f"Before that: {missing}")
+
+    run(main)
+
+
+@app.command()
 def show() -> None:
     """Show the headline and the scores by class of the last run, with their intervals."""
     names = ("metrics", "validation", "baselines", "per_class", "per_class_bounds")
