@@ -10,6 +10,8 @@ from ballast.project.errors import UserError
 from ballast.project.params import check
 
 LAYOUT = "input.json"
+# Of `features`: all numbers, categories and dates that have no other role.
+AUTO = "auto"
 FORMATS = ("csv", "tsv", "jsonl", "json", "parquet", "feather", "excel")
 
 
@@ -44,7 +46,7 @@ class Layout(BaseModel):
     text_separator: str = "\n"
     text_marks: bool = True
     tokens: bool = False
-    features: list[Name] = []
+    features: list[Name] | Literal["auto"] = []
     categories: list[Name] = []
     dates: list[Name] | dict[Name, str | None] = []
     missing: Literal["keep", "reject"] = "keep"
@@ -73,7 +75,9 @@ class Layout(BaseModel):
 
     def used_columns(self) -> list[str]:
         """Return the columns that the files must have."""
-        return [*self.texts, *self.features, *self.categories, *self.date_formats]
+        # What `auto` stands for is known when the columns are.
+        features = [] if self.features == AUTO else self.features
+        return [*self.texts, *features, *self.categories, *self.date_formats]
 
     def save(self, folder: Path = Path("models")) -> None:
         """Write the layout for prediction."""

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ballast.project.errors import UserError, did_you_mean
 from ballast.rows import diagnosis, fields
-from ballast.rows.dataset import Layout
+from ballast.rows.dataset import AUTO, Dataset, Layout
 from ballast.rows.fields import FaultError
 from ballast.rows.reading import format_of, read
 
@@ -209,3 +209,31 @@ def _gives_away(values: pd.Series, labels: pd.Series) -> bool:
         right = pd.crosstab(texts, labels).max(axis=1).sum() / len(labels)
     # Of the rows that the most frequent label does not explain, nearly all.
     return bool((right - largest) / max(1 - largest, np.finfo(float).eps) > LEAK)
+
+
+def completed(dataset: Dataset, folder: Path) -> Dataset:
+    """Return the block with the columns that `features: auto` stands for.
+
+    These are the numbers, categories and dates of the first file that have no other role.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    if dataset.features != AUTO:
+        return dataset
+    named = dataset.model_copy(update={"features": []})
+    frame = table(folder / dataset.parts()[0][1], named)
+    taken = {*named.used_columns()}
+    columns = [each for each in columns_of(frame, dataset.labels) if each.name not in taken]
+    found = {
+        role: [column.name for column in columns if column.role == role]
+        for role in ("number", "category")
+    }
+    dates = {column.name: column.note or None for column in columns if column.role == "date"}
+    return dataset.model_copy(
+        update={
+            "features": found["number"],
+            "categories": [*dataset.categories, *found["category"]],
+            "dates": dataset.date_formats | dates,
+        }
+    )

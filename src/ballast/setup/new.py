@@ -128,7 +128,8 @@ def add(plan: Plan) -> Path:
         shutil.copyfile(plan.file, target)
     recipes.use(plan.recipe)
     with modify_yaml("params.yaml") as values:
-        values["datasets"][plan.name] = plan.block
+        # Behind the last block stands the empty line before the next family.
+        values["datasets"].insert(0, plan.name, plan.block)
         values["dataset"] = plan.name
         values.update(plan.extra)
     return folder
