@@ -12,12 +12,14 @@ the plots, row counts, and the report, which shows it all (`report.html`).
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import floor
 from pathlib import Path
 
 import numpy as np
 
 from ballast.evaluation import curves, scores
 from ballast.evaluation.judging import Evaluation, Options, evaluate
+from ballast.evaluation.notes import listed, notes
 from ballast.labels import parts
 from ballast.labels.classes import Classes, LabelSet, texts_of
 from ballast.labels.parts import PARTS, Split
@@ -29,7 +31,7 @@ from ballast.project.errors import run
 from ballast.project.params import in_effect
 from ballast.report.audit import shared_rows
 from ballast.report.page import Run, render
-from ballast.rows.dataset import Dataset, selected
+from ballast.rows.dataset import Dataset, Layout, selected
 from ballast.rows.places import place
 from ballast.rows.prepared import Prepared
 from ballast.texts import embedded
@@ -64,22 +66,30 @@ def leaks(rows: Prepared, split: Split, dataset: Dataset) -> dict[str, dict | No
     return {kind: keys and shared_rows(keys, names) for kind, keys in kinds.items()}
 
 
-def contents(rows: Prepared, ids: list[str], dataset: Dataset) -> Iterator[tuple[str, str]]:
-    """Yield where some rows come from, and their content, of long texts the beginning."""
-    columns = dataset.used_columns()[len(dataset.texts) :]
+def contents(
+    rows: Prepared, ids: list[str], layout: Layout, name: str | None
+) -> Iterator[tuple[str, str]]:
+    """Yield where some rows come from, and their content, of long texts the beginning.
+
+    Args:
+        rows: all rows.
+        ids: of those that are wanted.
+        layout: the columns that a network sees.
+        name: of the column with the data set's own ids, if it has one.
+    """
+    columns = [*layout.features, *layout.categories, *layout.date_formats]
     for row in rows.rows(ids):
         text = row["text"] or ""
-        content = [text if len(text) <= SHOWN else f"{text[:SHOWN]} …"]
-        dates = [date and np.datetime64(int(date), "D") for date in row["dates"]]
-        values = (
-            "" if value is None else value
-            for value in (*row["numbers"], *row["categories"], *dates)
-        )
-        content.append(
-            ", ".join(f"{name} = {value}" for name, value in zip(columns, values, strict=False))
-        )
+        dates = [
+            None if day is None else str(np.datetime64("1970") + floor(day)) for day in row["dates"]
+        ]
+        values = zip(columns, [*row["numbers"], *row["categories"], *dates], strict=True)
+        content = [
+            text if len(text) <= SHOWN else f"{text[:SHOWN]} …",
+            ", ".join(f"{name} = {'' if value is None else value}" for name, value in values),
+        ]
+        own = f"{name} {row['id']}: " if name else ""
         origin = f"{row['file']}, {place(row['record'], row['line'])}"
-        own = f"{dataset.id} {row['id']}: " if dataset.id else ""
         yield own + origin, "\n".join(filter(None, content))
 
 
@@ -137,9 +147,8 @@ def main() -> None:
     sizes = dict(zip(PARTS, np.bincount(split.parts, minlength=len(PARTS)).tolist(), strict=True))
     storage.write_json(METRICS / "data.json", prepared.counts)
     storage.write_json(METRICS / "split.json", sizes)
-    hardest = contents(
-        prepared, [test_ids[mistake.row] for mistake in evaluation.mistakes], dataset
-    )
+    mistaken = [test_ids[mistake.row] for mistake in evaluation.mistakes]
+    hardest = contents(prepared, mistaken, Layout.load(MODELS), dataset.id)
     report = Run(
         params={name: v for name, v in params.flat(settings).items() if in_effect(name, settings)},
         level=options.level,
@@ -159,12 +168,14 @@ def main() -> None:
     f1, low, high = (evaluation.test.headline[f"f1_macro{end}"] for end in ("", "_low", "_high"))
     print(f"macro-F1 {f1:.3f} ({low:.3f} to {high:.3f}), {len(test)} test rows")
     if len(outputs) > 1:
-        listed = ", ".join(f"{name} {value:.4f}" for name, value in combination.scores.items())
+        compared = ", ".join(f"{name} {value:.4f}" for name, value in combination.scores.items())
         name = combination.decision.mixture.name
-        print(f"  {name}: {combination.score} on held-out rows: {listed}")
-    never = [classes.names[c] for c in np.flatnonzero(~evaluation.test.predicted.any(axis=0))]
+        print(f"  {name}: {combination.score} on held-out rows: {compared}")
+    for note in notes(evaluation.per_class, prepared.counts):
+        print(f"  {note}")
+    never = [name for name, rows in evaluation.per_class["predicted"].items() if not rows]
     if never:
-        print(f"  never predicted: {', '.join(never)}")
+        print(f"  never predicted: {listed(never)}")
     if combination.decision.rule.note:
         print(f"  {combination.decision.rule.note}")
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperGroup
 
@@ -116,8 +117,8 @@ def check(
     """Check the whole of params.yaml, chosen or not, and the files and columns that it names."""
     from ballast.setup.checking import check_params
 
-    check_params(settings=settings or ())
-    print("params.yaml is in order.")
+    notes = check_params(settings=settings or ())
+    print("\n".join(["params.yaml is in order.", *notes]))
 
 
 @app.command()
@@ -158,13 +159,19 @@ def use(
 
 
 @app.command()
-def show() -> None:
+def show(
+    every: Annotated[bool, typer.Option("--all", help="show each class, however many")] = False,
+) -> None:
     """Show the headline and the scores by class of the last run, with their intervals."""
-    names = ("metrics", "validation", "baselines", "per_class", "per_class_bounds")
-    headline, validation, baselines, per_class, bounds = (
+    from ballast.evaluation.notes import MANY, SHOWN, notes, worst_and_rarest
+
+    names = ("metrics", "validation", "baselines", "per_class", "per_class_bounds", "data")
+    headline, validation, baselines, per_class, bounds, counts = (
         read_json(Path(f"metrics/{name}.json")) for name in names
     )
     console = Console()
+    for note in notes(per_class, counts):
+        console.print(f"{note}.", style="bold", markup=False, highlight=False)
     trivial = (name.replace("_", "\n") for name in baselines)
     table = Table("headline", "test rows", "validation", *trivial)
     for val_name, held_out in validation.items():
@@ -179,14 +186,19 @@ def show() -> None:
     for title in ("rows", "predicted", "f1", "recall", "precision"):
         table.add_column(title, no_wrap=True)
     support, predicted = per_class["support"], per_class["predicted"]
-    for name in sorted(support, key=support.get, reverse=True):
+    shown = support
+    if len(support) > MANY and not every:
+        shown = worst_and_rarest(per_class, SHOWN)
+    for name in sorted(shown, key=support.get, reverse=True):
         cells = []
         for score in ("f1", "recall", "precision"):
             values = [per_class[score], bounds[score]["low"], bounds[score]["high"]]
             value, low, high = (f"{column[name]:.2f}".removeprefix("0") for column in values)
             cells.append(f"{value} {low}-{high}")
-        table.add_row(name, str(support[name]), str(predicted[name]), *cells)
+        table.add_row(escape(name), str(support[name]), str(predicted[name]), *cells)
     console.print(table)
+    if len(shown) < len(support):
+        print(f"The worst and the rarest of {len(support):,} classes; all: `ballast show --all`")
 
 
 @app.command()

@@ -16,6 +16,7 @@ from ballast.resampling.drawing import Rows
 from ballast.resampling.plans import Plan
 from ballast.samplers import none, random_over, random_under
 from ballast.samplers._interpolation import interpolate
+from ballast.training.batches import Table, make_batch
 
 MEMBERS = params.members("samplers")
 ROWS_ONCE = ["random_over", "random_under"]
@@ -188,6 +189,34 @@ def test_a_class_without_a_row_is_no_hindrance(name, targets):
     if expected.labels is not None:
         expected = replace(expected, labels=np.insert(expected.labels, 2, 0, axis=1))
     assert equal(plan, expected)
+
+
+def with_gaps(targets: np.ndarray) -> Rows:
+    """Return rows of numbers and categories, a fifth of each missing, and one column of gaps."""
+    rng = np.random.default_rng(4)
+    plain = rows_of(targets, numeric=True)
+    numbers = np.where(rng.random(plain.numbers.shape) < 0.2, np.nan, plain.numbers)
+    numbers[:, 3] = np.nan
+    names = rng.choice(np.array([None, "a", "b", "c"]), (len(targets), 2))
+    return replace(plain, numbers=numbers, categories=names)
+
+
+@pytest.mark.parametrize("name", [name for name in MEMBERS if name not in NEEDS_TEXT])
+def test_gaps_and_categories_are_no_hindrance(name, targets):
+    rows = with_gaps(targets)
+    assert np.isfinite(rows.space).all()
+    plan = plan_of(name, rows, 5)
+    check_plan(plan, targets)
+    table = Table(None, None, rows.numbers.astype(np.float32))
+    batch = make_batch(plan, targets, np.arange(len(plan.rows)))
+    assert np.isfinite(table.inputs(batch)["features"]).all()
+
+
+def test_two_rows_with_different_names_are_at_distance_1():
+    names = np.array([["a"], ["b"], [None], ["a"]], dtype=object)
+    space = Rows(one_hot([0] * 4, 1), None, np.zeros((4, 0)), names).space
+    distances = np.linalg.norm(space[:, None] - space, axis=-1)
+    np.testing.assert_allclose(distances, names != names.T)
 
 
 @pytest.mark.parametrize("numeric", [False, True])

@@ -59,6 +59,24 @@ def test_settings_in_order_are_said_to_be(project):
     assert check() == []
 
 
+@pytest.mark.parametrize(
+    "roles", [{"features": ["a", "b"]}, {"categories": ["a"]}, {"dates": ["d"]}]
+)
+def test_columns_that_no_embedding_reads_are_noted_and_no_fault(project, roles):
+    (project.raw / "news.csv").write_text("text,a,b,d,label\nhello,1,2,2024-01-01,x\n", "utf-8")
+    project.describe(**BLOCK | roles)
+    done = CliRunner().invoke(app, ["check"])
+    assert (done.exit_code, done.stdout.splitlines()) == (
+        0,
+        [
+            "params.yaml is in order.",
+            "the columns of this data set are not read: set second_embedding: columns, or use a "
+            "recipe",
+        ],
+    )
+    assert check("-S", "second_embedding=columns") == []
+
+
 def test_faults_of_all_kinds_are_named_at_once(project):
     project.params |= {"seed": -1, "sede": 1, "loss": "fokal", "weighting": ["balanced"]}
     project.params["losses"]["focal"] = {"gama": 1}

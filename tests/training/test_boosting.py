@@ -90,11 +90,16 @@ def arrays(fitted: DecisionTreeRegressor) -> dict[str, np.ndarray]:
     return arrays_of(fitted.tree_, fitted.tree_.value[:, :, 0])
 
 
-def test_trees_add_up_to_scikit_learns(features, targets):
+@pytest.mark.parametrize("gaps", [0, 0.3])
+def test_trees_add_up_to_scikit_learns(features, targets, gaps):
+    """Whether or not numbers are missing, in some columns while fitting and in all afterwards."""
+    missing = np.random.default_rng(2).random(features.shape) < gaps
+    given = np.where(missing & (np.arange(COLUMNS) < 3), np.float32("nan"), features)
     trees = [
-        DecisionTreeRegressor(max_leaf_nodes=size, random_state=0).fit(features, targets)
+        DecisionTreeRegressor(max_leaf_nodes=size, random_state=0).fit(given, targets)
         for size in (2, 7, 20)
     ]
+    features = np.where(missing, np.float32("nan"), features)
     sums = summed(features, **joined([arrays(tree) for tree in trees]))
     expected = sum(tree.predict(features) for tree in trees)
     np.testing.assert_allclose(sums, expected, atol=1e-5)

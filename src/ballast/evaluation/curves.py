@@ -1,13 +1,14 @@
 """Rows of the plots: confusion counts, and each class's curves by threshold and probability."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from scipy.special import expit
 
 from ballast.evaluation.intervals import wilson
 from ballast.evaluation.judging import Evaluation, Judged
+from ballast.evaluation.notes import MANY, SHOWN, worst_and_rarest
 from ballast.evaluation.scores import kinds, share
 from ballast.labels.classes import Classes
 from ballast.probabilities.logits import probabilities
@@ -23,34 +24,46 @@ NONE, ALL = "(none)", "(all)"
 def plots(evaluation: Evaluation, classes: Classes, level: float) -> dict[str, list[tuple]]:
     """Return the rows of each plot, header first, by the name of its file.
 
+    Of more than `MANY` classes, the `SHOWN` worst and rarest have curves, and the confusion matrix
+    is sparse: only cells that are not 0.
+
     Args:
         evaluation: the results.
         classes: for the names.
         level: confidence level of the bounds.
     """
     test, held_out = evaluation.test, evaluation.held_out
-    p = test.probabilities
+    p, rule = test.probabilities, evaluation.combination.decision.rule
     uncorrected = probabilities(test.logits, classes.multilabel)
+    cells = confusion(test.targets, test.predicted, classes)
+    shown = {ALL, *classes.names}
+    if len(classes.names) > MANY:
+        cells = [cell for cell in cells if cell[-1]]
+        shown = {ALL, *worst_and_rarest(evaluation.per_class, SHOWN)}
+
+    def of_shown(rows: Iterable[tuple]) -> list[tuple]:
+        return [row for row in rows if row[0] in shown]
+
     return {
-        "confusion": [
-            ("actual", "predicted", "count"),
-            *confusion(test.targets, test.predicted, classes),
-        ],
+        "confusion": [("actual", "predicted", "count"), *cells],
         "precision_recall": [
             ("class", "recall", "precision"),
-            *precision_recall(test.targets, p, classes),
+            *of_shown(precision_recall(test.targets, p, classes)),
         ],
-        "roc": [("class", "false_positive_rate", "recall"), *roc(test.targets, p, classes)],
+        "roc": [
+            ("class", "false_positive_rate", "recall"),
+            *of_shown(roc(test.targets, p, classes)),
+        ],
         "thresholds": [
             ("class", "threshold", "precision", "recall", "f1"),
-            *thresholds(held_out, evaluation.combination.decision.rule, classes),
+            *of_shown(thresholds(held_out, rule, classes)),
         ],
         "reliability": [
             ("probabilities", "class", "predicted", "observed", "rows", "low", "high"),
             *(
                 (kind, *row)
                 for kind, values in {"uncorrected": uncorrected, "corrected": p}.items()
-                for row in reliability(test.targets, values, classes, level)
+                for row in of_shown(reliability(test.targets, values, classes, level))
             ),
         ],
     }

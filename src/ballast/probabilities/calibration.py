@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from ballast.probabilities.logits import log_odds, log_shares
 from ballast.probabilities.plain import Plain
@@ -79,7 +80,9 @@ def fit(method: Method, targets: np.ndarray, logits: np.ndarray, multilabel: boo
         return Calibration(method, multilabel, {"slope": temperature(targets, logits, multilabel)})
     scores = logits if multilabel else _one_vs_rest(logits)
     columns = zip(scores.T, targets.T, strict=True)
-    fits = [(_platt if method == "sigmoid" else _steps)(*column) for column in columns]
+    # Threads would wait for each other longer than they work: each search is for two numbers.
+    with threadpool_limits(1):
+        fits = [(_platt if method == "sigmoid" else _steps)(*column) for column in columns]
     names = ("slopes", "offsets") if method == "sigmoid" else ("scores", "log_odds")
     values = {name: list(part) for name, part in zip(names, zip(*fits, strict=True), strict=True)}
     return Calibration(method, multilabel, values)

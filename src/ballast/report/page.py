@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ballast.evaluation.curves import ALL, evenly
 from ballast.evaluation.judging import Evaluation
 from ballast.evaluation.mistakes import Mistake
+from ballast.evaluation.notes import MANY, notes
 from ballast.labels.classes import Classes
 from ballast.probabilities.ledger import Ledger
 from ballast.report import charts, words
@@ -82,23 +83,28 @@ def render(run: Run) -> str:
     order = sorted(support, key=lambda name: (-support[name], name))
     rarest, rows = run.rarest, f"{support[run.rarest]:,}"
     curves = {name: _by_class(rows) for name, rows in run.plots.items() if name != "confusion"}
+    # Of many classes, not all have curves.
+    shown = [name for name in order if name in curves["reliability"]]
     scores = defined_scores(run.evaluation)
     return environment.get_template("page.html").render(
         run=run,
         evaluation=run.evaluation,
         titles=TITLES | {"recall_rarest": f"recall of the rarest class ({rarest}, {rows} rows)"},
         selectors=_selectors(run.params),
+        notes=notes(run.evaluation.per_class, run.data),
         order=order,
+        shown=shown,
         scores=scores,
-        dots=_dots(run.evaluation, scores, order),
-        confusion=_confusion(run.plots["confusion"]),
-        panels=_panels(run, curves, order),
+        dots=_dots(run.evaluation, scores, shown),
+        confusion=None if len(order) > MANY else _confusion(run.plots["confusion"]),
+        confusions=_confusions(run.plots["confusion"]),
+        panels=_panels(run, curves, shown),
         overall=charts.reliability("all classes", curves["reliability"][ALL]),
-        counts=charts.counts(_counts(run, order)),
+        counts=charts.counts(_counts(run, shown)),
         histories=_histories(run),
         ledger=_ledger(run),
         correction=_corrections(run),
-        open=len(order) <= OPEN,
+        open=len(shown) <= OPEN,
     )
 
 
@@ -150,6 +156,12 @@ def _confusion(rows: Sequence[tuple]) -> dict[str, list[int]]:
     for actual, _, count in rows[1:]:
         lines[actual].append(count)
     return lines
+
+
+def _confusions(rows: Sequence[tuple]) -> list[tuple]:
+    """Return the most frequent mistakes: actual class, predicted class, count."""
+    wrong = [row for row in rows[1:] if row[0] != row[1] and row[2]]
+    return sorted(wrong, key=lambda row: -row[2])[:MANY]
 
 
 def _panels(run: Run, curves: dict, order: Sequence[str]) -> list[dict[str, Any]]:

@@ -27,8 +27,11 @@ from ballast.setup.chosen import fault
 FILE = Path("params.yaml")
 
 
-def check_params(path: Path = FILE, settings: Sequence[str] = ()) -> None:
+def check_params(path: Path = FILE, settings: Sequence[str] = ()) -> list[str]:
     """Hold every name and every block against the code and the data that it stands for.
+
+    Returns:
+        What is no fault, but may not be meant, a line each.
 
     Args:
         path: the file.
@@ -40,6 +43,7 @@ def check_params(path: Path = FILE, settings: Sequence[str] = ()) -> None:
     params, lines = _with_settings(path, settings)
     sound = _sound(params)
     refuse([*lines, *faults(params), *chosen.faults(sound), *_in_blocks(sound)])
+    return chosen.notes(params)
 
 
 def check_chosen() -> None:

@@ -62,6 +62,17 @@ def faults(params: dict[str, Any]) -> Iterator[str]:
             yield from _inputs(params, chosen, dataset)
 
 
+def notes(params: dict[str, Any]) -> list[str]:
+    """Return what is no fault, but may not be meant, a line each; the parameters are sound."""
+    is_read = "columns" in (params[slot] for slot in EMBEDDINGS)
+    if selected(params).has_columns and not is_read:
+        return [
+            "the columns of this data set are not read: set second_embedding: columns, or use a "
+            "recipe"
+        ]
+    return []
+
+
 def _missing_files(params: dict[str, Any]) -> Iterator[str]:
     vectors = Path("data/vectors") / params.get("vectors", "none")
     if not vectors.is_file():
