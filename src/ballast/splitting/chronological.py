@@ -28,8 +28,8 @@ def parts_by_time(times: np.ndarray, validation: float, test: float) -> np.ndarr
     wanted = {TRAIN, TEST} | ({VALIDATION} if validation else set())
     if set(parts.tolist()) != wanted:
         raise UserError(
-            f"the `time` column has {len(distinct)} different times, too few rows of each for "
-            f"{len(wanted)} parts. Name a finer one in the dataset's block in params.yaml, or "
+            f"the `time` column has too few different times ({len(distinct)}) for {len(wanted)} "
+            "parts of these shares. Name a finer one in the dataset's block in params.yaml, or "
             "leave `time` out: rows are drawn at random then."
         )
     return parts
