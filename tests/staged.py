@@ -4,6 +4,8 @@ import csv
 import importlib.util
 import json
 import os
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -49,25 +51,28 @@ def evaluated() -> tuple[list[str], list[str], np.ndarray]:
 
 
 def fields(row: dict, layout: dict) -> dict:
-    """Return what a network sees of a prepared row, by the names of its columns."""
+    """Return what a network sees of a prepared row, by its columns; their dates have a form."""
     written = {
         "text": [row["text"]] if layout["text"] else [],
         "features": row["numbers"],
         "categories": row["categories"],
         "dates": [
-            None if days is None else str(np.datetime64(round(days * 86_400), "s"))
+            None if days is None else datetime(1970, 1, 1) + timedelta(days=days)
             for days in row["dates"]
         ],
     }
-    return {
+    seen = {
         name: value
         for kind, values in written.items()
         for name, value in zip(_listed(layout[kind]), values, strict=True)
     }
+    for name, form in dict(layout["dates"]).items():
+        seen[name] = seen[name] and seen[name].strftime(form)
+    return seen
 
 
-def _listed(names: str | list[str] | None) -> list[str]:
-    return [names] if isinstance(names, str) else names or []
+def _listed(names: str | Iterable[str] | None) -> list[str]:
+    return [names] if isinstance(names, str) else list(names or [])
 
 
 def check_prediction() -> None:

@@ -89,7 +89,7 @@ def test_texts_are_windows_between_special_tokens(folder, tmp_path, capfd):
             np.save(f"{place}.npy", kept)
         else:
             shutil.copyfile(kept, place)
-    tokens, offsets = wordpieces.reader(tmp_path / "kept", {"max_tokens": 512})(TEXTS)
+    tokens, offsets = wordpieces.reader(tmp_path / "kept", {"max_tokens": 512})(contents_of(TEXTS))
     np.testing.assert_array_equal(tokens, found.tokens)
     np.testing.assert_array_equal(offsets, found.offsets)
 

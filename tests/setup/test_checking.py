@@ -181,8 +181,8 @@ def test_folders_and_files_beside_the_data_are_named(project):
         ({"loss": "soft_f1"}, BLOCK, []),
         ({"second_loss": "soft_f1", "second_weighting": "balanced"}, BLOCK, []),
         (
-            {"second_model": "mlp", "second_loss": "soft_f1", "second_weighting": "balanced"},
-            BOTH,
+            {"second_model": "linear", "second_loss": "soft_f1", "second_weighting": "balanced"},
+            BLOCK,
             ["second_loss: soft_f1 is worked out on a whole batch"],
         ),
         ({"loss": "focal", "sampler": "mixup", "weighting": "balanced"}, BLOCK, []),

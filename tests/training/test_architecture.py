@@ -70,7 +70,7 @@ def save(tmp_path, monkeypatch):
             if slot in vectors:
                 nothing = np.zeros(ROWS + 1, np.int64)
                 result = Embedded(["a"], nothing[:0], nothing, vectors[slot], 0)
-            embedded.save(slot, "some", {}, result, None, None)
+            embedded.save(slot, "some", {}, result)
 
     return save
 
