@@ -1,9 +1,10 @@
 """The description of a user's files: one block under `datasets:` in `params.yaml`."""
 
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ballast.project import storage
 from ballast.project.errors import UserError
@@ -14,17 +15,26 @@ FORMATS = ("csv", "tsv", "jsonl", "json", "parquet", "feather", "excel")
 
 
 def _as_written(value: Any) -> Any:
-    """Return what YAML takes for a number or a truth value as it looks: a name."""
+    """Return what YAML takes for a number, a truth value or a date as it looks: a name."""
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value) if isinstance(value, int | float) else value
+    return str(value) if isinstance(value, int | float | date) else value
 
 
 # The name of a column or of a label: 2019, true and 1.0 are names too.
 Name = Annotated[str, BeforeValidator(_as_written)]
-Names = Name | list[Name]
+Names = Name | Annotated[list[Name], Field(min_length=1)]
 Files = str | list[str] | None
 Character = Annotated[str, Field(min_length=1, max_length=1)]
+
+
+def _date_format(form: str) -> str:
+    """Return a format of dates, or raise a `ValueError` where `datetime` does not know it."""
+    datetime.strptime(datetime(2000, 1, 1, tzinfo=UTC).strftime(form), form)
+    return form
+
+
+DateFormat = Annotated[str, AfterValidator(_date_format)]
 
 
 class Layout(BaseModel):
@@ -46,7 +56,7 @@ class Layout(BaseModel):
     tokens: bool = False
     features: list[Name] = []
     categories: list[Name] = []
-    dates: list[Name] | dict[Name, str | None] = []
+    dates: list[Name] | dict[Name, DateFormat | None] = []
     missing: Literal["keep", "reject"] = "keep"
 
     @property
@@ -60,13 +70,13 @@ class Layout(BaseModel):
         return self.dates if isinstance(self.dates, dict) else dict.fromkeys(self.dates)
 
     @property
-    def has_columns(self) -> bool:
-        """Whether a network sees more of a row than its text."""
-        return bool(self.features or self.categories or self.dates)
+    def columns_beside_text(self) -> list[str]:
+        """What a network sees of a row but its text, in the order of `Content`."""
+        return [*self.features, *self.categories, *self.dates]
 
     def used_columns(self) -> list[str]:
         """Return the columns that the files must have."""
-        return [*self.texts, *self.features, *self.categories, *self.date_formats]
+        return [*self.texts, *self.columns_beside_text]
 
     def save(self, folder: Path = Path("models")) -> None:
         """Write the layout for prediction."""
@@ -142,13 +152,13 @@ class Dataset(Layout):
                 raise ValueError(f"a `{option}` column and files per part exclude each other")
         if self.split is not None and self.time is not None:
             raise ValueError("`split` and `time` both say which rows test: name one of them")
-        if not self.texts and not self.has_columns:
+        if not self.texts and not self.columns_beside_text:
             raise ValueError("name `text`, or `features`, `categories` or `dates`, or several")
         names = [name for _, name in self.parts()]
         for name in names:
             if Path(name).is_absolute() or ".." in Path(name).parts:
                 raise ValueError(f"{name!r} is not inside the data set's folder in data/raw/")
-            if names.count(name) > 1:
+            if [Path(other) for other in names].count(Path(name)) > 1:
                 raise ValueError(f"{name!r} is named twice, so its rows would count twice")
         self._check_roles()
         return self

@@ -1,8 +1,8 @@
 """Why a file cannot be read as its block says: the options with which it can be, by trial."""
 
-import gzip
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,17 +13,29 @@ from charset_normalizer import from_bytes
 from ballast.project.errors import UserError
 from ballast.rows.dataset import Layout
 from ballast.rows.fields import FaultError, days
-from ballast.rows.reading import TABLES, Record, decoding, explained, format_of, read, records
+from ballast.rows.reading import (
+    TABLES,
+    Record,
+    decoding,
+    explained,
+    form_of_name,
+    opened,
+    other_kind,
+    read,
+    records,
+)
 
 # So much of a file is tried: some thousand rows.
 HEAD, ROWS = 2**18, 2_000
-MAGIC = {
-    b"PAR1": "parquet",
-    b"ARROW1": "feather",
-    b"PK\x03\x04": "excel",
-    b"\xd0\xcf\x11\xe0": "excel",
-}
 SEPARATORS = (",", ";", "\t", "|")
+# Each is common, and no other is nearly the same.
+ENCODINGS = [
+    *(f"cp{number}" for number in (1252, 1250, 1251, 1253, 1254, 1255, 1256, 1257, 932, 949)),
+    *("koi8_r", "euc_jp", "gb18030", "big5"),
+]
+TEXTS, JSON = ("csv", "tsv"), ("json", "jsonl")
+# What stands for a byte that is not in the encoding.
+SURROGATE = re.compile("[\ud800-\udfff]")
 DAYS = ("%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d %b %Y")
 DATES = [f"{day}{time}" for day in DAYS for time in ("", " %H:%M", " %H:%M:%S")]
 Changes = dict[str, Any]
@@ -40,15 +52,17 @@ def remedy(path: Path, layout: Layout, is_usable: Callable[[Record, Layout], boo
     Returns:
         A sentence, or "" where no option helps.
     """
-    head = head_of(path)
-    form = layout.format or format_of(path)
-    real = next((real for magic, real in MAGIC.items() if head.startswith(magic)), form)
-    if real != form:
-        return f"The file is {real}: set `format: {real}` in the dataset's block in params.yaml."
+    with opened(path) as stream:
+        form = layout.format or form_of_name(path)
+        if form is None and (advice := other_kind(stream, form)):
+            return f"In fact {advice}"
+        head = _whole_lines(stream.read(HEAD))
 
-    def usable(changes: Changes) -> int:
+    def usable(changes: Changes) -> tuple[int, int]:
+        """Return how many records can be used, and how many be read."""
         tried = layout.model_copy(update=changes)
-        return sum(is_usable(record, tried) for record in first_records(head, path, tried))
+        read = [each for each in first_records(head, path, tried) if _is_read(each, tried)]
+        return sum(is_usable(each, tried) for each in read), len(read)
 
     best: Changes = {}
     now = most = usable(best)
@@ -61,62 +75,79 @@ def remedy(path: Path, layout: Layout, is_usable: Callable[[Record, Layout], boo
     if not best:
         return ""
     options = " and ".join(f"`{name}: {_as_yaml(value)}`" for name, value in best.items())
-    return (
+    used = "used" if most[0] > now[0] else "read"
+    before, after = (now[0], most[0]) if used == "used" else (now[1], most[1])
+    advice = (
         f"Set {options} in the dataset's block in params.yaml: of the file's first records "
-        f"{most:,} can be used then, and {now:,} as it is."
+        f"{after:,} can be {used} then, and {before:,} as it is."
     )
+    if "encoding" in best:
+        advice += (
+            f" Letters read {_letters(head, best['encoding'])!r} then: if that is wrong, set the "
+            "encoding in which the file was written."
+        )
+    return advice
 
 
-def head_of(path: Path) -> bytes:
-    """Return the beginning of a file, up to the end of a line."""
-    with path.open("rb") as raw:
-        is_gzip = raw.read(2) == b"\x1f\x8b"
-        raw.seek(0)
-        with gzip.GzipFile(fileobj=raw) if is_gzip else raw as stream:
-            head = stream.read(HEAD)
+def _whole_lines(head: bytes) -> bytes:
+    """Return the beginning of a file up to the end of a line, where it has one."""
+    if len(head) < HEAD:
+        return head
     # An even number of bytes: UTF-16 has two to a character.
-    return head if len(head) < HEAD else head[: (head.rfind(b"\n") + 1) // 2 * 2]
+    return head[: (head.rfind(b"\n") + 1) // 2 * 2] or head
+
+
+def _letters(head: bytes, encoding: str) -> str:
+    """Return what the first bytes that are not ASCII are in an encoding, with what surrounds it."""
+    text = head.decode(encoding, errors="replace")
+    first = next((i for i, letter in enumerate(text) if letter > "\x7f"), 0)
+    return " ".join(text[max(0, first - 20) : first + 20].split())
 
 
 def first_records(head: bytes, path: Path, layout: Layout) -> Iterator[Record]:
     """Yield the first records, up to an error that ends the reading."""
-    form = layout.format or format_of(path)
+    form = layout.format or form_of_name(path)
     with suppress(UserError):
-        if form in TABLES:
+        # One JSON array has no beginning that could be parsed.
+        if form in TABLES or (form in JSON and head.lstrip().startswith(b"[")):
             yield from itertools.islice(read(path, layout), ROWS)
-            return
-        with explained(path, layout):
-            lines = head.decode(**decoding(layout)).splitlines(keepends=True)
-            yield from records(lines, form, layout, path)[1]
+        elif form is not None:
+            with explained(path, layout):
+                lines = head.decode(**decoding(layout)).splitlines(keepends=True)
+                yield from records(lines, form, layout, path)[1]
+
+
+def _is_read(record: Record, layout: Layout) -> bool:
+    """Return whether a record has its fields, and what is used of them is text."""
+    used = (record.fields.get(name) for name in layout.used_columns())
+    return record.fault is None and not any(map(SURROGATE.search, filter(_is_text, used)))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
 def _readings(head: bytes, path: Path, layout: Layout) -> Iterator[Changes]:
     """Yield other ways to read the bytes, few changes first."""
-    form = layout.format or format_of(path)
-    if form in TABLES:
-        return
+    form = layout.format or form_of_name(path)
     start = head.lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \r\n\t")[:1]
-    forms: list[Changes] = [{}]
     if start in (b"{", b"["):
-        if form not in ("json", "jsonl"):
-            forms.append({"format": "json" if start == b"[" else "jsonl"})
+        real = "json" if start == b"[" else "jsonl"
+        forms: list[Changes] = [{} if form in JSON else {"format": real}]
     else:
-        current = layout.separator or ("\t" if form == "tsv" else ",")
         separators = [
             {"format": "tsv"} if separator == "\t" else {"separator": separator}
             for separator in SEPARATORS
-            if separator != current
         ]
         quotings = [{}, {"quote": None}, {"escape": "\\"}]
-        forms = [a | b for a, b in itertools.product([{}, *separators], quotings)]
-        if form in ("json", "jsonl"):
-            forms = [{"format": "csv"} | each for each in forms]
+        base = {} if form in TEXTS else {"format": "csv"}
+        forms = [base | a | b for a, b in itertools.product([{}, *separators], quotings)]
     encodings = [{}, *({"encoding": name} for name in _encodings(head))]
     yield from sorted((a | b for a, b in itertools.product(forms, encodings)), key=len)
 
 
 def _encodings(head: bytes) -> list[str]:
-    """Return the encodings that the bytes may be in."""
+    """Return the encodings that the bytes may be in, the likely one first."""
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return ["utf-16"]
     if head.count(0) > len(head) // 5:
@@ -124,8 +155,13 @@ def _encodings(head: bytes) -> list[str]:
     try:
         head.decode("utf-8")
     except UnicodeDecodeError:
-        guess = from_bytes(head).best()
-        return ["cp1252", *([guess.encoding] if guess else [])]
+        guesses = from_bytes(head, cp_isolation=ENCODINGS)
+        first = guesses.best()
+        likely = [guess for guess in guesses if guess.chaos == first.chaos]
+        # Western European comes before what has the same letters and is less common.
+        if any("cp1252" in guess.could_be_from_charset for guess in likely):
+            return ["cp1252"]
+        return [*(guess.encoding for guess in likely), "cp1252"]
     return ["utf-8"]
 
 
@@ -161,5 +197,5 @@ def _as_yaml(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{k}: {_as_yaml(v)}" for k, v in value.items()) + "}"
     if isinstance(value, str):
-        return value if value.replace("-", "").isalnum() else f"'{value}'"
+        return value if re.fullmatch(r"[\w-]+", value) else f"'{value}'"
     return json.dumps(value)
