@@ -250,9 +250,9 @@ def settle(
 def telling(rows: Sequence[Row], columns: Sequence[str]) -> list[str]:
     """Return the columns that hold the label: each of their few values stands with one label."""
     found = []
-    for place, name in enumerate(columns):
+    for number, name in enumerate(columns):
         seen: dict[float | str | None, tuple[str, ...]] = {}
-        pairs = ((row.content.columns[place], row.labels) for row in rows)
+        pairs = ((row.content.columns[number], row.labels) for row in rows)
         tells = all(seen.setdefault(value, labels) == labels for value, labels in pairs)
         if tells and 1 < len(seen) <= len(rows) / 10:
             found.append(name)
