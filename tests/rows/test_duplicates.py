@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ballast.rows.cleaning import Row
+from ballast.rows.cleaning import Content, Row
 from ballast.rows.duplicates import _near_pairs, _trigrams, conflicts, exact_groups, near_groups
 from ballast.rows.grouping import components
 
 
-def row(text, labels=("a",), features=()):
-    return Row("a.csv", 1, text, features, labels, None, None)
+def row(text, labels=("a",), numbers=()):
+    return Row("a.csv", 1, None, Content(text, numbers), labels)
 
 
 def near(*texts, threshold=0.8):
@@ -23,7 +23,7 @@ def near(*texts, threshold=0.8):
 
 
 def test_exact_duplicates_agree_in_text_and_features_whatever_their_labels():
-    rows = [row("a"), row("b"), row("a", ("b",)), row("a", features=(1.0,)), row("A"), row("b")]
+    rows = [row("a"), row("b"), row("a", ("b",)), row("a", numbers=(1.0,)), row("A"), row("b")]
     assert exact_groups(rows).tolist() == [0, 1, 0, 2, 3, 1]
     assert exact_groups([]).tolist() == []
 
@@ -95,8 +95,8 @@ def test_groups_are_the_connected_components():
 
 
 def test_rows_without_texts_are_grouped_by_equal_features():
-    rows = [row(None, features=(1.0, 2.0)), row(None, features=(2.0, 1.0)), row(None, ("b",))]
-    rows.append(row(None, features=(1.0, 2.0)))
+    rows = [row(None, numbers=(1.0, 2.0)), row(None, numbers=(2.0, 1.0)), row(None, ("b",))]
+    rows.append(row(None, numbers=(1.0, 2.0)))
     assert near_groups(rows, 0.8).tolist() == [0, 1, 2, 0]
     assert near_groups([], 0.8).tolist() == []
 
