@@ -6,12 +6,14 @@ import json
 import random
 from collections import Counter
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import prepare
 from ballast.project.errors import UserError
+from ballast.rows import prepared
 from ballast.rows.cleaning import Content, Row, Rows
 from ballast.rows.dataset import Dataset
 
@@ -267,3 +269,36 @@ def test_label_names_come_from_a_mapping_or_the_lines_of_a_file(tmp_path):
         names("names.txt")
     with pytest.raises(UserError, match=r"no\.txt does not exist"):
         names("no.txt")
+
+
+def test_texts_columns_and_gaps_come_back_as_they_were_read(project, monkeypatch, capsys):
+    lines = ["title;body;size;kind;day;label"]
+    lines += [f"{message(i)};;{i},5;;;Rare" for i in range(20)]
+    lines += [f"{message(i)};{message(-i)};;red;02.01.1970;rare" for i in range(20, 40)]
+    lines += [f"{message(i)};x;?;NA;;common" for i in range(40, 99)] + [";;;;;"]
+    (project.raw / "rows.txt").write_text("\n".join(lines), encoding="cp1255", errors="replace")
+    project.describe(
+        files="rows.txt", format="csv", separator=";", encoding="cp1255", decimal=",",
+        text=["title", "body"], features=["size"], categories=["kind"], dates={"day": "%d.%m.%Y"},
+        label="label", rare={"below": 30, "into": "seldom"},
+    )  # fmt: skip
+    monkeypatch.chdir(project.folder)
+    prepare.main()
+    said = capsys.readouterr().out
+    assert "100 rows = 99 kept + 1 rejected; binary" in said
+    assert "rejected: 1 x empty line" in said
+    assert 'labels with fewer than 30 rows are \'seldom\' now: "Rare" (20), "rare" (20)' in said
+    assert 'labels that may be one: "Rare" (20), "rare" (20)' in said
+    found = prepared.Prepared()
+    order = np.argsort([row["record"] for row in found.rows(found.ids)])
+    assert found.texts[order[0]].startswith("[title] ")
+    assert "\n[body] " not in found.texts[order[0]]
+    assert "\n[body] " in found.texts[order[20]]
+    np.testing.assert_array_equal(
+        found.numbers[order, 0], [i + 0.5 if i < 20 else np.nan for i in range(99)]
+    )
+    assert found.categories[order, 0].tolist() == [None] * 20 + ["red"] * 20 + [None] * 59
+    np.testing.assert_array_equal(
+        found.dates[order, 0], [1.0 if 20 <= i < 40 else np.nan for i in range(99)]
+    )
+    assert [found.labels[i] for i in order] == [["seldom"]] * 40 + [["common"]] * 59
