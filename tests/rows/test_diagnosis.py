@@ -1,5 +1,6 @@
 """A file that cannot be read as its block says is answered with the options that read it."""
 
+import gzip
 import json
 
 import pytest
@@ -154,3 +155,9 @@ def test_of_many_reasons_the_frequent_are_named_and_the_others_counted():
         *(f"{n} x {i} fields" for i, n in ((0, 3), (1, 3), (2, 2), (3, 2), (4, 2))),
         "8 x 4 other reasons",
     ]
+
+
+def test_a_damaged_file_has_no_remedy_and_no_traceback(tmp_path):
+    (tmp_path / "a.csv").write_bytes(gzip.compress(lines().encode())[:-30])
+    with pytest.raises(UserError, match="not a complete gzip file"):
+        prepare.read_rows(tmp_path, Dataset(files="a.csv", text="text", label="label"))

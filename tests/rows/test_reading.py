@@ -382,7 +382,7 @@ def test_blanks_after_the_separator_are_told_without_a_header_line_too(tmp_path)
     [
         ("text,label\na,b\n", ["no row", "record 1 (line 1)", "not JSON", "one a line"]),
         ("{'text': 'a'}\n", ["no row", "not JSON"]),
-        ('[["a", "b"]]', ["no row: record 1: not a JSON object"]),
+        ('[["a", "b"]]', ["no row: record 1 (line 1): not a JSON object"]),
         ('[{"text": 1}', ["one JSON array, but is none"]),
         ('{"data": [{"text": 1}]}', ["no columns", "found: 'data'", "this file is one object"]),
     ],

@@ -12,7 +12,7 @@ from charset_normalizer import from_bytes
 
 from ballast.project.errors import UserError
 from ballast.rows.dataset import Layout
-from ballast.rows.fields import FaultError, days
+from ballast.rows.fields import BROKEN, FaultError, days
 from ballast.rows.reading import (
     TABLES,
     Record,
@@ -34,8 +34,6 @@ ENCODINGS = [
     *("koi8_r", "euc_jp", "gb18030", "big5"),
 ]
 TEXTS, JSON = ("csv", "tsv"), ("json", "jsonl")
-# What stands for a byte that is not in the encoding.
-SURROGATE = re.compile("[\ud800-\udfff]")
 DAYS = ("%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d %b %Y")
 DATES = [f"{day}{time}" for day in DAYS for time in ("", " %H:%M", " %H:%M:%S")]
 Changes = dict[str, Any]
@@ -51,8 +49,11 @@ def remedy(path: Path, layout: Layout, is_usable: Callable[[Record, Layout], boo
 
     Returns:
         A sentence, or "" where no option helps.
+
+    Raises:
+        UserError: the file is damaged.
     """
-    with opened(path) as stream:
+    with explained(path, layout), opened(path) as stream:
         form = layout.format or form_of_name(path)
         if form is None and (advice := other_kind(stream, form)):
             return f"In fact {advice}"
@@ -120,7 +121,7 @@ def first_records(head: bytes, path: Path, layout: Layout) -> Iterator[Record]:
 def _is_read(record: Record, layout: Layout) -> bool:
     """Return whether a record has its fields, and what is used of them is text."""
     used = (record.fields.get(name) for name in layout.used_columns())
-    return record.fault is None and not any(map(SURROGATE.search, filter(_is_text, used)))
+    return record.fault is None and not any(map(BROKEN.search, filter(_is_text, used)))
 
 
 def _is_text(value: Any) -> bool:

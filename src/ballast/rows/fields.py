@@ -15,6 +15,8 @@ MISSING = {
 TRUTH = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}
 # Narrower than float(), which takes 1_005 and other scripts' digits for numbers too.
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+# What stands for a byte that is not in the encoding.
+BROKEN = re.compile("[\ud800-\udfff]")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECONDS_A_DAY = 86_400
 
@@ -46,10 +48,8 @@ def string(value: Any, role: str) -> str:
         # A column of whole numbers is one of floats where some are missing.
         value = int(value)
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise FaultError("broken encoding") from error
+    if BROKEN.search(text):
+        raise FaultError("broken encoding")
     return unicodedata.normalize("NFC", text).strip()
 
 

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import re
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -47,6 +48,8 @@ TABLES = ("parquet", "feather", "excel")
 # What stands between the rows and is none of them.
 EMPTY, HEADER = "empty line", "the header line once more"
 NO_OBJECT = "not a JSON object"
+# How one JSON array of objects begins, and no line of JSON Lines.
+ARRAY = re.compile(r"\s*\[\s*([{\]]|$)")
 # So many names of columns are shown, and so much of each.
 SHOWN, WIDTH = 20, 40
 # A field may be a whole document; the csv module's default limit is 128 KiB.
@@ -375,7 +378,7 @@ def _csv_records(
 def _read_json(stream: Iterable[str], dataset: Layout, path: Path) -> Iterator[Record]:
     """Yield the objects of JSON Lines, or of one JSON array."""
     lines = _Lines(stream)
-    if lines.peek().lstrip().startswith("["):
+    if ARRAY.match(lines.peek()):
         parsed = _array_records("".join(lines), path)
     else:
         parsed = _line_records(lines)

@@ -1,6 +1,5 @@
 """Rows that cannot be used: counted by reason, and refused where they are too many."""
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,9 +7,8 @@ from pathlib import Path
 from ballast.project.errors import UserError
 from ballast.rows.cleaning import Rejected, Rows
 from ballast.rows.dataset import Dataset
+from ballast.rows.fields import BROKEN
 
-# What stands for a byte that is not in the encoding.
-SURROGATE = re.compile("[\ud800-\udfff]")
 # So many reasons are named, and so many rows of each.
 REASONS, EXAMPLES = 5, 3
 
@@ -38,7 +36,7 @@ def by_reason(rejected: Sequence[Rejected]) -> list[str]:
 def _detail(item: Rejected, reason: str) -> str:
     """Return what differs from row to row of a reason, and the beginning of the content."""
     detail = item.reason.removeprefix(reason).removeprefix(":").strip()
-    content = SURROGATE.sub("\ufffd", item.content[:80])
+    content = BROKEN.sub("\ufffd", item.content[:80])
     return " in ".join(filter(None, [detail, repr(content)]))
 
 
