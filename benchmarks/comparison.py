@@ -72,7 +72,7 @@ class Problem:
         expected = self.joint * np.array(self.rows)[:, None, None]
         # Counts in whole rows, of so many rows that rounding is nothing.
         pairs = count(self.cells(np.rint(expected * 1e7).astype(np.int64)), self.names)
-        first, second = scores(sums(pairs), pairs.rows, False)
+        first, second = scores(pairs, sums(pairs))
         return float(second["f1_macro"] - first["f1_macro"])
 
     def draw(self, rng: np.random.Generator) -> Counter:

@@ -1,11 +1,11 @@
-"""Stage 4, embed: turn texts into what networks read, scale numeric columns.
+"""Stage 4, embed: turn texts and columns into what networks read.
 
 Run by `dvc repro embed`, as `python src/embed.py embedding` and so on for each of the slots
 `embedding`, `second_embedding` and `third_embedding`; without one, for all of them. Reads
 `data/prepared/`, `data/split/` and the sampler's new texts. Writes every row, in the rows' order
 and the new texts last, to `data/embedded/<slot>/`: token numbers, the sparse weights of terms or
-vectors, and with the first slot the numeric columns; and what prediction needs to `models/<slot>/`.
-Vocabulary, vectors and scaler see training rows only.
+numeric columns; and what prediction needs to `models/<slot>/`. All that is learned of rows is
+learned of training rows.
 """
 
 import sys
@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from sklearn.preprocessing import StandardScaler
 
 from ballast.labels import parts
 from ballast.labels.classes import LabelSet
@@ -22,21 +21,21 @@ from ballast.project.errors import UserError, run
 from ballast.resampling import plans
 from ballast.rows.prepared import Prepared
 from ballast.texts.corpus import Corpus
-from ballast.texts.embedded import Scaler, save
+from ballast.texts.embedded import save
 
 
-def read_corpus(vectors: str, encoder: str) -> tuple[Corpus, int]:
-    """Read the prepared rows, then the sampler's new texts; return how many the former are."""
+def read_corpus(vectors: str, encoder: str) -> Corpus:
+    """Read the prepared rows, then the sampler's new texts."""
     rows, split = Prepared(), parts.load(len(LabelSet.load().labels))
     new = plans.load_texts(split.ids)
-    # A new text has the numeric columns of the row that it was made from.
-    sources = [source for source, _ in new]
-    training = np.zeros(len(split.ids), dtype=bool)
-    training[split.training] = True
+    # A new text has the columns of the row that it was made from.
+    places = [*range(len(split.ids)), *(source for source, _ in new)]
     corpus = Corpus(
         texts=None if rows.texts is None else rows.texts + [text for _, text in new],
-        features=np.concatenate([rows.features, rows.features[sources]]),
-        training=np.concatenate([training, np.ones(len(new), dtype=bool)]),
+        numbers=rows.numbers[places],
+        categories=rows.categories[places],
+        dates=rows.dates[places],
+        training=np.append(split.parts == parts.TRAIN, np.ones(len(new), dtype=bool)),
         vectors=Path("data/vectors") / vectors,
         encoder=Path("data/encoders") / encoder,
     )
@@ -52,26 +51,7 @@ def read_corpus(vectors: str, encoder: str) -> tuple[Corpus, int]:
             f"params.yaml: encoder: {corpus.encoder} does not exist; there are {folders}. Fetch "
             "one with `ballast fetch-encoder`."
         )
-    return corpus, len(split.ids)
-
-
-def fit_scaler(corpus: Corpus, rows: int) -> Scaler | None:
-    """Return what scales the numeric columns to mean 0 and variance 1 over the training rows.
-
-    Args:
-        corpus: all rows, new texts last.
-        rows: how many of them are prepared rows; new texts do not count twice.
-    """
-    if corpus.features.shape[1] == 0:
-        return None
-    fitted = StandardScaler().fit(corpus.features[:rows][corpus.training[:rows]])
-    scaler = Scaler(fitted.mean_, fitted.scale_)
-    if not (np.isfinite(scaler.apply(corpus.features)).all() and np.isfinite(scaler.scale).all()):
-        raise UserError(
-            "the numeric columns contain numbers too large to be scaled; correct them in the data, "
-            "or take the column out of `features` in the dataset's block in params.yaml."
-        )
-    return scaler
+    return corpus
 
 
 def main(slots: Sequence[str] = params.EMBEDDINGS) -> None:
@@ -81,14 +61,10 @@ def main(slots: Sequence[str] = params.EMBEDDINGS) -> None:
             known = ", ".join(params.EMBEDDINGS)
             raise UserError(f"src/embed.py: there is no selector {slot!r}. Known: {known}.")
     settings = params.load()
-    corpus, rows = read_corpus(settings["vectors"], settings["encoder"])
+    corpus = read_corpus(settings["vectors"], settings["encoder"])
     for slot in slots:
         embedding, options = params.select(settings, slot)
-        # Numeric columns go with the first embedding.
-        scaler = fit_scaler(corpus, rows) if slot == params.EMBEDDINGS[0] else None
-        features = None if scaler is None else scaler.apply(corpus.features)
-        result = embedding.embed(corpus, settings["seed"], **options)
-        save(slot, settings[slot], options, result, features, scaler)
+        save(slot, settings[slot], options, embedding.embed(corpus, settings["seed"], **options))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ corrections and the rule to `models/decision.json`, and to `metrics/`: the headl
 the plots, row counts, and the report, which shows it all (`report.html`).
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from ballast.project.params import in_effect
 from ballast.report.audit import shared_rows
 from ballast.report.page import Run, render
 from ballast.rows.dataset import Dataset, selected
+from ballast.rows.places import place
 from ballast.rows.prepared import Prepared
 from ballast.texts import embedded
 
@@ -52,34 +54,33 @@ def named_apart(outputs: dict[str, Scored], ledgers: dict[str, Ledger]) -> dict[
 def leaks(rows: Prepared, split: Split, dataset: Dataset) -> dict[str, dict | None]:
     """Return the leakage audit by kind of match; None where it was not looked for."""
     names = [PARTS[part] for part in split.parts]
-    audit = {
-        "exact": shared_rows(rows.exact_duplicates.tolist(), names),
-        "near": None,
-        "group": None,
-    }
     # Near-duplicates are those of texts.
-    if dataset.near_duplicates is not None and dataset.text is not None:
-        audit["near"] = shared_rows(rows.duplicates.tolist(), names)
-    if dataset.group is not None:
-        audit["group"] = shared_rows(rows.groups, names)
-    return audit
+    near = dataset.near_duplicates is not None and dataset.text
+    kinds = {
+        "exact": rows.exact_duplicates.tolist(),
+        "near": rows.duplicates.tolist() if near else None,
+        "group": None if dataset.group is None else rows.groups,
+    }
+    return {kind: keys and shared_rows(keys, names) for kind, keys in kinds.items()}
 
 
-def contents(rows: Prepared, ids: list[str], features: list[str]) -> list[tuple[str, str]]:
-    """Return file and row number of some rows, and their content."""
-    entries = []
+def contents(rows: Prepared, ids: list[str], dataset: Dataset) -> Iterator[tuple[str, str]]:
+    """Yield where some rows come from, and their content, of long texts the beginning."""
+    columns = dataset.used_columns()[len(dataset.texts) :]
     for row in rows.rows(ids):
-        content = [] if row["text"] is None else [shorten(row["text"])]
-        if features:
-            pairs = zip(features, row["features"], strict=True)
-            content.append(", ".join(f"{name} = {value:g}" for name, value in pairs))
-        entries.append((f"{row['file']}, row {row['row']}", "\n".join(content)))
-    return entries
-
-
-def shorten(text: str) -> str:
-    """Return the beginning of a long text."""
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]} …"
+        text = row["text"] or ""
+        content = [text if len(text) <= SHOWN else f"{text[:SHOWN]} …"]
+        dates = [date and np.datetime64(int(date), "D") for date in row["dates"]]
+        values = (
+            "" if value is None else value
+            for value in (*row["numbers"], *row["categories"], *dates)
+        )
+        content.append(
+            ", ".join(f"{name} = {value}" for name, value in zip(columns, values, strict=False))
+        )
+        origin = f"{row['file']}, {place(row['record'], row['line'])}"
+        own = f"{dataset.id} {row['id']}: " if dataset.id else ""
+        yield own + origin, "\n".join(filter(None, content))
 
 
 def write_metrics(
@@ -137,7 +138,7 @@ def main() -> None:
     storage.write_json(METRICS / "data.json", prepared.counts)
     storage.write_json(METRICS / "split.json", sizes)
     hardest = contents(
-        prepared, [test_ids[mistake.row] for mistake in evaluation.mistakes], dataset.features
+        prepared, [test_ids[mistake.row] for mistake in evaluation.mistakes], dataset
     )
     report = Run(
         params={name: v for name, v in params.flat(settings).items() if in_effect(name, settings)},

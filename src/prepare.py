@@ -17,7 +17,7 @@ from ballast.project.errors import UserError, run
 from ballast.project.progress import track
 from ballast.rows import dataset as datasets
 from ballast.rows import duplicates, labelling, prepared, rejection
-from ballast.rows.cleaning import Rejected, Row, Rows, assign_ids, clean, settle
+from ballast.rows.cleaning import Rejected, Row, Rows, assign_ids, beginning, clean, settle
 from ballast.rows.dataset import Dataset
 from ballast.rows.diagnosis import remedy
 from ballast.rows.reading import format_of, read
@@ -125,6 +125,22 @@ def report(rows: Rows, task: str, numbers: dict[str, int], notes: list[str]) -> 
         print(f"  {note}")
 
 
+def report_crowded(crowds: list[duplicates.Crowd]) -> None:
+    """Print which classes are mostly near-duplicates, and what to do if they are not."""
+    for label, inside, total, examples in crowds:
+        print(
+            f"  {inside} of the {total} rows of class {label!r} are near-duplicates, and go to one "
+            "side of the split together. Three of them:"
+        )
+        for row in examples:
+            print(f"    {row.place}: {beginning(str(row.content))[:70]}")
+    if crowds:
+        print(
+            "  If these are different texts to you: `near_duplicates: null` in the dataset's block "
+            "in params.yaml looks for exact duplicates only."
+        )
+
+
 def main() -> None:
     """Read, clean, identify, group and write the rows."""
     settings = params.load()
@@ -158,6 +174,8 @@ def main() -> None:
     }
     prepared.save(rows.kept, exact, groups, numbers)
     report(rows, label_set.task, numbers, notes)
+    if dataset.near_duplicates is not None and dataset.texts:
+        report_crowded(duplicates.crowded(rows.kept, groups))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,8 @@ def main() -> None:
     training = Rows(
         targets=targets,
         texts=None if prepared.texts is None else [prepared.texts[row] for row in rows],
-        features=prepared.features[rows],
+        numbers=np.hstack([prepared.numbers, prepared.dates])[rows],
+        categories=prepared.categories[rows],
         seed=settings["seed"],
     )
     before = label_set.classes(targets)

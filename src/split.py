@@ -10,7 +10,7 @@ from itertools import chain
 import numpy as np
 
 from ballast.labels.classes import LabelSet
-from ballast.labels.parts import EXCLUDED, PARTS, Split, save
+from ballast.labels.parts import EXCLUDED, PARTS, VALIDATION, Split, save
 from ballast.project import params
 from ballast.project.errors import run
 from ballast.rows.grouping import components
@@ -20,15 +20,11 @@ from ballast.splitting.stratified import split
 
 def units(groups: list[str | None], duplicates: np.ndarray) -> np.ndarray:
     """Return the unit of each row: rows connected by a common group or duplicate number."""
-    count = len(duplicates)
     first: dict = {}
-    links = [("group", group) if group is not None else None for group in groups]
-    pairs = [
-        (first.setdefault(key, row), row)
-        for row, key in chain(enumerate(links), enumerate(duplicates.tolist()))
-        if key is not None
-    ]
-    return components(pairs, count)
+    # Groups are text and duplicates are numbers: none is equal to one of the others.
+    keys = chain(enumerate(groups), enumerate(duplicates.tolist()))
+    pairs = [(first.setdefault(key, row), row) for row, key in keys if key is not None]
+    return components(pairs, len(duplicates))
 
 
 def main() -> None:
@@ -40,11 +36,13 @@ def main() -> None:
     targets = np.zeros((len(rows.ids), len(names)), dtype=np.uint8)
     for row, labels in enumerate(rows.labels):
         targets[row, [codes[name] for name in labels]] = 1
+    predefined = np.array([-1 if part is None else PARTS.index(part) for part in rows.parts])
     parts, folds = split(
         targets,
         units(rows.groups, rows.duplicates),
         rows.ids,
-        np.array([-1 if part is None else PARTS.index(part) for part in rows.parts]),
+        predefined,
+        rows.times,
         names,
         settings["seed"],
         **options,
@@ -56,6 +54,12 @@ def main() -> None:
         print(
             f"  {excluded} rows are excluded: they are duplicates of rows in a later predefined "
             "part, or share a group with them"
+        )
+    given = np.count_nonzero(predefined == VALIDATION)
+    if given and not options["validation"]:
+        print(
+            f"  {given} given validation rows have joined train, whose folds choose. To choose on "
+            "them alone, set split.validation to 0.1 and split.folds to 1."
         )
     if options["folds"] > 1:
         print(f"  the training rows are in {options['folds']} folds")

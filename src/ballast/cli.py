@@ -2,17 +2,27 @@
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from typer.core import TyperGroup
 
 from ballast.project.errors import UserError, run
 from ballast.project.storage import read_json
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+
+class _Commands(TyperGroup):
+    """Commands that end with a `UserError` as stages do."""
+
+    def invoke(self, ctx: typer.Context) -> None:
+        run(partial(super().invoke, ctx))
+
+
+app = typer.Typer(cls=_Commands, no_args_is_help=True, add_completion=False, help=__doc__)
 
 
 @app.command()
@@ -20,12 +30,9 @@ def fetch(name: Annotated[str, typer.Argument(help="sms_spam, goemotions, reuter
     """Put a public data set into data/raw/NAME/, checked, and under DVC."""
     from ballast.setup.fetch import fetch
 
-    def main() -> None:
-        fetched = fetch(name)
-        print("\n".join(fetched.lines))
-        _put_under_dvc(fetched.folder, f"dvc exp run -S dataset={name}")
-
-    run(main)
+    fetched = fetch(name)
+    print("\n".join(fetched.lines))
+    _put_under_dvc(fetched.folder, f"dvc exp run -S dataset={name}")
 
 
 @app.command("fetch-encoder")
@@ -39,12 +46,9 @@ def fetch_encoder(
     """Put a model of the BERT family into data/encoders/NAME/, opened once, and under DVC."""
     from ballast.setup.encoders import fetch_encoder
 
-    def main() -> None:
-        folder = fetch_encoder(name, source)
-        print(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
-        _put_under_dvc(folder, f"dvc exp run -S encoder={name} -S second_embedding=sentence")
-
-    run(main)
+    folder = fetch_encoder(name, source)
+    print(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+    _put_under_dvc(folder, f"dvc exp run -S encoder={name} -S second_embedding=sentence")
 
 
 def _put_under_dvc(folder: Path, following: str) -> None:
@@ -71,7 +75,7 @@ def demo(
     from ballast.setup.demo import write
 
     name = "demo_multilabel" if multilabel else "demo"
-    run(lambda: write(output or Path(f"data/raw/{name}/{name}.csv"), rows, seed, multilabel))
+    write(output or Path(f"data/raw/{name}/{name}.csv"), rows, seed, multilabel)
 
 
 @app.command()
@@ -84,14 +88,40 @@ def check(
     """Check the whole of params.yaml, chosen or not, and the files and columns that it names."""
     from ballast.setup.checking import check_params
 
-    run(lambda: check_params(settings=settings or ()))
+    check_params(settings=settings or ())
     print("params.yaml is in order.")
 
 
 @app.command()
 def show() -> None:
     """Show the headline and the scores by class of the last run, with their intervals."""
-    run(_show)
+    names = ("metrics", "validation", "baselines", "per_class", "per_class_bounds")
+    headline, validation, baselines, per_class, bounds = (
+        read_json(Path(f"metrics/{name}.json")) for name in names
+    )
+    console = Console()
+    trivial = (name.replace("_", "\n") for name in baselines)
+    table = Table("headline", "test rows", "validation", *trivial)
+    for val_name, held_out in validation.items():
+        name = val_name.removeprefix("val_")
+        value, low, high = (headline[f"{name}{end}"] for end in ("", "_low", "_high"))
+        others = (held_out, *(scores[name] for scores in baselines.values()))
+        cells = (f"{other:.3f}" for other in others)
+        table.add_row(name, f"{value:.3f} ({low:.3f} to {high:.3f})", *cells)
+    console.print(table)
+
+    table = Table("class")
+    for title in ("rows", "predicted", "f1", "recall", "precision"):
+        table.add_column(title, no_wrap=True)
+    support, predicted = per_class["support"], per_class["predicted"]
+    for name in sorted(support, key=support.get, reverse=True):
+        cells = []
+        for score in ("f1", "recall", "precision"):
+            values = [per_class[score], bounds[score]["low"], bounds[score]["high"]]
+            value, low, high = (f"{column[name]:.2f}".removeprefix("0") for column in values)
+            cells.append(f"{value} {low}-{high}")
+        table.add_row(name, str(support[name]), str(predicted[name]), *cells)
+    console.print(table)
 
 
 @app.command()
@@ -100,14 +130,17 @@ def predict(
         Path,
         typer.Argument(
             metavar="INPUT",
-            help="CSV, TSV, JSON Lines or Parquet, gzipped or not; - for standard input",
+            help="CSV, TSV, JSON, Parquet, Feather or Excel, gzipped or not; - for standard input",
         ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="likewise; the name tells the format")
+        Path,
+        typer.Option(
+            "--output", "-o", help="CSV, TSV, JSON Lines or Parquet; the name tells the format"
+        ),
     ] = Path("-"),
     form: Annotated[
-        Literal["csv", "tsv", "jsonl", "parquet"] | None,
+        Literal["csv", "tsv", "jsonl", "json", "parquet", "feather", "excel"] | None,
         typer.Option("--format", help="of the input, if its name doesn't tell  [default: csv]"),
     ] = None,
     prefix: Annotated[str, typer.Option(help="put before the names of the added columns")] = "",
@@ -123,11 +156,8 @@ def predict(
     from ballast.prediction.bundle import load
     from ballast.prediction.predicting import predict
 
-    def main() -> None:
-        summary = predict(load(), rows, output, form, prefix)
-        print("\n".join(summary.lines()), file=sys.stderr)
-
-    run(main)
+    summary = predict(load(), rows, output, form, prefix)
+    print("\n".join(summary.lines()), file=sys.stderr)
 
 
 @app.command("offline-plots")
@@ -135,7 +165,7 @@ def offline_plots() -> None:
     """Let `dvc plots show` and `diff` write pages that need no network (`make` has done so)."""
     from ballast.setup.offline import write
 
-    run(write)
+    write()
     print("dvc plots show and diff: their pages now need no network.")
 
 
@@ -144,7 +174,7 @@ def stale() -> None:
     """Check from Git alone, without data, that dvc.lock is that of this code; if not, exit 1."""
     from ballast.pull_requests.stale import check_lock
 
-    run(lambda: print(f"dvc.lock is up to date: {check_lock()} stages."))
+    print(f"dvc.lock is up to date: {check_lock()} stages.")
 
 
 @app.command()
@@ -212,16 +242,13 @@ def comment(
     if number is None and (is_gitlab or not (branch and commit)):
         raise typer.BadParameter("give --number; or, on GitHub, both --branch and --commit.")
 
-    def main() -> None:
-        forge = (GitLab if is_gitlab else GitHub)(api, repository, token)
-        request = forge.number_of(branch, commit) if number is None else number
-        if request is None:
-            print(f"No open pull request of {branch} ends in {commit}: nothing to comment on.")
-            return
-        updated = forge.put(request, comment_text(_markdown(file), report))
-        print(f"{'Updated' if updated else 'Wrote'} the comment on {request} of {repository}.")
-
-    run(main)
+    forge = (GitLab if is_gitlab else GitHub)(api, repository, token)
+    request = forge.number_of(branch, commit) if number is None else number
+    if request is None:
+        print(f"No open pull request of {branch} ends in {commit}: nothing to comment on.")
+        return
+    updated = forge.put(request, comment_text(_markdown(file), report))
+    print(f"{'Updated' if updated else 'Wrote'} the comment on {request} of {repository}.")
 
 
 def _markdown(file: Path) -> str:
@@ -230,35 +257,3 @@ def _markdown(file: Path) -> str:
         raise UserError(f"{file} is no file: `ballast compare BASE HEAD --md` writes one.")
     with file.open(encoding="utf-8", errors="replace") as stream:
         return stream.read(1_000_000)
-
-
-def _show() -> None:
-    headline = read_json(Path("metrics/metrics.json"))
-    validation = read_json(Path("metrics/validation.json"))
-    baselines = read_json(Path("metrics/baselines.json"))
-    per_class = read_json(Path("metrics/per_class.json"))
-    bounds = read_json(Path("metrics/per_class_bounds.json"))
-    console = Console()
-    trivial = (name.replace("_", "\n") for name in baselines)
-    table = Table("headline", "test rows", "validation", *trivial)
-    for name, value in headline.items():
-        if name.endswith(("_low", "_high")):
-            continue
-        low, high = headline[f"{name}_low"], headline[f"{name}_high"]
-        others = (validation[f"val_{name}"], *(scores[name] for scores in baselines.values()))
-        cells = (f"{other:.3f}" for other in others)
-        table.add_row(name, f"{value:.3f} ({low:.3f} to {high:.3f})", *cells)
-    console.print(table)
-
-    table = Table("class")
-    for title in ("rows", "predicted", "f1", "recall", "precision"):
-        table.add_column(title, no_wrap=True)
-    support, predicted = per_class["support"], per_class["predicted"]
-    for name in sorted(support, key=support.get, reverse=True):
-        cells = []
-        for score in ("f1", "recall", "precision"):
-            values = [per_class[score], bounds[score]["low"], bounds[score]["high"]]
-            value, low, high = (f"{column[name]:.2f}".removeprefix("0") for column in values)
-            cells.append(f"{value} {low}-{high}")
-        table.add_row(name, str(support[name]), str(predicted[name]), *cells)
-    console.print(table)

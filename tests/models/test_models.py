@@ -22,6 +22,7 @@ from ballast.networks.trained import forward_of
 from ballast.project import params
 from ballast.project.errors import UserError
 from ballast.training import learners
+from ballast.training.architecture import Architecture
 
 # What has a learner of its own instead of a Keras model: tests/training/ has them.
 PLAIN = ["boosting", "linear"]
@@ -188,8 +189,9 @@ def test_texts_alone_do(name):
 
 @pytest.mark.parametrize("name", TEXTUAL)
 def test_a_model_of_texts_needs_texts(name):
-    with pytest.raises(UserError, match=f"model: {name} reads (words|the word pieces)"):
-        build(name, inputs(text=False))
+    module = importlib.import_module(f"ballast.models.{name}")
+    with pytest.raises(UserError, match=f"model: {name} reads (tokens|the word pieces)"):
+        Architecture(module, {}, inputs(text=False)).build(1, 0)
 
 
 def test_only_a_second_model_can_be_none():
@@ -198,8 +200,8 @@ def test_only_a_second_model_can_be_none():
 
 
 def test_mlp_needs_columns_and_leaves_texts_aside():
-    with pytest.raises(UserError, match=r"mlp reads numeric columns.*cnn"):
-        build("mlp", inputs(features=0))
+    with pytest.raises(UserError, match=r"mlp reads features.*give tokens and terms"):
+        Architecture(mlp, {}, inputs(features=0)).build(1, 0)
     assert set(build("mlp", inputs()).input) == {"features"}
     assert set(build("mlp", inputs(text=False)).input) == {"features"}
 

@@ -185,7 +185,10 @@ def test_inputs_without_a_known_name_are_refused(source, message, table, tmp_pat
         Architecture(file, {}, inputs_of(table, ("features",))).build(1, 0)
 
 
-def test_inputs_that_no_embedding_gives_are_refused(file, table):
+def test_inputs_that_no_embedding_gives_are_refused(file, table, monkeypatch):
+    monkeypatch.setattr(file, "NEEDS", [{"terms", "tokens"}], raising=False)
     architecture = Architecture(file, {}, inputs_of(table, ("features",)))
-    with pytest.raises(UserError, match=r"model: mine reads tokens.*the embeddings give features"):
-        architecture._check({"tokens": None, "features": None})
+    with pytest.raises(
+        UserError, match=r"model: mine reads terms or tokens.*the embeddings give features"
+    ):
+        architecture.build(1, 0)

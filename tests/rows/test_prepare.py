@@ -226,7 +226,7 @@ def test_split_refuses_without_a_traceback(project):
     write_csv(project.raw / "rows.csv", rows)
     project.describe(files="rows.csv", text="text", label="label")
     succeed(project, "prepare")
-    refuse(project, "split", "class 'rare' has too few rows", "2 independent", "label_names")
+    refuse(project, "split", "too few rows", "'rare' (2)", "rare")
     project.describe(files="rows.csv", text="text", label="label", shares={"test": "a fifth"})
     refuse(project, "split", "split.test", "found 'a fifth'")
 
@@ -252,6 +252,21 @@ def test_dropping_duplicates_keeps_the_row_of_the_last_part_and_rejects_conflict
         4: "the same content stands under different labels",
         5: "the same content stands under different labels",
     }
+
+
+def test_a_class_that_is_mostly_near_duplicates_is_told_with_the_option(project):
+    common = [(message(i), "common") for i in range(30)]
+    same = [("Your parcel is at our office now" + "!" * i, "rare") for i in range(12)]
+    path = project.raw / "rows.csv"
+    write_csv(path, [*same, *common])
+    block = {"files": "rows.csv", "text": "text", "label": "label"}
+    project.describe(**block)
+    told = project.run("prepare").stdout
+    assert "12 of the 12 rows of class 'rare' are near-duplicates" in told
+    assert "rows.csv, record 4 (line 5): Your parcel is at our office now!!" in told
+    assert "`near_duplicates: null`" in told
+    project.describe(**block, near_duplicates=None)
+    assert "near-duplicates" not in project.run("prepare").stdout
 
 
 def test_label_names_come_from_a_mapping_or_the_lines_of_a_file(tmp_path):

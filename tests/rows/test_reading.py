@@ -331,7 +331,7 @@ def test_types_of_tables_are_those_of_python(tmp_path):
     )
     first, second = records(tmp_path / "a.parquet", packed(table, "parquet"), time="time")
     assert (first.fields["text"], first.fields["label"]) == ("a", ["x"])
-    assert first.fields["time"].timestamp() == 1700000000.123456
+    assert first.fields["time"].timestamp() == pytest.approx(1700000000.123456, abs=1e-6)
     assert second.fields == {"text": "b", "label": [], "time": None}
 
 

@@ -8,7 +8,7 @@ from test_samplers import rows_of
 from ballast.project import params
 from ballast.project.errors import UserError
 from ballast.samplers import mixup, remix
-from ballast.samplers._mixing import pairs
+from ballast.samplers._mixing import mixed
 
 
 def plan_of(module, targets, seed=0, **options):
@@ -43,7 +43,7 @@ def test_the_seed_makes_the_plan(module, targets):
 
 @pytest.mark.parametrize("alpha", [0.001, 0.2, 1.0, 8.0])
 def test_shares_have_the_moments_of_the_beta_distribution(alpha):
-    _, shares = pairs(10_000, 5, alpha, 0)
+    shares = mixed(10_000, 5, alpha, 0, "").shares
     assert ((shares >= 0) & (shares <= 1)).all()
     # Var Beta(a, a) = 1 / (4 (2 a + 1)); 50,000 draws put both within .01.
     assert abs(shares.mean() - 0.5) < 0.01

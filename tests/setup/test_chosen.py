@@ -15,6 +15,7 @@ from ballast.project.errors import UserError
 from ballast.project.params import members
 from ballast.resampling.drawing import Rows
 from ballast.texts.corpus import Corpus
+from ballast.training.architecture import Architecture
 
 TEXTS = ["the cat sat", "the dog ran", "a cat and a dog", "the cat ran"] * 3
 KINDS = ("tokens", "terms", "features")
@@ -45,7 +46,7 @@ def test_a_model_is_built_where_it_has_what_it_needs_and_only_there(name):
             4 if "terms" in present else 0,
         )
         unmet = name == "none" or any(not kinds & present for kinds in module.NEEDS)
-        assert refuses(module.build, inputs) == unmet, present
+        assert refuses(Architecture(module, {}, inputs).build, 1, 0) == unmet, present
 
 
 def test_only_none_can_be_no_model():

@@ -18,6 +18,7 @@ from ballast.networks.inputs import Inputs
 from ballast.networks.trees import LEAF, arrays_of, joined, summed
 from ballast.project import params
 from ballast.project.errors import UserError
+from ballast.training.architecture import Architecture
 from ballast.training.batches import Batch, Table
 from ballast.training.learners.boosting import BoostingLearner, learner
 from ballast.training.objective import mixed_label_loss
@@ -70,8 +71,8 @@ def test_contract():
 
 
 def test_it_needs_columns():
-    with pytest.raises(UserError, match=r"boosting reads numeric columns.*linear"):
-        boosting.build(Inputs(None, np.empty((0, 0)), CLASSES))
+    with pytest.raises(UserError, match=r"boosting reads features.*give nothing"):
+        Architecture(boosting, {}, Inputs(None, np.empty((0, 0)), CLASSES)).build(1, 0)
 
 
 @pytest.mark.parametrize(

@@ -185,8 +185,11 @@ def test_two_embeddings_of_words_are_refused(run):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        (WIDE | {"second_embedding": "none"}, "wide_and_deep reads words and terms"),
-        (LINEAR | {"embedding": "random", "second_embedding": "none"}, "linear reads weights"),
+        (WIDE | {"second_embedding": "none"}, "wide_and_deep reads terms"),
+        (
+            LINEAR | {"embedding": "random", "second_embedding": "none"},
+            "linear reads features or terms",
+        ),
     ],
 )
 def test_a_model_without_what_it_reads_is_refused(run, changes, words):

@@ -18,16 +18,12 @@ def parameters(base: Revision, head: Revision) -> dict[str, list[dict[str, Any]]
         the parameter lacks its key.
     """
     differences: dict[str, list[dict[str, Any]]] = {"in_effect": [], "not_chosen": []}
-    first, second = flat(base.params), flat(head.params)
-    for name in [*first, *(name for name in second if name not in first)]:
-        if name in first and name in second and _same(first[name], second[name]):
-            continue
-        change = {"name": name}
-        for side, values in (("base", first), ("head", second)):
-            if name in values:
-                change[side] = values[name]
-        chosen = any(in_effect(name, side.params) for side in (base, head))
-        differences["in_effect" if chosen else "not_chosen"].append(change)
+    sides = {"base": flat(base.params), "head": flat(head.params)}
+    for name in dict.fromkeys([*sides["base"], *sides["head"]]):
+        values = {side: params[name] for side, params in sides.items() if name in params}
+        if len(values) == 1 or not _same(*values.values()):
+            chosen = any(in_effect(name, side.params) for side in (base, head))
+            differences["in_effect" if chosen else "not_chosen"].append({"name": name} | values)
     return differences
 
 
@@ -40,23 +36,18 @@ def stages(base: Revision, head: Revision) -> dict[str, dict[str, Any]]:
         the files and parameters it reads that differ.
     """
     statuses = {}
-    for name in [*base.stages, *(name for name in head.stages if name not in base.stages)]:
-        sides = [side.stages.get(name) for side in (base, head)]
-        if None in sides:
-            place = "head" if sides[0] is None else "base"
+    for name in dict.fromkeys([*base.stages, *head.stages]):
+        if name not in base.stages or name not in head.stages:
+            place = "base" if name in base.stages else "head"
             statuses[name] = {"status": f"only in {place}", "changed": []}
             continue
-        read = [_read(side) for side in sides]
-        changed = sorted(
-            place
-            for place in read[0].keys() | read[1].keys()
-            if read[0].get(place) != read[1].get(place)
-        )
-        written = [_hashes(side, "outs") for side in sides]
-        if written[0] != written[1]:
+        sides = base.stages[name], head.stages[name]
+        first, second = (_read(side) for side in sides)
+        read = first.keys() | second.keys()
+        changed = sorted(place for place in read if first.get(place) != second.get(place))
+        status = "same outputs" if changed else "unchanged"
+        if _hashes(sides[0], "outs") != _hashes(sides[1], "outs"):
             status = "other outputs"
-        else:
-            status = "same outputs" if changed else "unchanged"
         statuses[name] = {"status": status, "changed": changed}
     return statuses
 
@@ -81,25 +72,25 @@ def warnings(base: Revision, head: Revision) -> list[str]:
     return lines
 
 
-def reasons_for_other_rows(base: Revision, head: Revision) -> list[str]:
-    """Return the changed parameters that can give other test rows."""
-    changes = parameters(base, head)["in_effect"]
-    return [change["name"] for change in changes if change["name"].partition(".")[0] in ROWS]
+def since(base: Revision, head: Revision) -> str:
+    """Return ", since seed changed" with the parameters that can give other test rows, if any."""
+    changes = [change["name"] for change in parameters(base, head)["in_effect"]]
+    names = [name for name in changes if name.partition(".")[0] in ROWS]
+    return f", since {', '.join(names)} changed" if names else ""
 
 
 def _stale(run: Revision) -> list[str]:
     lines = []
     values = flat(run.params)
     for stage in run.stages.values():
-        for name, locked in stage.get("params", {}).get("params.yaml", {}).items():
-            for place, value in flat({name: locked}).items():
-                if place not in values or not _same(values[place], value):
-                    now = values.get(place, "(none)")
-                    lines.append(
-                        f"{run.name}: params.yaml has {place}: {now}, but the results are those of "
-                        f"{value}: run `dvc repro`"
-                    )
-    for out in (run.stages.get("evaluate") or {}).get("outs", []):
+        for name, value in flat(stage["params"]["params.yaml"]).items():
+            if name not in values or not _same(values[name], value):
+                now = values.get(name, "(none)")
+                lines.append(
+                    f"{run.name}: params.yaml has {name}: {now}, but the results are those of "
+                    f"{value}: run `dvc repro`"
+                )
+    for out in run.stages.get("evaluate", {}).get("outs", []):
         if out["path"] == PREDICTIONS and out.get("md5") != run.predictions_md5:
             lines.append(f"{run.name}: {PREDICTIONS} is not the one of dvc.lock: run `dvc repro`")
     return list(dict.fromkeys(lines))
@@ -111,7 +102,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _read(stage: Mapping) -> dict[str, Any]:
-    params = flat(stage.get("params", {}).get("params.yaml", {}))
+    params = flat(stage["params"]["params.yaml"])
     return {"cmd": stage.get("cmd")} | _hashes(stage, "deps") | params
 
 

@@ -6,7 +6,6 @@ The verdict holds macro-F1's paired interval and a paired permutation test again
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
@@ -20,22 +19,6 @@ POWER = 0.8
 HEADLINE = ("f1_macro", "balanced_accuracy", "mcc", "accuracy")
 BY_CLASS = ("f1", "recall")
 UNDECIDED = "cannot be told"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What can be said of the second model against the first.
-
-    Attributes:
-        verdict: "better", "worse" or "cannot be told".
-        reason: why, in a sentence.
-        more_rows: further test rows that would tell, about; None where none are needed or none
-            would help.
-    """
-
-    verdict: str
-    reason: str
-    more_rows: int | None = None
 
 
 def compare(
@@ -66,7 +49,7 @@ def compare(
     drawn = bootstrap(drawn_from, seed, replicates)
     p_value = permutation(drawn_from, seed, replicates)
     tail = (1 - level) / 2
-    first, second = scores(sums(pairs), pairs.rows, multilabel)
+    first, second = scores(pairs, sums(pairs))
     compared = {}
     for score in (*HEADLINE, *BY_CLASS):
         difference = second[score] - first[score]
@@ -81,15 +64,18 @@ def compare(
         }
         compared[score] = {name: np.asarray(values).tolist() for name, values in columns.items()}
     deviation = float(drawn["f1_macro"].std())
+    right = [(side == pairs.true).all(axis=1) for side in (pairs.first, pairs.second)]
     discordant = int(pairs.counts[pairs.discordant].sum())
-    verdict = judge(compared["f1_macro"], p_value, deviation, discordant, pairs.rows, level)
+    verdict, reason, more_rows = judge(
+        compared["f1_macro"], p_value, deviation, discordant, pairs.rows, level
+    )
     return {
-        "verdict": verdict.verdict,
-        "reason": verdict.reason,
-        "more_rows_needed": verdict.more_rows,
+        "verdict": verdict,
+        "reason": reason,
+        "more_rows_needed": more_rows,
         "discordant": discordant,
         "p_value": p_value,
-        "mcnemar": _only_right(pairs, *pairs.right),
+        "mcnemar": _only_right(pairs, *right),
         "scores": {score: compared[score] for score in HEADLINE},
         "classes": _by_class(pairs, names, compared),
     }
@@ -97,9 +83,8 @@ def compare(
 
 def mcnemar(first_only: int, second_only: int) -> float:
     """Return the exact two-sided p-value of McNemar's test (1947): a fair coin's, by binomial."""
-    if not first_only + second_only:
-        return 1.0
-    return float(binomtest(second_only, first_only + second_only).pvalue)
+    # Of no row, the test says what it says of one: 1.
+    return float(binomtest(second_only, max(first_only + second_only, 1)).pvalue)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -108,12 +93,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
     """
-    adjusted = [0.0] * len(p_values)
-    largest = 0.0
-    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
-        adjusted[place] = largest
-    return adjusted
+    order = np.argsort(p_values, kind="stable")
+    scaled = np.take(p_values, order) * np.arange(len(p_values), 0, -1)
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1)
+    return adjusted.tolist()
 
 
 def judge(
@@ -123,7 +107,7 @@ def judge(
     discordant: int,
     rows: int,
     level: float,
-) -> Verdict:
+) -> tuple[str, str, int | None]:
     """Return the verdict on macro-F1, and if there is none, how many rows more would give one.
 
     Args:
@@ -133,23 +117,23 @@ def judge(
         discordant: rows on which the models differ.
         rows: all rows.
         level: of the interval.
+
+    Returns:
+        "better", "worse" or "cannot be told"; why, in a sentence; and how many further test rows
+        would tell, about: None where none are needed or none would help.
     """
-    difference, low, high = (f1_macro[name] for name in ("difference", "low", "high"))
     if not discordant:
-        return Verdict(UNDECIDED, f"both give each of the {rows} rows the same labels")
+        return UNDECIDED, f"both give each of the {rows} rows the same labels", None
     least = 2 * 0.5**discordant
-    more = rows_needed(difference, deviation, discordant, rows, level)
+    more = rows_needed(f1_macro["difference"], deviation, discordant, rows, level)
     hint = f"about {more:,} more test rows needed" if more else "more test rows would hardly help"
+    reason = f"macro-F1 {interval(f1_macro)}, {p_equation(p_value)}"
     if least > 1 - level:
         noun = "row" if discordant == 1 else "rows"
-        never = f"{discordant} discordant {noun} can never be significant (p >= {p_text(least)})"
-        return Verdict(UNDECIDED, f"{never}; {hint}", more)
-    sign = "" if p_value < 0.001 else "= "
-    bounds = f"({signed(low)} to {signed(high)})"
-    interval = f"macro-F1 {signed(difference)} {bounds}, p {sign}{p_text(p_value)}"
-    if p_value <= 1 - level and (low > 0 or high < 0):
-        return Verdict("better" if low > 0 else "worse", interval)
-    return Verdict(UNDECIDED, f"{interval}; {hint}", more)
+        reason = f"{discordant} discordant {noun} can never be significant (p >= {p_text(least)})"
+    elif p_value <= 1 - level and (f1_macro["low"] > 0 or f1_macro["high"] < 0):
+        return "better" if f1_macro["low"] > 0 else "worse", reason, None
+    return UNDECIDED, f"{reason}; {hint}", more
 
 
 def rows_needed(
@@ -231,3 +215,21 @@ def p_text(value: float) -> str:
     ('.0625', '< .001', '1')
     """
     return "< .001" if value < 0.001 else f"{value:.3g}".removeprefix("0")
+
+
+def p_equation(value: float) -> str:
+    """Return what a p-value is.
+
+    >>> p_equation(0.0625), p_equation(0.00002)
+    ('p = .0625', 'p < .001')
+    """
+    text = p_text(value)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
+def interval(values: dict[str, float]) -> str:
+    """Return a difference as text, with its bounds where it has some."""
+    text = signed(values["difference"])
+    if "low" in values:
+        text += f" ({signed(values['low'])} to {signed(values['high'])})"
+    return text

@@ -20,21 +20,24 @@ def report(base: Revision, head: Revision, level: float = 0.95) -> dict[str, Any
     Raises:
         UserError: no test row in common.
     """
-    shared = common(base.predictions, head.predictions)
-    if not shared.rows:
-        raise UserError(_nothing_in_common(base, head, len(shared.conflicting)))
+    shared, conflicting = common(base.predictions, head.predictions)
+    if not shared:
+        raise UserError(_nothing_in_common(base, head, conflicting))
     known = list(dict.fromkeys([*head.classes, *base.classes]))
-    multilabel = _is_multilabel(base, head, known)
-    seen = {text for row in shared.rows for text in row}
+    # All rows of either revision: those in common may have one label each.
+    every_row = [*base.predictions.values(), *head.predictions.values()]
+    several = any(name in side.headline for side in (base, head) for name in OF_LABELS)
+    multilabel = several or is_multilabel(every_row, known)
+    seen = {text for row in shared for text in row}
     if multilabel:
         seen = {label for text in seen for label in labels_of(text, True)}
     names = [*known, *sorted(seen - set(known))]
-    comparison = comparing.compare(shared.rows, names, multilabel, level)
+    comparison = comparing.compare(shared, names, multilabel, level)
     rows = {
         "base": len(base.predictions),
         "head": len(head.predictions),
-        "compared": len(shared.rows),
-        "other_labels": len(shared.conflicting),
+        "compared": len(shared),
+        "other_labels": conflicting,
         "discordant": comparison.pop("discordant"),
     }
     same_rows = rows["base"] == rows["head"] == rows["compared"]
@@ -49,14 +52,6 @@ def report(base: Revision, head: Revision, level: float = 0.95) -> dict[str, Any
         "stages": changes.stages(base, head),
         "warnings": [*_about_rows(base, head, rows), *changes.warnings(base, head)],
     }
-
-
-def _is_multilabel(base: Revision, head: Revision, names: list[str]) -> bool:
-    """Look at all rows of either revision: those in common may have one label each."""
-    sides = (base, head)
-    if any(name in side.headline for side in sides for name in OF_LABELS):
-        return True
-    return is_multilabel((row for side in sides for row in side.predictions.values()), names)
 
 
 def _untested(base: Revision, head: Revision) -> dict[str, dict[str, float]]:
@@ -81,7 +76,7 @@ def _about_rows(base: Revision, head: Revision, rows: dict[str, int]) -> list[st
     if both < max(rows["base"], rows["head"]):
         lines.append(
             f"the test rows differ: only {both} are common to {base.name} ({rows['base']}) and "
-            f"{head.name} ({rows['head']}){_reasons(base, head)}; all scores are those of the "
+            f"{head.name} ({rows['head']}){changes.since(base, head)}; all scores are those of the "
             "common rows"
         )
     return lines
@@ -91,15 +86,10 @@ def _nothing_in_common(base: Revision, head: Revision, conflicting: int) -> str:
     if conflicting:
         return (
             f"{base.name} and {head.name} disagree on the true labels of all {conflicting} rows "
-            f"that both have: nothing can be compared{_reasons(base, head)}."
+            f"that both have: nothing can be compared{changes.since(base, head)}."
         )
     return (
         f"{base.name} ({len(base.predictions)} test rows) and {head.name} "
-        f"({len(head.predictions)}) have no test row in common{_reasons(base, head)}. Run both "
-        "with the same data, `seed` and `split`."
+        f"({len(head.predictions)}) have no test row in common{changes.since(base, head)}. Run "
+        "both with the same data, `seed` and `split`."
     )
-
-
-def _reasons(base: Revision, head: Revision) -> str:
-    names = changes.reasons_for_other_rows(base, head)
-    return f", since {', '.join(names)} changed" if names else ""

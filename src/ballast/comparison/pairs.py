@@ -1,37 +1,27 @@
 """Two models' labels for the same rows: which rows are the same, their counts, their scores."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from ballast.labels.classes import labels_of
+from ballast.evaluation.scores import of_counts, share
+from ballast.labels.classes import Classes, labels_of
 
 
-@dataclass(frozen=True)
-class Common:
-    """The rows that two revisions both predict.
+def common(
+    first: Mapping[str, tuple[str, str]], second: Mapping[str, tuple[str, str]]
+) -> tuple[list[tuple[str, str, str]], int]:
+    """Match two revisions' {id: (true label, predicted label)} by id.
 
-    Attributes:
-        rows: (true, first, second) labels of each row, in the order of the ids.
-        conflicting: ids that both have, with other true labels; left out of `rows`.
+    Returns:
+        (true, first, second) labels of each row that both predict, in the order of the ids; and
+        how many rows are left out, as both have them with other true labels.
     """
-
-    rows: list[tuple[str, str, str]]
-    conflicting: list[str]
-
-
-def common(first: Mapping[str, tuple[str, str]], second: Mapping[str, tuple[str, str]]) -> Common:
-    """Match two revisions' {id: (true label, predicted label)} by id."""
-    rows, conflicting = [], []
-    for name in sorted(first.keys() & second.keys()):
-        (true, one), (also_true, other) = first[name], second[name]
-        if true == also_true:
-            rows.append((true, one, other))
-        else:
-            conflicting.append(name)
-    return Common(rows, conflicting)
+    both = [(*first[name], *second[name]) for name in sorted(first.keys() & second.keys())]
+    rows = [(true, one, other) for true, one, also_true, other in both if true == also_true]
+    return rows, len(both) - len(rows)
 
 
 def is_multilabel(rows: Iterable[tuple[str, ...]], names: Sequence[str]) -> bool:
@@ -74,19 +64,9 @@ class Pairs:
         return (self.first != self.second).any(axis=1)
 
     @property
-    def right(self) -> tuple[np.ndarray, np.ndarray]:
-        """Whether each model has every label right, shape (cells,)."""
-        first, second = ((side == self.true).all(axis=1) for side in (self.first, self.second))
-        return first, second
-
-    @property
     def summands(self) -> csr_array:
         """What one row of each cell adds to the sums that `scores` reads, (cells, sums)."""
         return csr_array(summands(self.true, self.first, self.second)).astype(np.float64)
-
-    def swapped(self) -> "Pairs":
-        """Return the same cells with the two models' labels swapped."""
-        return replace(self, first=self.second, second=self.first)
 
 
 def count(
@@ -132,58 +112,26 @@ def sums(pairs: Pairs) -> np.ndarray:
     return pairs.counts @ pairs.summands
 
 
-def scores(sums: np.ndarray, rows: int, multilabel: bool) -> tuple[dict, dict]:
+def scores(pairs: Pairs, total: np.ndarray) -> tuple[dict, dict]:
     """Return the scores by name of the first and of the second model.
 
     They are those of `evaluation.scores`: f1_macro, balanced_accuracy, mcc and accuracy (of several
     labels: all right) of shape (...), f1 and recall of shape (..., classes).
 
     Args:
-        sums: of `summands` over rows, shape (..., sums).
-        rows: number of these rows.
-        multilabel: whether a row may have several labels.
+        pairs: for the number of rows and the task.
+        total: sums of `summands` over so many rows, shape (..., sums).
     """
-    classes = (sums.shape[-1] - 2) // 5
+    classes = pairs.true.shape[1]
     ends = np.cumsum([classes, classes, classes, 1, classes, classes])
-    support, *sides = np.split(sums, ends, axis=-1)
+    support, *sides = np.split(total, ends, axis=-1)
+    task = Classes((), support, pairs.rows, pairs.multilabel)
     return tuple(
-        _scores(support, hits, predicted, exact[..., 0], rows, multilabel)
+        of_counts(hits, support, predicted, pairs.rows, task)
+        | {
+            "accuracy": exact[..., 0] / pairs.rows,
+            "f1": share(2 * hits, support + predicted),
+            "recall": share(hits, support),
+        }
         for hits, predicted, exact in (sides[:3], sides[3:])
     )
-
-
-def _scores(
-    support: np.ndarray,
-    hits: np.ndarray,
-    predicted: np.ndarray,
-    exact: np.ndarray,
-    rows: int,
-    multilabel: bool,
-) -> dict[str, np.ndarray]:
-    f1 = _ratio(2 * hits, support + predicted)
-    recall = _ratio(hits, support)
-    present = support > 0
-    if multilabel:
-        absent = _ratio(rows - support - predicted + hits, rows - support)
-        balanced = _ratio((present * (recall + absent)).sum(-1) / 2, present.sum(-1))
-        spread = support * (rows - support) * predicted * (rows - predicted)
-        mcc = _ratio(rows * hits - support * predicted, np.sqrt(spread)).mean(-1)
-    else:
-        balanced = _ratio(recall.sum(-1), present.sum(-1))
-        spread = (rows**2 - (support**2).sum(-1)) * (rows**2 - (predicted**2).sum(-1))
-        agreed = rows * hits.sum(-1) - (support * predicted).sum(-1)
-        mcc = _ratio(agreed, np.sqrt(np.maximum(spread, 0)))
-    return {
-        "f1_macro": f1.mean(-1),
-        "balanced_accuracy": balanced,
-        "mcc": mcc,
-        "accuracy": exact / rows,
-        "f1": f1,
-        "recall": recall,
-    }
-
-
-def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    # A score that the rows leave undefined is 0, as in scikit-learn.
-    above, below = np.asarray(above, dtype=np.float64), np.asarray(below)
-    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)

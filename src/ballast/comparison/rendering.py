@@ -6,7 +6,7 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.table import Table
 
-from ballast.comparison.comparing import HEADLINE, p_text, signed
+from ballast.comparison.comparing import interval, p_equation, p_text, signed
 
 # Options of members that are not chosen: so many by name.
 SHOWN = 3
@@ -40,7 +40,7 @@ def show(report: dict[str, Any], console: Console) -> None:
         alone = f"{values['base_only']} : {values['head_only']}"
         recall = signed(values["recall"]["difference"])
         p_value = p_text(values["p_holm"])
-        table.add_row(name, str(values["rows"]), _interval(values["f1"]), recall, alone, p_value)
+        table.add_row(name, str(values["rows"]), interval(values["f1"]), recall, alone, p_value)
     console.print(table)
     for line in [*_changes(report), *(f"warning: {line}" for line in report["warnings"])]:
         console.print(line)
@@ -61,7 +61,7 @@ def markdown(report: dict[str, Any]) -> str:
         "|---|---|---|---|---|---|---|---|",
     ]
     for name, values in _classes(report):
-        scores = [_interval(values[score]) for score in ("f1", "recall")]
+        scores = [interval(values[score]) for score in ("f1", "recall")]
         alone = [str(values["base_only"]), str(values["head_only"])]
         p_values = [p_text(values["p_value"]), p_text(values["p_holm"])]
         cells = [_cell(name), str(values["rows"]), *scores, *alone, *p_values]
@@ -80,17 +80,15 @@ def _rows(report: dict[str, Any]) -> str:
     return (
         f"{rows['compared']} test rows, {rows['discordant']} labelled differently; right alone: "
         f"{report['base']} on {test['base_only']}, {report['head']} on {test['head_only']} "
-        f"(McNemar p {_sign(test['p_value'])})"
+        f"(McNemar {p_equation(test['p_value'])})"
     )
 
 
 def _headline(report: dict[str, Any]) -> list[tuple[str, str, str, str]]:
-    rows = [(name, report["scores"][name], _interval(report["scores"][name])) for name in HEADLINE]
-    for name, values in report["untested"].items():
-        rows.append((name, values, signed(values["difference"])))
+    scores = report["scores"] | report["untested"]
     return [
-        (name, f"{values['base']:.3f}", f"{values['head']:.3f}", difference)
-        for name, values, difference in rows
+        (name, f"{values['base']:.3f}", f"{values['head']:.3f}", interval(values))
+        for name, values in scores.items()
     ]
 
 
@@ -119,24 +117,12 @@ def _changes(report: dict[str, Any]) -> list[str]:
 
 
 def _value(change: dict[str, Any], side: str) -> str:
-    if side not in change:
-        return "(none)"
-    value = change[side]
+    value = change.get(side, "(none)")
     return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
 
 
 def _level(report: dict[str, Any]) -> str:
     return f"{100 * report['level']:.4g} %"
-
-
-def _interval(values: dict[str, float]) -> str:
-    low, high = signed(values["low"]), signed(values["high"])
-    return f"{signed(values['difference'])} ({low} to {high})"
-
-
-def _sign(p_value: float) -> str:
-    text = p_text(p_value)
-    return text if text.startswith("<") else f"= {text}"
 
 
 def _cell(text: str) -> str:

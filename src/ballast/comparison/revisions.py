@@ -44,22 +44,21 @@ class Revision:
     stages: dict[str, Any]
 
 
-def read(revision: str | None, folder: Path = Path(".")) -> Revision:
-    """Read a revision of the project in `folder`; None stands for the workspace.
+def read(revision: str | None) -> Revision:
+    """Read a revision of the project in this folder; None stands for the workspace.
 
     Raises:
         UserError: an unknown revision, or one without results.
     """
     name = WORKSPACE if revision is None else _short(revision)
-    commit = None if revision is None else _commit(revision, folder)
+    commit = None if revision is None else _commit(revision)
 
     def text(path: str) -> str | None:
         if commit is None:
-            file = folder / path
+            file = Path(path)
             return file.read_bytes().decode("utf-8") if file.is_file() else None
         # ./ : the project may be a folder of a larger repository.
-        done = _git(folder, "show", f"{commit}:./{path}")
-        return done.stdout.decode("utf-8") if done.returncode == 0 else None
+        return _git("show", f"{commit}:./{path}")
 
     def needed(path: str, what: str) -> str:
         content = text(path)
@@ -84,18 +83,18 @@ def read(revision: str | None, folder: Path = Path(".")) -> Revision:
     )
 
 
-def fork_point(base: str, head: str, folder: Path = Path(".")) -> str:
+def fork_point(base: str, head: str) -> str:
     """Return the commit at which `head` left `base`, shortened.
 
     Raises:
         UserError: an unknown revision, or two without a common commit.
     """
-    done = _git(folder, "merge-base", _commit(base, folder), _commit(head, folder))
-    if done.returncode:
+    point = _git("merge-base", _commit(base), _commit(head))
+    if point is None:
         raise UserError(
             f"{base} and {head} have no commit in common: compare without --merge-base."
         )
-    return _short(done.stdout.decode().strip())
+    return _short(point.strip())
 
 
 def _short(revision: str) -> str:
@@ -103,27 +102,24 @@ def _short(revision: str) -> str:
     return revision[:9] if re.fullmatch("[0-9a-f]{40}", revision) else revision
 
 
-def _commit(revision: str, folder: Path) -> str:
-    if _git(folder, "rev-parse", "--git-dir").returncode:
-        raise UserError(f"{folder.resolve()} is in no Git repository: nothing to compare with.")
-    commit = _parse(revision, folder)
-    if commit:
+def _commit(revision: str) -> str:
+    if _git("rev-parse", "--is-inside-work-tree") is None:
+        raise UserError(f"{Path.cwd()} is in no Git repository: nothing to compare with.")
+    if commit := _parse(revision):
         return commit
-    listed = _git(folder, "for-each-ref", "--format=%(refname)").stdout.decode().split()
+    listed = (_git("for-each-ref", "--format=%(refname)") or "").split()
     # DVC keeps an experiment under the commit it started from: refs/exps/1f/e09.../name.
-    experiments = {
-        name: re.search(r"/([^/]+)$", name)[1]
-        for name in listed
-        if re.match(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/", name)
-    }
-    named = [name for name, short in experiments.items() if short == revision]
-    head = _parse("HEAD", folder)
-    ours = [name for name in named if head and name.startswith(f"refs/exps/{head[:2]}/{head[2:]}/")]
+    experiments = [
+        name for name in listed if re.match(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/", name)
+    ]
+    named = [name for name in experiments if name.rpartition("/")[2] == revision]
+    head = _parse("HEAD")
+    ours = [name for name in named if name.startswith(f"refs/exps/{head[:2]}/{head[2:]}/")]
     if len(ours or named) == 1:
-        return _parse((ours or named)[0], folder)
+        return _parse((ours or named)[0])
     if named:
         raise UserError(f"{revision} names several experiments. Give one whole: {', '.join(named)}")
-    if _git(folder, "rev-parse", "--is-shallow-repository").stdout.strip() == b"true":
+    if _git("rev-parse", "--is-shallow-repository") == "true\n":
         raise UserError(
             f"{revision!r} is not in this clone, which is shallow: fetch the whole history with "
             "`git fetch --unshallow`, in a workflow `fetch-depth: 0` for actions/checkout."
@@ -131,25 +127,27 @@ def _commit(revision: str, folder: Path) -> str:
     known = [re.sub(r"^refs/(heads|tags|remotes)/", "", name) for name in listed]
     remote = [name for name in known if name.endswith(f"/{revision}")]
     close = f" Did you mean {remote[0]!r}?" if remote else ""
-    hint = close or did_you_mean(revision, [*known, *experiments.values()])
+    short = (name.rpartition("/")[2] for name in experiments)
+    hint = close or did_you_mean(revision, [*known, *short])
     raise UserError(
         f"{revision!r} is no revision that Git knows here, nor an experiment: give a commit, "
         f"branch, tag or a name from `dvc exp show`, or fetch it first.{hint}"
     )
 
 
-def _parse(revision: str, folder: Path) -> str | None:
-    done = _git(
-        folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
-    )
-    return done.stdout.decode().strip() if done.returncode == 0 else None
+def _parse(revision: str) -> str:
+    """Return a commit's 40 digits; nothing where Git knows no such commit."""
+    name = f"{revision}^{{commit}}"
+    return (_git("rev-parse", "--verify", "-q", "--end-of-options", name) or "").strip()
 
 
-def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+def _git(*arguments: str) -> str | None:
+    """Return what Git writes, None where it fails."""
     try:
-        return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False)
+        done = subprocess.run(["git", *arguments], capture_output=True, check=False)
     except FileNotFoundError as error:
         raise UserError("git is not installed, or not on PATH.") from error
+    return None if done.returncode else done.stdout.decode("utf-8")
 
 
 def _predictions(text: str, name: str) -> dict[str, tuple[str, str]]:
@@ -159,19 +157,17 @@ def _predictions(text: str, name: str) -> dict[str, tuple[str, str]]:
     if not set(COLUMNS) <= set(columns):
         raise UserError(f"{name}: {PREDICTIONS} must have the columns {', '.join(COLUMNS)}.")
     places = [columns.index(column) for column in COLUMNS]
-    predictions = {}
+    predictions, fault = {}, None
     for row in rows:
         if len(row) != len(columns):
             fault = f"has {len(row)} columns instead of {len(columns)}"
         elif row[places[0]] in predictions:
             fault = f"has the id {row[places[0]]!r} of an earlier line"
-        else:
-            row_id, *labels = (row[place] for place in places)
-            predictions[row_id] = tuple(labels)
-            continue
-        raise UserError(
-            f"{name}: {PREDICTIONS}, line {rows.line_num} {fault}. Run `dvc repro evaluate`."
-        )
+        if fault:
+            line = f"{PREDICTIONS}, line {rows.line_num}"
+            raise UserError(f"{name}: {line} {fault}. Run `dvc repro evaluate`.")
+        row_id, actual, predicted = (row[place] for place in places)
+        predictions[row_id] = actual, predicted
     return predictions
 
 

@@ -145,12 +145,11 @@ def _search(
     scores: np.ndarray, truth: np.ndarray, classes: Classes, share: np.ndarray, beta: float
 ) -> np.ndarray:
     """Return the offsets with the best F1 for `truth`: labels, or their probabilities."""
-    offsets = np.zeros(len(share))
     support = truth.sum(axis=0, dtype=np.float64)
     if classes.multilabel:
-        for c in range(len(offsets)):
-            offsets[c] = _best_threshold(scores[:, c], truth[:, c], support[c], beta)
-        return offsets
+        columns = zip(scores.T, truth.T, support, strict=True)
+        return np.array([_best_threshold(*column, beta) for column in columns])
+    offsets = np.zeros(len(share))
     best = _mean_f(scores.argmax(axis=1), truth, support, share, beta)
     for _ in range(SWEEPS):
         before = best

@@ -44,5 +44,4 @@ def fit(
         array([0, 0, 0, 0, 0])
     """
     prior = probabilities.mean(axis=0)
-    offsets = np.zeros(len(prior))
-    return Rule(offsets, classes.multilabel, prior=prior, prior_rows=prior_rows)
+    return Rule(np.zeros(len(prior)), classes.multilabel, prior=prior, prior_rows=prior_rows)

@@ -1,11 +1,12 @@
 """Skip-gram word vectors from gensim: word2vec and fastText."""
 
+import numpy as np
 from gensim.models import Word2Vec
 from gensim.models.callbacks import CallbackAny2Vec
 from rich.progress import Progress
 
 from ballast.project.progress import bars
-from ballast.texts.corpus import Tokenized, random_vectors
+from ballast.texts.corpus import Tokenized
 from ballast.texts.embedded import Embedded
 from ballast.texts.tokens import RESERVED
 
@@ -55,7 +56,5 @@ def skip_gram(
             callbacks=[_Bar(progress, model.__name__, epochs)],
             **options,
         )
-    vectors = random_vectors(len(tokenized.vocabulary), dimensions, seed)
-    vectors[:RESERVED] = 0
-    vectors[RESERVED:] = trained.wv[tokenized.vocabulary]
-    return tokenized.embedded(vectors)
+    reserved = np.zeros((RESERVED, dimensions), np.float32)
+    return tokenized.embedded(np.concatenate([reserved, trained.wv[tokenized.vocabulary]]))

@@ -75,14 +75,12 @@ class VectorCache:
         """Return the entries of those texts that are in the file."""
 
         def select(connection: sqlite3.Connection) -> dict[str, Entry]:
+            query = "SELECT windows, vector FROM vectors WHERE text = ?"
             entries = {}
             for text in texts:
                 key = key_of(text)
-                query = "SELECT windows, vector FROM vectors WHERE text = ?"
-                entry = self._read(key, connection.execute(query, [key]).fetchone())
-                if entry is not None:
-                    entries[text] = entry
-            return entries
+                entries[text] = self._read(key, connection.execute(query, [key]).fetchone())
+            return {text: entry for text, entry in entries.items() if entry is not None}
 
         return self._with(select, {})
 

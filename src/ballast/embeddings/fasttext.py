@@ -1,13 +1,10 @@
 """Word vectors made of character n-grams, trained on the training rows (fastText, gensim)."""
 
-from typing import Annotated
-
 from gensim.models import FastText
-from pydantic import Field
 
 from ballast.embeddings._skip_gram import skip_gram
 from ballast.project.errors import UserError
-from ballast.texts.corpus import Corpus, read_words, tokenize_corpus
+from ballast.texts.corpus import Corpus, Count, read_words, tokenize_corpus
 from ballast.texts.embedded import Embedded
 
 NEEDS = [{"text"}]
@@ -19,15 +16,15 @@ def embed(
     corpus: Corpus,
     seed: int,
     *,
-    dimensions: Annotated[int, Field(ge=1)] = 100,
-    window: Annotated[int, Field(ge=1)] = 5,
-    epochs: Annotated[int, Field(ge=1)] = 10,
-    vocabulary: Annotated[int, Field(ge=1)] = 30_000,
-    min_count: Annotated[int, Field(ge=1)] = 1,
-    max_tokens: Annotated[int, Field(ge=1)] = 400,
-    shortest: Annotated[int, Field(ge=1)] = 3,
-    longest: Annotated[int, Field(ge=1)] = 6,
-    buckets: Annotated[int, Field(ge=1)] = 100_000,
+    dimensions: Count = 100,
+    window: Count = 5,
+    epochs: Count = 10,
+    vocabulary: Count = 30_000,
+    min_count: Count = 1,
+    max_tokens: Count = 400,
+    shortest: Count = 3,
+    longest: Count = 6,
+    buckets: Count = 100_000,
 ) -> Embedded:
     """Return texts as token numbers, with the skip-gram vector of each token and its n-grams.
 

@@ -3,14 +3,12 @@
 import gzip
 import zlib
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-from pydantic import Field
 
 from ballast.project.errors import UserError
 from ballast.project.progress import bars
-from ballast.texts.corpus import Corpus, random_vectors, read_words, tokenize_corpus
+from ballast.texts.corpus import Corpus, Count, random_vectors, read_words, tokenize_corpus
 from ballast.texts.embedded import Embedded
 from ballast.texts.tokens import RESERVED
 
@@ -23,9 +21,9 @@ def embed(
     corpus: Corpus,
     seed: int,
     *,
-    vocabulary: Annotated[int, Field(ge=1)] = 30_000,
-    min_count: Annotated[int, Field(ge=1)] = 1,
-    max_tokens: Annotated[int, Field(ge=1)] = 400,
+    vocabulary: Count = 30_000,
+    min_count: Count = 1,
+    max_tokens: Count = 400,
 ) -> Embedded:
     """Return texts as token numbers, with the vector that the file has for each token.
 
@@ -58,8 +56,7 @@ def embed(
             f"{corpus.vectors} has no word of the training texts: use vectors of their language."
         )
     vectors = random_vectors(len(rows), dimensions, seed)
-    for row, vector in known.items():
-        vectors[row] = vector
+    vectors[list(known)] = list(known.values())
     return tokenized.embedded(vectors)
 
 

@@ -1,10 +1,6 @@
 """Random word vectors, to be trained by the network (CNN-rand in Kim 2014)."""
 
-from typing import Annotated
-
-from pydantic import Field
-
-from ballast.texts.corpus import Corpus, random_vectors, read_words, tokenize_corpus
+from ballast.texts.corpus import Corpus, Count, random_vectors, read_words, tokenize_corpus
 from ballast.texts.embedded import Embedded
 
 NEEDS = [{"text"}]
@@ -16,10 +12,10 @@ def embed(
     corpus: Corpus,
     seed: int,
     *,
-    dimensions: Annotated[int, Field(ge=1)] = 100,
-    vocabulary: Annotated[int, Field(ge=1)] = 30_000,
-    min_count: Annotated[int, Field(ge=1)] = 1,
-    max_tokens: Annotated[int, Field(ge=1)] = 400,
+    dimensions: Count = 100,
+    vocabulary: Count = 30_000,
+    min_count: Count = 1,
+    max_tokens: Count = 400,
 ) -> Embedded:
     """Return texts as token numbers, with a random vector for each token of the training rows.
 

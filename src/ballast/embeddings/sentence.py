@@ -12,7 +12,7 @@ from ballast.encoders import encoder as code
 from ballast.encoders import pieces, transformer
 from ballast.encoders.encoder import SentenceEncoder, model_files
 from ballast.project.progress import track
-from ballast.texts.corpus import Corpus, model_of, texts_of
+from ballast.texts.corpus import Contents, Corpus, model_of, texts_of
 from ballast.texts.embedded import Vectors
 
 NEEDS = [{"text"}, {"encoder"}]
@@ -45,15 +45,15 @@ def embed(corpus: Corpus, seed: int, *, prefix: str = "") -> Vectors:
     return Vectors(encode_all([prefix + text for text in texts], encoder, folder), files)
 
 
-def reader(folder: Path, options: dict[str, Any]) -> Callable[[Sequence[str]], np.ndarray]:
-    """Return the function from texts to vectors, float32, shape (texts, dimensions).
+def reader(folder: Path, options: dict[str, Any]) -> Callable[[Contents], np.ndarray]:
+    """Return the function from contents to vectors, float32, shape (texts, dimensions).
 
     Args:
         folder: contains the model's files.
         options: the member's options.
     """
     encoder, prefix = SentenceEncoder(folder / "encoder"), options["prefix"]
-    return lambda texts: encoder([prefix + text for text in texts])[0]
+    return lambda contents: encoder([prefix + text for text in contents.texts])[0]
 
 
 def encode_all(texts: Sequence[str], encoder: SentenceEncoder, folder: Path) -> np.ndarray:

@@ -1,15 +1,13 @@
 """Sparse TF-IDF of n-grams of words and of characters."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import numpy as np
-from pydantic import Field
 from scipy.sparse import csr_array
 
 from ballast.texts import terms
-from ballast.texts.corpus import Corpus, texts_of
+from ballast.texts.corpus import Contents, Corpus, Count
 from ballast.texts.embedded import Terms
 
 NEEDS = [{"text"}]
@@ -21,8 +19,8 @@ def embed(
     *,
     words: terms.Lengths = [1, 2],  # noqa: B006
     characters: terms.Lengths = [2, 5],  # noqa: B006
-    min_count: Annotated[int, Field(ge=1)] = 2,
-    vocabulary: Annotated[int, Field(ge=1)] = 200_000,
+    min_count: Count = 2,
+    vocabulary: Count = 200_000,
 ) -> Terms:
     """Return texts as weights of their terms, (1 + log count) (1 + log((1 + n) / (1 + n_t))).
 
@@ -43,18 +41,17 @@ def embed(
     Raises:
         UserError: the data set has no text, or no term is left.
     """
-    texts = np.array(texts_of(corpus, "tfidf"), dtype=object)
     lengths = {"words": words, "characters": characters}
-    vectorizers = terms.fit(texts[corpus.training], lengths, min_count, vocabulary)
-    return Terms(terms.weigh(vectorizers, texts), terms.files(vectorizers))
+    vectorizers, weights = terms.fit(corpus, "tfidf", lengths, min_count, vocabulary)
+    return Terms(weights, terms.files(vectorizers))
 
 
-def reader(folder: Path, options: dict[str, Any]) -> Callable[[Sequence[str]], csr_array]:
-    """Return the function from texts to weights.
+def reader(folder: Path, options: dict[str, Any]) -> Callable[[Contents], csr_array]:
+    """Return the function from contents to weights.
 
     Args:
         folder: contains the terms.
         options: the member's options.
     """
-    vectorizers = terms.read(folder, {kind: options[kind] for kind in terms.KINDS})
-    return lambda texts: terms.weigh(vectorizers, texts)
+    vectorizers = terms.read(folder, options)
+    return lambda contents: terms.weigh(vectorizers, contents.texts)

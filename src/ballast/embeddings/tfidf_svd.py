@@ -1,17 +1,16 @@
 """TF-IDF of words and characters, reduced to a short vector per text (latent semantic analysis)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from pydantic import Field
 from sklearn.decomposition import TruncatedSVD
 from sklearn.preprocessing import normalize
 
 from ballast.project.errors import UserError
 from ballast.texts import terms
-from ballast.texts.corpus import Corpus, texts_of
+from ballast.texts.corpus import Contents, Corpus, Count
 from ballast.texts.embedded import Vectors
 
 NEEDS = [{"text"}]
@@ -21,11 +20,11 @@ def embed(
     corpus: Corpus,
     seed: int,
     *,
-    dimensions: Annotated[int, Field(ge=1)] = 200,
+    dimensions: Count = 200,
     words: terms.Lengths = [1, 2],  # noqa: B006
     characters: terms.Lengths = [2, 5],  # noqa: B006
-    min_count: Annotated[int, Field(ge=1)] = 2,
-    vocabulary: Annotated[int, Field(ge=1)] = 200_000,
+    min_count: Count = 2,
+    vocabulary: Count = 200_000,
 ) -> Vectors:
     """Return texts as vectors: their terms' weights, projected on the directions of most variation.
 
@@ -45,10 +44,8 @@ def embed(
     Raises:
         UserError: the data set has no text, or fewer rows or terms are left than dimensions.
     """
-    texts = np.array(texts_of(corpus, "tfidf_svd"), dtype=object)
     lengths = {"words": words, "characters": characters}
-    vectorizers = terms.fit(texts[corpus.training], lengths, min_count, vocabulary)
-    weights = terms.weigh(vectorizers, texts)
+    vectorizers, weights = terms.fit(corpus, "tfidf_svd", lengths, min_count, vocabulary)
     limit = min(corpus.training.sum(), weights.shape[1])
     if dimensions > limit:
         raise UserError(
@@ -61,13 +58,13 @@ def embed(
     return Vectors(normalize(weights @ directions), files)
 
 
-def reader(folder: Path, options: dict[str, Any]) -> Callable[[Sequence[str]], np.ndarray]:
-    """Return the function from texts to vectors.
+def reader(folder: Path, options: dict[str, Any]) -> Callable[[Contents], np.ndarray]:
+    """Return the function from contents to vectors.
 
     Args:
         folder: contains terms and directions.
         options: the member's options.
     """
-    vectorizers = terms.read(folder, {kind: options[kind] for kind in terms.KINDS})
+    vectorizers = terms.read(folder, options)
     directions = np.load(folder / "directions.npy")
-    return lambda texts: normalize(terms.weigh(vectorizers, texts) @ directions)
+    return lambda contents: normalize(terms.weigh(vectorizers, contents.texts) @ directions)

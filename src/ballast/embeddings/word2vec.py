@@ -1,12 +1,9 @@
 """Word vectors trained on the training rows (skip-gram word2vec, gensim)."""
 
-from typing import Annotated
-
 from gensim.models import Word2Vec
-from pydantic import Field
 
 from ballast.embeddings._skip_gram import skip_gram
-from ballast.texts.corpus import Corpus, read_words, tokenize_corpus
+from ballast.texts.corpus import Corpus, Count, read_words, tokenize_corpus
 from ballast.texts.embedded import Embedded
 
 NEEDS = [{"text"}]
@@ -18,12 +15,12 @@ def embed(
     corpus: Corpus,
     seed: int,
     *,
-    dimensions: Annotated[int, Field(ge=1)] = 100,
-    window: Annotated[int, Field(ge=1)] = 5,
-    epochs: Annotated[int, Field(ge=1)] = 10,
-    vocabulary: Annotated[int, Field(ge=1)] = 30_000,
-    min_count: Annotated[int, Field(ge=1)] = 2,
-    max_tokens: Annotated[int, Field(ge=1)] = 400,
+    dimensions: Count = 100,
+    window: Count = 5,
+    epochs: Count = 10,
+    vocabulary: Count = 30_000,
+    min_count: Count = 2,
+    max_tokens: Count = 400,
 ) -> Embedded:
     """Return texts as token numbers, with the skip-gram vector of each token.
 

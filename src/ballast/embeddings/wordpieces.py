@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ballast.encoders.encoder import SentenceEncoder, require_packages
 from ballast.encoders.pieces import Pieces
-from ballast.texts.corpus import Corpus, model_of, texts_of
+from ballast.texts.corpus import Contents, Corpus, model_of, texts_of
 from ballast.texts.embedded import Embedded
 from ballast.texts.tokens import RESERVED
 
@@ -47,8 +47,8 @@ def embed(corpus: Corpus, seed: int, *, max_tokens: Annotated[int, Field(ge=3)] 
 
 def reader(
     folder: Path, options: dict[str, Any]
-) -> Callable[[Sequence[str]], tuple[np.ndarray, np.ndarray]]:
-    """Return the function from texts to token numbers.
+) -> Callable[[Contents], tuple[np.ndarray, np.ndarray]]:
+    """Return the function from contents to token numbers.
 
     Args:
         folder: contains the tokenizer.
@@ -57,7 +57,7 @@ def reader(
     require_packages()
     longest, lower = np.load(folder / "windows.npy").tolist()
     pieces = Pieces(folder / "encoder/tokenizer.json", longest, bool(lower))
-    return lambda texts: _numbers(pieces, texts, options["max_tokens"])[:2]
+    return lambda contents: _numbers(pieces, contents.texts, options["max_tokens"])[:2]
 
 
 def _numbers(

@@ -80,8 +80,7 @@ class SentenceEncoder:
         """Return each text's vector, float32, shape (texts, dimensions), and number of windows."""
         windows_by_text = self.pieces.windows(texts)
         windows = [window for windows in windows_by_text for window in windows]
-        pooled_vectors = pooled(self.transformer, windows, self.recipe.pooling)
-        remaining = map(self._normalized, pooled_vectors)
+        remaining = map(self._normalized, pooled(self.transformer, windows, self.recipe.pooling))
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
         for row, windows in enumerate(windows_by_text):
             parts = [next(remaining) for _ in windows]

@@ -10,7 +10,7 @@ everything else for each token or each text separately.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +43,7 @@ BERT_LAYER = (
     "output.dense",
     "output.LayerNorm",
 )
-LAYERS = {
-    "bert": BERT_LAYER,
-    "camembert": BERT_LAYER,
-    "electra": BERT_LAYER,
-    "roberta": BERT_LAYER,
-    "xlm-roberta": BERT_LAYER,
+LAYERS = dict.fromkeys(("bert", "camembert", "electra", "roberta", "xlm-roberta"), BERT_LAYER) | {
     "distilbert": (
         "transformer.layer.{layer}.",
         "attention.q_lin",
@@ -129,10 +124,6 @@ class Transformer:
         """Length of a token's vector."""
         return len(self.layers[-1].down[1])
 
-    def shortened(self, longest: int) -> "Transformer":
-        """Return the model for texts of at most `longest` tokens."""
-        return replace(self, places=self.places[:longest])
-
     def __call__(self, texts: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return the vectors of each text's tokens, float32, shape (tokens, dimensions).
 
@@ -168,8 +159,7 @@ class Transformer:
         """
         tokens, width = len(attended), attended.shape[1] // 3 // self.heads
         # Each of shape (heads, tokens, width).
-        split = attended.reshape(tokens, 3, self.heads, width).transpose(1, 2, 0, 3)
-        query, key, value = split
+        query, key, value = attended.reshape(tokens, 3, self.heads, width).transpose(1, 2, 0, 3)
         weights = query @ key.transpose(0, 2, 1)
         weights *= np.float32(width**-0.5)
         weights -= weights.max(axis=-1, keepdims=True)
@@ -181,8 +171,7 @@ class Transformer:
 def dense(x: np.ndarray, weights: Pair) -> np.ndarray:
     """Return x @ kernel + bias, one block of ROWS rows at a time; len(x) is a multiple of ROWS."""
     kernel, bias = weights
-    blocks = x.reshape(-1, ROWS, x.shape[1]) @ kernel
-    return blocks.reshape(len(x), -1) + bias
+    return (x.reshape(-1, ROWS, x.shape[1]) @ kernel).reshape(len(x), -1) + bias
 
 
 def normed(x: np.ndarray, weights: Pair, eps: float) -> np.ndarray:
@@ -194,8 +183,11 @@ def normed(x: np.ndarray, weights: Pair, eps: float) -> np.ndarray:
 
 
 @compiled
-def _gelu(x):
-    """Replace x (rows, units) by x * Phi(x), Phi being the normal distribution function."""
+def gelu(x):
+    """Return x * Phi(x), Phi being the normal distribution function; it takes the place of x.
+
+    Source: Hendrycks and Gimpel 2016. The shape is (rows, units).
+    """
     # The error function as a quotient of polynomials, as in Eigen and TensorFlow: precise to
     # float32, and thirty times as fast as SciPy's.
     one, half, limit = np.float32(1), np.float32(0.5), np.float32(4)
@@ -214,11 +206,6 @@ def _gelu(x):
             q = q * s + np.float32(-7.37332916720468e-03)
             q = q * s + np.float32(-1.42647390514189e-02)
             row[i] *= half * (one + z * p / q)
-
-
-def gelu(x: np.ndarray) -> np.ndarray:
-    """Return x * Phi(x) (Hendrycks and Gimpel 2016), computed in place."""
-    _gelu(x)
     return x
 
 
@@ -270,8 +257,7 @@ class _Tensors:
         return self.tensors[name].astype(np.float32)
 
     def norm(self, name: str) -> Pair:
-        old = f"{name}.gamma" in self
-        names = ("gamma", "beta") if old else ("weight", "bias")
+        names = ("gamma", "beta") if f"{name}.gamma" in self else ("weight", "bias")
         return tuple(self[f"{name}.{part}"] for part in names)
 
     def dense(self, *names: str) -> Pair:

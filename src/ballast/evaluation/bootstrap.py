@@ -65,7 +65,7 @@ def headline(
 
 def of_counts(targets: np.ndarray, predicted: np.ndarray, classes: Classes, plan: Plan) -> Ends:
     """Return (low, high) of the scores of counts, by name."""
-    true, predicted, times = _kinds(targets, predicted)
+    true, predicted, times = scores.kinds(targets, predicted)
     strata = true.argmax(axis=1) if plan.stratified else np.zeros(len(times), dtype=int)
     of_rows = scores.of_rows(true, predicted, classes)
     values = np.column_stack([true & predicted, true, predicted, *of_rows.values()]).astype(float)
@@ -101,12 +101,13 @@ def of_counts(targets: np.ndarray, predicted: np.ndarray, classes: Classes, plan
 def of_shares(targets: np.ndarray, predicted: np.ndarray, classes: Classes, level: float) -> Ends:
     """Return (low, high) of macro-F1 and balanced accuracy, from the classes' Wilson intervals.
 
-    A class whose score is 0 for lack of rows contributes exactly 0.
+    A class without rows has no score.
     """
-    true, predicted, times = _kinds(targets, predicted)
+    true, predicted, times = scores.kinds(targets, predicted)
     hit, present = (true & predicted).astype(float), targets.any(axis=0)
     # Shares as sums over rows, part / whole, and how many there are to take the mean of.
-    shares = {"f1_macro": (2 * hit, true.astype(float) + predicted, len(present))}
+    occurs = (true | predicted).any(axis=0)
+    shares = {"f1_macro": (2 * hit, true.astype(float) + predicted, occurs.sum())}
     if classes.multilabel:
         absent = (1.0 - true) * present
         part, whole = np.hstack([hit, absent * (1 - predicted)]), np.hstack([true, absent])
@@ -155,10 +156,8 @@ def of_probabilities(
     ranked, influence_of_ranked = np.zeros(2), np.zeros((rows, 2))
     areas, influence_of_areas = np.zeros(len(columns)), np.zeros((rows, len(columns)))
     for number, ranking in enumerate(rankings):
-        values, of_rows = (
-            np.concatenate(ranking.scores(once)),
-            np.stack(ranking.influence(), axis=1),
-        )
+        values = np.concatenate(ranking.scores(once))
+        of_rows = np.stack(ranking.influence(), axis=1)
         ranked += values / len(columns)
         influence_of_ranked += of_rows / len(columns)
         areas[number], influence_of_areas[:, number] = values[1], of_rows[:, 1]
@@ -222,16 +221,6 @@ def _resampled(
         parts = [np.stack(ranking.scores(weights)) for ranking in rankings]
         curves.append(_mean(parts, count))
     return np.concatenate(curves), np.concatenate(means)
-
-
-def _kinds(targets: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return true and predicted labels of each kind of row, and the number of such rows."""
-    # As byte strings, which are sorted much faster than rows of numbers.
-    bits = np.packbits(np.hstack([targets, predicted]), axis=1)
-    _, first, times = np.unique(
-        bits.view(f"V{bits.shape[1]}").ravel(), return_index=True, return_counts=True
-    )
-    return targets[first], predicted[first], times
 
 
 def _drawn_kinds(

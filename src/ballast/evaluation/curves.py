@@ -8,7 +8,7 @@ from scipy.special import expit
 
 from ballast.evaluation.intervals import wilson
 from ballast.evaluation.judging import Evaluation, Judged
-from ballast.evaluation.scores import share
+from ballast.evaluation.scores import kinds, share
 from ballast.labels.classes import Classes
 from ballast.probabilities.logits import probabilities
 from ballast.probabilities.rules import Rule
@@ -73,17 +73,13 @@ def confusion(
     names = [*classes.names, NONE] if classes.multilabel else list(classes.names)
     counts: Counter[tuple[int, int]] = Counter()
     none = len(classes.names)
-    if not classes.multilabel:
-        counts.update(
-            zip(targets.argmax(axis=1).tolist(), predicted.argmax(axis=1).tolist(), strict=True)
-        )
-        targets = predicted = targets[:0]
-    for true, positive in zip(targets.astype(bool), predicted.astype(bool), strict=True):
-        counts.update((c, c) for c in np.flatnonzero(true & positive).tolist())
-        missed = np.flatnonzero(true & ~positive).tolist()
-        wrong = np.flatnonzero(positive & ~true).tolist()
+    for true, positive, rows in zip(*kinds(targets, predicted), strict=True):
+        pairs = [(c, c) for c in np.flatnonzero(true & positive).tolist()]
+        missed = np.flatnonzero(true > positive).tolist()
+        wrong = np.flatnonzero(positive > true).tolist()
         if missed or wrong:
-            counts.update((a, b) for a in missed or [none] for b in wrong or [none])
+            pairs += [(a, b) for a in missed or [none] for b in wrong or [none]]
+        counts.update(dict.fromkeys(pairs, int(rows)))
     return [
         (actual, predicted, counts[a, b])
         for a, actual in enumerate(names)

@@ -9,12 +9,13 @@ import numpy as np
 
 from ballast.probabilities.correction import Correction
 from ballast.probabilities.logits import probabilities
+from ballast.probabilities.plain import Plain
 from ballast.probabilities.rules import Rule
 from ballast.project import storage
 
 
 @dataclass(frozen=True)
-class Part:
+class Part(Plain):
     """A model that takes part in the decision.
 
     Attributes:
@@ -55,11 +56,6 @@ class Mixture:
         """Names of the models."""
         return " and ".join(part.model for part in self.parts)
 
-    @property
-    def multilabel(self) -> bool:
-        """Whether a row may have several labels."""
-        return self.parts[0].correction.ledger.multilabel
-
     def uncorrected(self, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the mean of the models' uncorrected logits, shape (rows, classes).
 
@@ -75,7 +71,7 @@ class Mixture:
             outputs: each model's by slot, shape (rows, classes).
         """
         logits = [part.correction.apply(outputs[part.slot]) for part in self.parts]
-        return probabilities(np.mean(logits, axis=0), self.multilabel)
+        return probabilities(np.mean(logits, axis=0), self.parts[0].correction.ledger.multilabel)
 
 
 @dataclass(frozen=True)
@@ -101,9 +97,7 @@ class Decision:
 
     def save(self, folder: Path = Path("models")) -> None:
         """Write the decision for prediction."""
-        parts = [
-            vars(part) | {"correction": part.correction.to_json()} for part in self.mixture.parts
-        ]
+        parts = [part.to_json() for part in self.mixture.parts]
         storage.write_json(folder / "decision.json", {"models": parts, "rule": self.rule.to_json()})
 
     @classmethod

@@ -122,14 +122,13 @@ def recovered(
     return float(points.sum() - below), float(points.sum() + above)
 
 
-def acceleration(influence: np.ndarray, times: np.ndarray | None = None) -> np.ndarray:
+def acceleration(influence: np.ndarray, times: np.ndarray | float = 1.0) -> np.ndarray:
     """Return the acceleration of BCa: sum u^3 / 6 (sum u^2)^(3/2), 0 if all u are 0.
 
     Args:
         influence: of each row, or kind of row, on each statistic, shape (rows, statistics).
         times: number of rows of each kind, shape (rows, statistics) or (rows, 1); 1 by default.
     """
-    times = np.ones((len(influence), 1)) if times is None else times
     # Scaled to a maximum of 1, so that cubes of small numbers do not underflow.
     u = influence / np.maximum(np.abs(influence).max(axis=0), np.finfo(float).tiny)
     # The sum is at least 1, or 0 if all u are: the bound avoids 0 / 0.

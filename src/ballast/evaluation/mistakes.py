@@ -46,7 +46,6 @@ def hardest(
     names, mistakes = classes.names, []
     for row in wrong[np.argsort(-losses, kind="stable")[:most]].tolist():
         codes = [np.flatnonzero(labels[row]).tolist() for labels in (targets, predicted)]
-        actual_names, predicted_names = ([names[c] for c in side] for side in codes)
         by_name = {names[c]: float(probabilities[row, c]) for side in codes for c in side}
-        mistakes.append(Mistake(row, actual_names, predicted_names, by_name))
+        mistakes.append(Mistake(row, *([names[c] for c in side] for side in codes), by_name))
     return mistakes

@@ -21,6 +21,8 @@ Headline = Literal[
 # Further scores of multi-label tasks, and of tasks with costs.
 OF_LABELS, OF_COSTS = ("f1_micro", "f1_samples"), ("expected_cost",)
 LOWER_IS_BETTER = ("log_loss", "calibration_error", *OF_COSTS)
+# Of the calibration error.
+BINS = 10
 
 
 def headline(
@@ -34,8 +36,10 @@ def headline(
     average_precision and roc_auc are those of the positive class, or the mean of each class against
     the rest, over the classes for which the rows define them. mcc of a multi-label task is the mean
     over labels, f1_micro the F1 of all labels pooled, f1_samples the mean of the rows' F1.
-    expected_cost, if there are costs, is the mean cost of a row. A class without a row in `targets`
-    has an F1 of 0.
+    expected_cost, if there are costs, is the mean cost of a row.
+
+    A class that no row has and that is never predicted is left out of f1_macro, as by scikit-learn;
+    one that is predicted nevertheless has an F1 of 0.
 
     Args:
         targets: multi-hot labels, shape (rows, classes).
@@ -53,7 +57,7 @@ def headline(
     ]
     average_precision, roc_auc = np.mean(ranked, axis=0)[:, 0].tolist() if ranked else (0.0, 0.0)
     result["average_precision"], result["roc_auc"] = average_precision, roc_auc
-    result["log_loss"] = log_loss(targets, probabilities, classes.multilabel)
+    result["log_loss"] = float(row_losses(targets, probabilities, classes.multilabel).mean())
     result["calibration_error"] = calibration_error(targets, probabilities, classes.multilabel)
     for name, column in of_rows(targets, predicted, classes).items():
         result[name] = float(column.mean())
@@ -82,11 +86,23 @@ def per_class(
     }
 
 
-def tally(targets: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return each class's true positives, rows, and predicted positives, each (classes,)."""
+def tally(targets: np.ndarray, predicted: np.ndarray, axis: int = 0) -> tuple[np.ndarray, ...]:
+    """Return each class's true positives, rows, and predicted positives, each (classes,).
+
+    Along axis 1, each row's right, true and predicted labels.
+    """
     columns = (targets & predicted, targets, predicted)
-    hits, support, positives = (column.sum(axis=0, dtype=np.int64) for column in columns)
-    return hits, support, positives
+    return tuple(column.sum(axis=axis, dtype=np.int64) for column in columns)
+
+
+def kinds(targets: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return true and predicted labels of each kind of row, and the number of such rows."""
+    # As byte strings, which are sorted much faster than rows of numbers.
+    bits = np.packbits(np.hstack([targets, predicted]), axis=1)
+    _, first, times = np.unique(
+        bits.view(f"V{bits.shape[1]}").ravel(), return_index=True, return_counts=True
+    )
+    return targets[first], predicted[first], times
 
 
 def of_counts(
@@ -107,7 +123,10 @@ def of_counts(
     # Products of counts, of up to four for the correlation, would overflow integers.
     hits, support, positives = (np.asarray(n, dtype=float) for n in (hits, support, positives))
     recall, present = share(hits, support), support > 0
-    result = {"f1_macro": share(2 * hits, support + positives).mean(axis=-1)}
+    # What occurs in one of several samples of the same rows counts in all.
+    occurs = (support + positives > 0).any(axis=tuple(range(support.ndim - 1)))
+    f1 = share(2 * hits, support + positives)[..., occurs]
+    result = {"f1_macro": share(f1.sum(axis=-1), occurs.sum())}
     if classes.multilabel:
         recall = (recall + share(rows - support - positives + hits, rows - support)) / 2
         covariance = rows * hits - support * positives
@@ -142,8 +161,7 @@ def ranked_classes(targets: np.ndarray, classes: Classes) -> list[int]:
 
 def f1_of_rows(targets: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """Return each row's F1 over its labels, shape (rows,); 1 for no labels, true or predicted."""
-    columns = (targets & predicted, targets, predicted)
-    hits, support, positives = (column.sum(axis=1, dtype=np.int64) for column in columns)
+    hits, support, positives = tally(targets, predicted, axis=1)
     return np.where(support + positives > 0, share(2 * hits, support + positives), 1.0)
 
 
@@ -157,13 +175,11 @@ def of_rows(targets: np.ndarray, predicted: np.ndarray, classes: Classes) -> dic
     return {"expected_cost": cost_matrix(classes)[pairs]}
 
 
-def log_loss(targets: np.ndarray, probabilities: np.ndarray, multilabel: bool) -> float:
-    """Return the mean of -log p(true class) over rows, or multi-label over rows and labels."""
-    return float(row_losses(targets, probabilities, multilabel).mean())
-
-
 def row_losses(targets: np.ndarray, probabilities: np.ndarray, multilabel: bool) -> np.ndarray:
-    """Return the terms of `log_loss`, shape (rows,); multi-label, each row's mean over labels."""
+    """Return each row's -log p(true class), whose mean is the log-loss, shape (rows,).
+
+    Multi-label: the mean over the labels.
+    """
     if multilabel:
         true = np.where(targets > 0, probabilities, 1 - probabilities)
     else:
@@ -172,21 +188,16 @@ def row_losses(targets: np.ndarray, probabilities: np.ndarray, multilabel: bool)
     return -np.log(np.maximum(true, 1e-15)).mean(axis=1)
 
 
-def calibration_error(
-    targets: np.ndarray, probabilities: np.ndarray, multilabel: bool, bins: int = 10
-) -> float:
+def calibration_error(targets: np.ndarray, probabilities: np.ndarray, multilabel: bool) -> float:
     """Return the expected calibration error: sum_b n_b / n |accuracy - mean confidence|.
 
-    Of the most probable class (multi-label: of every label), in `bins` bins of equal row counts
+    Of the most probable class (multi-label: of every label), in `BINS` bins of equal row counts
     (Nixon et al., Measuring Calibration in Deep Learning, 2019).
     """
-    gaps = row_gaps(targets, probabilities, multilabel, bins)
-    return float(np.abs(gaps.mean(axis=0)).sum())
+    return float(np.abs(row_gaps(targets, probabilities, multilabel).mean(axis=0)).sum())
 
 
-def row_gaps(
-    targets: np.ndarray, probabilities: np.ndarray, multilabel: bool, bins: int = 10
-) -> np.ndarray:
+def row_gaps(targets: np.ndarray, probabilities: np.ndarray, multilabel: bool) -> np.ndarray:
     """Return each row's contribution to the gap of each bin of `calibration_error`.
 
     Correct (1 or 0) minus confidence, in the column of the confidence's bin; for multi-label rows
@@ -203,7 +214,7 @@ def row_gaps(
         confidence = np.take_along_axis(probabilities, top, axis=1)
         correct = np.take_along_axis(targets, top, axis=1)
     rows, width = confidence.shape
-    bins = min(bins, confidence.size)
+    bins = min(BINS, confidence.size)
     # Bins as array_split makes them: the first few have one more.
     sizes = np.full(bins, confidence.size // bins)
     sizes[: confidence.size % bins] += 1

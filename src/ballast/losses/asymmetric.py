@@ -1,19 +1,16 @@
 """Asymmetric loss: absent labels already predicted unlikely count less, or not at all."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
 from ballast.labels.classes import Classes
-from ballast.losses._likelihood import log_true
-
-if TYPE_CHECKING:
-    import keras
+from ballast.losses._likelihood import Tensor, log_true_and_rest
 
 
 def loss(
-    labels: "keras.KerasTensor",
-    logits: "keras.KerasTensor",
+    labels: Tensor,
+    logits: Tensor,
     classes: Classes,
     *,
     gamma_positive: Annotated[float, Field(ge=0)] | None = None,
@@ -57,7 +54,7 @@ def loss(
 
     if gamma_positive is None:
         gamma_positive = 1.0 if classes.multilabel else 0.0
-    log_p, log_rest = log_true(labels, logits, classes.multilabel)
+    log_p, log_rest = log_true_and_rest(labels, logits, classes.multilabel)
     present = -ops.exp(gamma_positive * log_rest) * log_p
     if classes.multilabel:
         return labels * present + (1 - labels) * _absent(logits, gamma_negative, shift)

@@ -1,13 +1,11 @@
 """AUC margin: scores of positive rows above negative ones by a margin, each with low variance."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
 from ballast.labels.classes import Classes
-
-if TYPE_CHECKING:
-    import keras
+from ballast.losses._likelihood import Tensor
 
 # Only the mean over a batch has a meaning.
 PER_BATCH = True
@@ -16,8 +14,8 @@ ONLY_RANKS = True
 
 
 def loss(
-    labels: "keras.KerasTensor",
-    logits: "keras.KerasTensor",
+    labels: Tensor,
+    logits: Tensor,
     classes: Classes,
     *,
     margin: Annotated[float, Field(gt=0)] = 1.0,

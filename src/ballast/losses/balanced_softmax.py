@@ -1,17 +1,12 @@
 """Balanced softmax: each class's share of the softmax times its rows; logit adjustment at tau 1."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ballast.labels.classes import Classes
-from ballast.losses._likelihood import log_true
-
-if TYPE_CHECKING:
-    import keras
+from ballast.losses._likelihood import Tensor, log_true
 
 
-def loss(labels: "keras.KerasTensor", logits: "keras.KerasTensor", classes: Classes):
+def loss(labels: Tensor, logits: Tensor, classes: Classes):
     """Return -log(n_y e^z_y / sum_j n_j e^z_j), n the classes' numbers of rows.
 
     Source: Ren, Yu, Sheng, Ma, Zhao, Yi and Li, Balanced Meta-Softmax for Long-Tailed Visual
@@ -34,8 +29,7 @@ def loss(labels: "keras.KerasTensor", logits: "keras.KerasTensor", classes: Clas
     from keras import ops
 
     shift = ops.convert_to_tensor(_log_counts(classes), dtype=logits.dtype)
-    log_p, _ = log_true(labels, logits + shift, classes.multilabel)
-    return -log_p
+    return -log_true(labels, logits + shift, classes.multilabel)
 
 
 def inverse(logits: np.ndarray, classes: Classes) -> np.ndarray:

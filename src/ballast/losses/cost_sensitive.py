@@ -1,17 +1,12 @@
 """Cost-sensitive cross-entropy: each row counts by the cost of the class predicted for it."""
 
-from typing import TYPE_CHECKING
-
 from ballast.labels.classes import Classes
-from ballast.losses._likelihood import log_true
+from ballast.losses._likelihood import Tensor, log_true
 from ballast.probabilities.costs import cost_matrix
 from ballast.project.errors import UserError
 
-if TYPE_CHECKING:
-    import keras
 
-
-def loss(labels: "keras.KerasTensor", logits: "keras.KerasTensor", classes: Classes):
+def loss(labels: Tensor, logits: Tensor, classes: Classes):
     """Return -C[y, argmax_j p_j] log p_y with p = softmax(z), C the `costs` of params.yaml.
 
     Factors that `costs` doesn't name are 1, those of right predictions too.
@@ -56,5 +51,5 @@ def loss(labels: "keras.KerasTensor", logits: "keras.KerasTensor", classes: Clas
     predicted = ops.one_hot(
         ops.argmax(logits, axis=-1), len(classes.names), dtype=by_prediction.dtype
     )
-    log_p, _ = log_true(labels, logits, multilabel=False)
-    return -ops.sum(by_prediction * predicted, axis=-1) * log_p
+    factors = ops.sum(by_prediction * predicted, axis=-1)
+    return -factors * log_true(labels, logits, multilabel=False)

@@ -1,16 +1,12 @@
 """Cross-entropy: the plain loss, whose outputs are the probabilities themselves."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ballast.labels.classes import Classes
-
-if TYPE_CHECKING:
-    import keras
+from ballast.losses._likelihood import Tensor, log_true
 
 
-def loss(labels: "keras.KerasTensor", logits: "keras.KerasTensor", classes: Classes):
+def loss(labels: Tensor, logits: Tensor, classes: Classes):
     """Return -sum_c y_c log p_c with p = softmax(z), or a label -y log p - (1-y) log(1-p).
 
     Args:
@@ -26,12 +22,7 @@ def loss(labels: "keras.KerasTensor", logits: "keras.KerasTensor", classes: Clas
         >>> float(loss(np.array([[0.0, 1.0]]), np.array([[0.0, 0.0]]), two)[0])  # log 2
         0.6931471805599453
     """
-    from keras import ops
-
-    if classes.multilabel:
-        # -log p = softplus(-z) and -log(1 - p) = softplus(z), without overflow or cancellation.
-        return ops.softplus((1 - 2 * labels) * logits)
-    return -ops.sum(labels * ops.log_softmax(logits, axis=-1), axis=-1)
+    return -log_true(labels, logits, classes.multilabel)
 
 
 def inverse(logits: np.ndarray, classes: Classes) -> np.ndarray:

@@ -1,24 +1,22 @@
 """Distribution-balanced loss: weights heed which labels occur together, absent ones count less."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from ballast.labels.classes import Classes
+from ballast.losses._likelihood import Tensor
 from ballast.probabilities.balancing import log_prior
 from ballast.project.errors import UserError
-
-if TYPE_CHECKING:
-    import keras
 
 # It balances the labels, by how much no formula tells: weights or a sampler would do so again.
 CORRECTS_PRIOR = True
 
 
 def loss(
-    labels: "keras.KerasTensor",
-    logits: "keras.KerasTensor",
+    labels: Tensor,
+    logits: Tensor,
     classes: Classes,
     *,
     rebalance: bool = True,

@@ -1,22 +1,19 @@
 """Expected cost of the mistakes under the predicted probabilities, and a share of cross-entropy."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from ballast.labels.classes import Classes
-from ballast.losses._likelihood import log_true
+from ballast.losses._likelihood import Tensor, log_true
 from ballast.probabilities.costs import cost_matrix
 from ballast.project.errors import UserError
 
-if TYPE_CHECKING:
-    import keras
-
 
 def loss(
-    labels: "keras.KerasTensor",
-    logits: "keras.KerasTensor",
+    labels: Tensor,
+    logits: Tensor,
     classes: Classes,
     *,
     cross_entropy: Annotated[float, Field(gt=0)] = 1.0,
@@ -56,9 +53,8 @@ def loss(
         )
     matrix = cost_matrix(classes)
     by_prediction = ops.matmul(labels, ops.convert_to_tensor(matrix, dtype=logits.dtype))
-    log_p, _ = log_true(labels, logits, multilabel=False)
     expected = ops.sum(by_prediction * ops.softmax(logits, axis=-1), axis=-1)
-    return expected - cross_entropy * log_p
+    return expected - cross_entropy * log_true(labels, logits, multilabel=False)
 
 
 def inverse(logits: np.ndarray, classes: Classes, *, cross_entropy: float) -> np.ndarray:

@@ -1,21 +1,18 @@
 """Focal loss: rows predicted right already count less, so the hard ones dominate the training."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from ballast.labels.classes import Classes
-from ballast.losses._likelihood import log_true
+from ballast.losses._likelihood import Tensor, log_true_and_rest
 from ballast.probabilities.logits import log_shares
-
-if TYPE_CHECKING:
-    import keras
 
 
 def loss(
-    labels: "keras.KerasTensor",
-    logits: "keras.KerasTensor",
+    labels: Tensor,
+    logits: Tensor,
     classes: Classes,
     *,
     gamma: Annotated[float, Field(ge=0)] = 2.0,
@@ -50,7 +47,7 @@ def loss(
     weights = ops.convert_to_tensor(
         classes.by_name(alpha, 1.0, "losses.focal.alpha"), dtype=logits.dtype
     )
-    log_p, log_rest = log_true(labels, logits, classes.multilabel)
+    log_p, log_rest = log_true_and_rest(labels, logits, classes.multilabel)
     if classes.multilabel:
         factors = labels * weights + 1 - labels
     else:

@@ -1,20 +1,17 @@
 """Generalized cross-entropy: between cross-entropy and absolute error, robust to wrong labels."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from ballast.labels.classes import Classes
-from ballast.losses._likelihood import log_true
-
-if TYPE_CHECKING:
-    import keras
+from ballast.losses._likelihood import Tensor, log_true
 
 
 def loss(
-    labels: "keras.KerasTensor",
-    logits: "keras.KerasTensor",
+    labels: Tensor,
+    logits: Tensor,
     classes: Classes,
     *,
     q: Annotated[float, Field(ge=0, lt=1)] = 0.7,
@@ -43,7 +40,7 @@ def loss(
     """
     from keras import ops
 
-    log_p, _ = log_true(labels, logits, classes.multilabel)
+    log_p = log_true(labels, logits, classes.multilabel)
     return -log_p if q == 0 else -ops.expm1(q * log_p) / q
 
 

@@ -1,20 +1,18 @@
 """LDAM: cross-entropy with a margin for the true class, the wider the rarer it is."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from ballast.labels.classes import Classes
-from ballast.losses._likelihood import log_true
-
-if TYPE_CHECKING:
-    import keras
+from ballast.losses._likelihood import Tensor, log_true
+from ballast.probabilities.balancing import sizes
 
 
 def loss(
-    labels: "keras.KerasTensor",
-    logits: "keras.KerasTensor",
+    labels: Tensor,
+    logits: Tensor,
     classes: Classes,
     *,
     margin: Annotated[float, Field(ge=0)] = 0.5,
@@ -52,8 +50,7 @@ def loss(
         shifted = logits - labels * margins[1] + (1 - labels) * margins[0]
     else:
         shifted = logits - labels * margins
-    log_p, _ = log_true(labels, scale * shifted, classes.multilabel)
-    return -log_p
+    return -log_true(labels, scale * shifted, classes.multilabel)
 
 
 def inverse(logits: np.ndarray, classes: Classes, *, margin: float, scale: float) -> np.ndarray:
@@ -81,9 +78,7 @@ def inverse(logits: np.ndarray, classes: Classes, *, margin: float, scale: float
 
 def _margins(classes: Classes, margin: float) -> np.ndarray:
     """Delta, shape (classes,), or multi-label (2, classes): of absence and of presence."""
-    counts = np.asarray(classes.counts, dtype=np.float64)
-    if classes.multilabel:
-        counts = np.stack([classes.rows - counts, counts])
+    counts = sizes(classes)
     rarest = counts[counts > 0].min()
     # A class without a row is never the true one.
     return margin * (rarest / np.where(counts > 0, counts, rarest)) ** 0.25

@@ -1,21 +1,18 @@
 """Logit adjustment: cross-entropy with the log prior added to the logits, not learnt by them."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from ballast.labels.classes import Classes
-from ballast.losses._likelihood import log_true
+from ballast.losses._likelihood import Tensor, log_true
 from ballast.probabilities.balancing import log_prior
-
-if TYPE_CHECKING:
-    import keras
 
 
 def loss(
-    labels: "keras.KerasTensor",
-    logits: "keras.KerasTensor",
+    labels: Tensor,
+    logits: Tensor,
     classes: Classes,
     *,
     tau: Annotated[float, Field(ge=0)] = 1.0,
@@ -44,8 +41,7 @@ def loss(
     from keras import ops
 
     prior = ops.convert_to_tensor(tau * log_prior(classes), dtype=logits.dtype)
-    log_p, _ = log_true(labels, logits + prior, classes.multilabel)
-    return -log_p
+    return -log_true(labels, logits + prior, classes.multilabel)
 
 
 def inverse(logits: np.ndarray, classes: Classes, *, tau: float) -> np.ndarray:

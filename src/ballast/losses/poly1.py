@@ -1,20 +1,17 @@
 """Poly-1: cross-entropy with its first Taylor term, 1 - p, made larger (or smaller)."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from ballast.labels.classes import Classes
-from ballast.losses._likelihood import log_true
-
-if TYPE_CHECKING:
-    import keras
+from ballast.losses._likelihood import Tensor, log_true
 
 
 def loss(
-    labels: "keras.KerasTensor",
-    logits: "keras.KerasTensor",
+    labels: Tensor,
+    logits: Tensor,
     classes: Classes,
     *,
     epsilon: Annotated[float, Field(gt=-1)] = 1.0,
@@ -40,7 +37,7 @@ def loss(
     """
     from keras import ops
 
-    log_p, _ = log_true(labels, logits, classes.multilabel)
+    log_p = log_true(labels, logits, classes.multilabel)
     return -log_p - epsilon * ops.expm1(log_p)
 
 

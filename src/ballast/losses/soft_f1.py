@@ -1,20 +1,18 @@
 """Soft macro-F1: true and false positives counted by probability, for large batches."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
 from ballast.labels.classes import Classes
-
-if TYPE_CHECKING:
-    import keras
+from ballast.losses._likelihood import Tensor
 
 PER_BATCH = True
 
 
 def loss(
-    labels: "keras.KerasTensor",
-    logits: "keras.KerasTensor",
+    labels: Tensor,
+    logits: Tensor,
     classes: Classes,
     *,
     smoothing: Annotated[float, Field(gt=0)] = 1.0,

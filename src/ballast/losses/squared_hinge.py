@@ -1,18 +1,14 @@
 """Squared hinge, one class against the rest: the loss of a linear support vector machine."""
 
-from typing import TYPE_CHECKING
-
 from ballast.labels.classes import Classes
-
-if TYPE_CHECKING:
-    import keras
+from ballast.losses._likelihood import Tensor
 
 # Platt's sigmoid for each class, which was made for such margins. The few rows of a rare class are
 # not enough for isotonic regression: on sms_spam, average precision .969 instead of .985.
 CALIBRATION = "sigmoid"
 
 
-def loss(labels: "keras.KerasTensor", logits: "keras.KerasTensor", classes: Classes):
+def loss(labels: Tensor, logits: Tensor, classes: Classes):
     """Return sum_c max(0, 1 - t_c z_c)^2 with t = 1 for the true class and -1 for the others.
 
     Source: Rifkin and Klautau, In Defense of One-Vs-All Classification, 2004; Fan, Chang, Hsieh,

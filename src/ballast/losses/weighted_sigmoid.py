@@ -1,22 +1,19 @@
 """Weighted sigmoid cross-entropy: presence and absence of a label count alike, up to a limit."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from ballast.labels.classes import Classes
-from ballast.losses._likelihood import log_true
+from ballast.losses._likelihood import Tensor, log_true
 from ballast.probabilities.balancing import clipped_weights
 from ballast.project.errors import UserError
 
-if TYPE_CHECKING:
-    import keras
-
 
 def loss(
-    labels: "keras.KerasTensor",
-    logits: "keras.KerasTensor",
+    labels: Tensor,
+    logits: Tensor,
     classes: Classes,
     *,
     most: Annotated[float, Field(ge=0.5, lt=1)] = 0.9,
@@ -53,8 +50,8 @@ def loss(
             "weighting: balanced."
         )
     weights = ops.convert_to_tensor(clipped_weights(classes.prior, most), dtype=logits.dtype)
-    log_p, _ = log_true(labels, logits, multilabel=True)
-    return -(labels * weights[1] + (1 - labels) * weights[0]) * log_p
+    by_label = labels * weights[1] + (1 - labels) * weights[0]
+    return -by_label * log_true(labels, logits, multilabel=True)
 
 
 def inverse(logits: np.ndarray, classes: Classes, *, most: float) -> np.ndarray:

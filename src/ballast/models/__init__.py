@@ -2,7 +2,7 @@
 
 `build` returns the network to train, a Keras model or what the file's `LEARNER` takes: the name of
 a file in `training/learners/`, by default keras. `forward`, if there is one, returns what a trained
-network computes, without Keras; otherwise Keras computes it. `NEEDS`, for `ballast check`, lists
-sets of inputs of which one each must be there. Keras is imported inside `build`, and annotations
-quote its names: importing it takes longer than predicting a hundred thousand texts.
+network computes, without Keras; otherwise Keras computes it. `NEEDS` lists sets of inputs of which
+one each must be there: without, `build` is not called. Keras is imported inside `build`: importing
+it takes longer than predicting a hundred thousand texts.
 """

@@ -1,7 +1,5 @@
 """`ballast.encoders.transformer` as Keras trains it."""
 
-from dataclasses import fields
-
 import keras
 import numpy as np
 from keras import layers, ops
@@ -64,11 +62,9 @@ class Attention(layers.Layer):
         self.activation = ACTIVATIONS[transformer.activation]
         self.dropout = layers.Dropout(dropout)
         self.arrays = {}
-        for field in fields(Layer):
-            pair = zip(("first", "second"), getattr(weights, field.name), strict=True)
-            self.arrays[field.name] = [
-                _weight(self, f"{field.name}_{k}", values) for k, values in pair
-            ]
+        for part, pair in vars(weights).items():
+            arrays = zip(("first", "second"), pair, strict=True)
+            self.arrays[part] = [_weight(self, f"{part}_{k}", values) for k, values in arrays]
 
     def call(
         self, x: keras.KerasTensor, mask: keras.KerasTensor, training: bool = False

@@ -1,16 +1,13 @@
 """Convolution over word vectors, averages of the words by gated attention, linear layer."""
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
-from ballast.networks.forward import Encoded, Forward, dense
-from ballast.networks.inputs import Inputs
-from ballast.project.errors import UserError
-
-if TYPE_CHECKING:
-    import keras
+from ballast.networks.forward import Encoded, Forward, classified, dense
+from ballast.networks.inputs import Inputs, KerasModel
 
 NEEDS = [{"tokens"}]
 
@@ -28,7 +25,7 @@ def build(
     vector_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3,
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
     trainable: bool = True,
-) -> "keras.Model":
+) -> KerasModel:
     """Return Embedding -> Conv1D(filters, width) -> gated attention pooling -> Dense(classes).
 
     The convolution gives each word t a state h_t that depends on its neighbours. A text is the sum
@@ -48,19 +45,11 @@ def build(
 
     Returns:
         A model from {"tokens": (batch, tokens)[, "features": (batch, columns)]} to logits.
-
-    Raises:
-        UserError: the embedding gives no text.
     """
     from keras import layers, ops
 
     from ballast.networks.layers import TextVectors, classifier, look_up, token_input
 
-    if inputs.vectors is None:
-        raise UserError(
-            "params.yaml: model: attention reads words, and no embedding gives any: use "
-            "embedding: word2vec, or for numbers model: mlp."
-        )
     tokens = token_input()
     vectors = layers.Dropout(vector_dropout)(look_up(tokens, inputs, trainable))
     # 1 for a token, 0 for padding. Interpolating between texts interpolates this too: a word that
@@ -96,10 +85,7 @@ def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
             offsets = rows.offsets[first : last + 1]
             tokens = rows.tokens[offsets[0] : offsets[-1]]
             pooled.append(_pooled(tokens, offsets - offsets[0], tables, weights))
-        hidden = np.concatenate(pooled)
-        if rows.features is not None:
-            hidden = np.concatenate([hidden, rows.features], axis=1)
-        return dense(hidden, weights, "logits")
+        return classified(np.concatenate(pooled), rows, weights)
 
     return logits
 
@@ -164,12 +150,11 @@ def _states(
     return np.maximum(states, 0, out=states)
 
 
-def _blocks(offsets: np.ndarray) -> list[tuple[int, int]]:
-    """Return (first text, last text + 1) of blocks of `BLOCK` tokens, or of one longer text."""
-    blocks, first, texts = [], 0, len(offsets) - 1
-    while first < texts:
+def _blocks(offsets: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Yield (first text, last text + 1) of blocks of `BLOCK` tokens, or of one longer text."""
+    first = 0
+    while first < len(offsets) - 1:
         last = int(np.searchsorted(offsets, offsets[first] + BLOCK, side="right")) - 1
         last = max(first + 1, last)
-        blocks.append((first, last))
+        yield first, last
         first = last
-    return blocks

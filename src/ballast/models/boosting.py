@@ -9,7 +9,6 @@ from pydantic import Field
 from ballast.networks.forward import Encoded, Forward
 from ballast.networks.inputs import Inputs
 from ballast.networks.trees import summed
-from ballast.project.errors import UserError
 
 LEARNER = "boosting"
 NEEDS = [{"features"}]
@@ -62,15 +61,7 @@ def build(
         smallest: smallest number of examples in a leaf.
         penalty: added to the curvature of the loss in a leaf: leaves of few examples, or of
             examples predicted right already, get smaller values.
-
-    Raises:
-        UserError: there are no numeric columns.
     """
-    if not inputs.features:
-        raise UserError(
-            "params.yaml: model: boosting reads numeric columns, and neither the dataset's block "
-            "names `features` nor an embedding gives vectors of texts: use model: linear for texts."
-        )
     return Boosted(inputs.outputs, trees, rate, leaves, smallest, penalty)
 
 
@@ -83,6 +74,6 @@ def forward(weights: dict[str, np.ndarray], vectors: None) -> Forward:
     """
 
     def logits(rows: Encoded) -> np.ndarray:
-        return summed(np.ascontiguousarray(rows.features, np.float32), **weights)
+        return summed(np.ascontiguousarray(rows.columns, np.float32), **weights)
 
     return logits

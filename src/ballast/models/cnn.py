@@ -1,16 +1,12 @@
 """Convolution over word vectors, the largest response of each filter, linear layer."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
-from ballast.networks.forward import Forward, TextNetwork
-from ballast.networks.inputs import Inputs
-from ballast.project.errors import UserError
-
-if TYPE_CHECKING:
-    import keras
+from ballast.networks.forward import Forward, pooled_filters
+from ballast.networks.inputs import Inputs, KerasModel
 
 LEARNER = "projected"
 NEEDS = [{"tokens"}]
@@ -23,7 +19,7 @@ def build(
     width: Annotated[int, Field(ge=1)] = 7,
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
     trainable: bool = True,
-) -> "keras.Model":
+) -> KerasModel:
     """Return Embedding -> Conv1D(filters, width) -> global max pooling -> Dense(classes).
 
     Source: Collobert, Weston, Bottou, Karlen, Kavukcuoglu and Kuksa, Natural Language Processing
@@ -38,17 +34,9 @@ def build(
 
     Returns:
         A model from {"tokens": (batch, tokens)[, "features": (batch, columns)]} to logits.
-
-    Raises:
-        UserError: the embedding gives no text.
     """
     from ballast.networks.layers import classifier, largest_windows, look_up, token_input
 
-    if inputs.vectors is None:
-        raise UserError(
-            "params.yaml: model: cnn reads words, and no embedding gives any: use "
-            "embedding: word2vec, or for numbers model: mlp."
-        )
     tokens = token_input()
     pooled = largest_windows(look_up(tokens, inputs, trainable), filters, [width])
     return classifier(tokens, pooled, inputs, dropout)
@@ -61,4 +49,4 @@ def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
         weights: by name, as `ballast.networks.layers.variables` names them.
         vectors: the embedding's, shape (vocabulary + 2, dimensions); trained ones take their place.
     """
-    return TextNetwork(weights, weights.get("vectors.embeddings", vectors))
+    return pooled_filters(weights, weights.get("vectors.embeddings", vectors))

@@ -1,17 +1,13 @@
 """The mean vector of a text's words and bigrams, then a linear layer (fastText)."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_array
 
-from ballast.networks.forward import Encoded, Forward, dense
-from ballast.networks.inputs import Inputs
-from ballast.project.errors import UserError
-
-if TYPE_CHECKING:
-    import keras
+from ballast.networks.forward import Encoded, Forward, classified
+from ballast.networks.inputs import Inputs, KerasModel
 
 NEEDS = [{"tokens"}]
 
@@ -24,7 +20,7 @@ def build(
     *,
     buckets: Annotated[int, Field(ge=1, le=200_000)] = 50_000,
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2,
-) -> "keras.Model":
+) -> KerasModel:
     """Return the mean of the vectors of words and bigrams -> Dense(classes).
 
     Words start from the embedding's vectors, bigrams from small random ones that they share by a
@@ -38,19 +34,11 @@ def build(
 
     Returns:
         A model from {"tokens": (batch, tokens)[, "features": (batch, columns)]} to logits.
-
-    Raises:
-        UserError: the embedding gives no words.
     """
     from keras import layers
 
     from ballast.networks.layers import Bigrams, MeanVector, classifier, token_input
 
-    if inputs.vectors is None:
-        raise UserError(
-            "params.yaml: model: fasttext reads words, and no embedding gives any: use "
-            "embedding: word2vec, or for numbers model: mlp."
-        )
     tokens = token_input()
     words = layers.Embedding(*inputs.vectors.shape, name="vectors")
     words.build()
@@ -80,9 +68,7 @@ def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
         fewer = np.maximum(lengths - 1, 0)
         counts = np.maximum(lengths + fewer, 1)[:, None].astype(np.float32)
         hidden = (_sums(words, tokens, lengths) + _sums(bigrams, numbers, fewer)) / counts
-        if rows.features is not None:
-            hidden = np.concatenate([hidden, rows.features], axis=1)
-        return dense(hidden, weights, "logits")
+        return classified(hidden, rows, weights)
 
     return logits
 

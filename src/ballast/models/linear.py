@@ -9,7 +9,6 @@ from pydantic import Field
 
 from ballast.networks.forward import Encoded, Forward
 from ballast.networks.inputs import Inputs
-from ballast.project.errors import UserError
 
 LEARNER = "linear"
 NEEDS = [{"terms", "features"}]
@@ -54,16 +53,7 @@ def build(
             not read.
         start: C of the first epoch, the strongest regularisation.
         factor: what C is multiplied by from epoch to epoch.
-
-    Raises:
-        UserError: there are neither terms nor columns.
     """
-    if not inputs.terms + inputs.features:
-        raise UserError(
-            "params.yaml: model: linear reads weights of terms, vectors of texts or numeric "
-            "columns, and no embedding gives any: use embedding: tfidf for texts, or model: cnn "
-            "with embeddings of words."
-        )
     sizes = {"terms": inputs.terms, "features": inputs.features}
     present = {name: size for name, size in sizes.items() if size}
     return Linear(present, inputs.outputs, start, factor)
@@ -85,8 +75,6 @@ def forward(weights: dict[str, np.ndarray], vectors: None) -> Forward:
     bias = weights[f"from_{names[0]}.bias"]
 
     def logits(rows: Encoded) -> np.ndarray:
-        inputs = {"terms": rows.terms, "features": rows.features}
-        parts = [inputs[name] @ weights[f"from_{name}.kernel"] for name in names]
-        return sum(parts) + bias
+        return sum(getattr(rows, name) @ weights[f"from_{name}.kernel"] for name in names) + bias
 
     return logits

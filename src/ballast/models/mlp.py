@@ -1,16 +1,12 @@
 """Feed-forward network on numeric columns."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from ballast.networks.forward import Encoded, Forward, dense
-from ballast.networks.inputs import Inputs
-from ballast.project.errors import UserError
-
-if TYPE_CHECKING:
-    import keras
+from ballast.networks.inputs import Inputs, KerasModel
 
 NEEDS = [{"features"}]
 
@@ -21,7 +17,7 @@ def build(
     pieces: Annotated[int, Field(ge=0)] = 8,
     hidden: list[Annotated[int, Field(ge=1)]] = [128, 128],  # noqa: B006
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2,
-) -> "keras.Model":
+) -> KerasModel:
     """Return columns and their pieces -> Dense(relu) layers with dropout -> Dense(classes).
 
     From the columns alone a network learns smooth functions first; with the pieces, a threshold
@@ -38,20 +34,12 @@ def build(
 
     Returns:
         A model from {"features": (batch, columns)} to logits, shape (batch, classes).
-
-    Raises:
-        UserError: there are no numeric columns.
     """
     import keras
     from keras import layers
 
     from ballast.networks.layers import Pieces
 
-    if not inputs.features:
-        raise UserError(
-            "params.yaml: model: mlp reads numeric columns, and the dataset's block names no "
-            "`features`: use model: cnn for texts."
-        )
     features = keras.Input((inputs.features,), name="features")
     state = features
     if pieces:

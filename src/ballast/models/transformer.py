@@ -1,18 +1,16 @@
 """A pretrained model of the BERT family, trained further, pooling, linear layer."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from dataclasses import replace
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
 from ballast.encoders.encoder import pooled, read_recipe
 from ballast.encoders.transformer import ACTIVATIONS, Layer, Transformer, read_transformer
-from ballast.networks.forward import Encoded, Forward, dense
-from ballast.networks.inputs import Inputs
+from ballast.networks.forward import Encoded, Forward, classified
+from ballast.networks.inputs import Inputs, KerasModel
 from ballast.project.errors import UserError
-
-if TYPE_CHECKING:
-    import keras
 
 NEEDS = [{"wordpieces"}]
 
@@ -25,7 +23,7 @@ def build(
     pooling: Literal["mean", "cls"] = "mean",
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
     train_words: bool = False,
-) -> "keras.Model":
+) -> KerasModel:
     """Return word pieces -> pretrained layers, all trained -> pooling -> Dense(classes).
 
     Needs embedding: wordpieces, and steps much smaller than other models: training.learning_rate
@@ -60,7 +58,7 @@ def build(
     if inputs.vectors.shape[1] != pretrained.words.shape[1]:
         raise UserError("params.yaml: model: transformer needs embedding: wordpieces.")
     longest = read_recipe(inputs.encoder).longest or len(pretrained.places)
-    pretrained = pretrained.shortened(longest)
+    pretrained = replace(pretrained, places=pretrained.places[:longest])
     activation = list(ACTIVATIONS).index(pretrained.activation)
     settings = [pretrained.heads, pretrained.eps, activation, POOLINGS.index(pooling)]
     tokens = token_input()
@@ -80,47 +78,33 @@ def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
     """
     heads, eps, activation, pooling = weights["places.settings"].tolist()
     widened = "places.kernel" in weights
+    count = sum(name.endswith(".attended_first") for name in weights)
     transformer = Transformer(
         weights.get("vectors.embeddings", vectors),
         weights["places.table"],
         (weights["places.scale"], weights["places.shift"]),
         (weights["places.kernel"], weights["places.bias"]) if widened else None,
-        [_layer(weights, f"layer_{k}") for k in range(_count(weights))],
+        [_layer(weights, f"layer_{k}") for k in range(count)],
         int(heads),
         eps,
         list(ACTIVATIONS)[int(activation)],
     )
-    return _Network(transformer, POOLINGS[int(pooling)], weights)
 
-
-class _Network:
-    """The trained network without Keras."""
-
-    def __init__(
-        self, transformer: Transformer, pooling: str, weights: dict[str, np.ndarray]
-    ) -> None:
-        self.transformer, self.pooling, self.weights = transformer, pooling, weights
-
-    def __call__(self, rows: Encoded) -> np.ndarray:
-        """Return the logits of some rows, float32, shape (rows, classes)."""
-        longest, texts = len(self.transformer.places), len(rows.offsets) - 1
+    def logits(rows: Encoded) -> np.ndarray:
+        longest, texts = len(transformer.places), len(rows.offsets) - 1
         windows, text_of = [], []
         for text, tokens in enumerate(np.split(rows.tokens, rows.offsets[1:-1])):
             parts = np.split(tokens, np.arange(longest, len(tokens), longest))
             windows += [part for part in parts if len(part)]
             text_of += [text for part in parts if len(part)]
-        hidden = np.zeros((texts, self.transformer.dimensions), dtype=np.float32)
+        hidden = np.zeros((texts, transformer.dimensions), dtype=np.float32)
         lengths = np.maximum(np.diff(rows.offsets), 1).astype(np.float32)
-        vectors = pooled(self.transformer, windows, self.pooling)
+        vectors = pooled(transformer, windows, POOLINGS[int(pooling)])
         for text, window, vector in zip(text_of, windows, vectors, strict=True):
             hidden[text] += vector * (len(window) / lengths[text])
-        if rows.features is not None:
-            hidden = np.concatenate([hidden, rows.features], axis=1)
-        return dense(hidden, self.weights, "logits")
+        return classified(hidden, rows, weights)
 
-
-def _count(weights: dict[str, np.ndarray]) -> int:
-    return sum(name.endswith(".attended_first") for name in weights)
+    return logits
 
 
 def _layer(weights: dict[str, np.ndarray], name: str) -> Layer:

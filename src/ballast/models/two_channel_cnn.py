@@ -1,16 +1,12 @@
 """TextCNN with a static and a trainable channel (Kim 2014, CNN-multichannel)."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
-from ballast.networks.forward import Forward, TextNetwork
-from ballast.networks.inputs import Inputs
-from ballast.project.errors import UserError
-
-if TYPE_CHECKING:
-    import keras
+from ballast.networks.forward import Forward, pooled_filters
+from ballast.networks.inputs import Inputs, KerasModel
 
 LEARNER = "projected"
 NEEDS = [{"tokens"}]
@@ -22,7 +18,7 @@ def build(
     filters: Annotated[int, Field(ge=1)] = 100,
     widths: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)] = [3, 4, 5],  # noqa: B006
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
-) -> "keras.Model":
+) -> KerasModel:
     """Return two channels of word vectors -> filters of several widths -> max pooling -> Dense.
 
     Both channels start from the same vectors; one is trained. Each filter is applied to both and
@@ -37,19 +33,11 @@ def build(
 
     Returns:
         A model from {"tokens": (batch, tokens)[, "features": (batch, columns)]} to logits.
-
-    Raises:
-        UserError: the embedding gives no text.
     """
     from keras import layers
 
     from ballast.networks.layers import classifier, largest_windows, look_up, token_input
 
-    if inputs.vectors is None:
-        raise UserError(
-            "params.yaml: model: two_channel_cnn reads words, and no embedding gives any: use "
-            "embedding: word2vec, or for numbers model: mlp."
-        )
     tokens = token_input()
     channels = [look_up(tokens, inputs, trainable) for trainable in (False, True)]
     pooled = largest_windows(layers.Add()(channels), filters, widths)
@@ -63,4 +51,4 @@ def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
         weights: by name, as `ballast.networks.layers.variables` names them.
         vectors: the embedding's, those of the static channel; shape (vocabulary + 2, dimensions).
     """
-    return TextNetwork(weights, vectors + weights["vectors.embeddings"])
+    return pooled_filters(weights, vectors + weights["vectors.embeddings"])

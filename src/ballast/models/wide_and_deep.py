@@ -1,16 +1,12 @@
 """A linear layer on terms beside a convolution over word vectors, trained together."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
-from ballast.networks.forward import Forward, TextNetwork
-from ballast.networks.inputs import Inputs
-from ballast.project.errors import UserError
-
-if TYPE_CHECKING:
-    import keras
+from ballast.networks.forward import Forward, pooled_filters
+from ballast.networks.inputs import Inputs, KerasModel
 
 LEARNER = "projected"
 NEEDS = [{"tokens"}, {"terms"}]
@@ -24,7 +20,7 @@ def build(
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
     trainable: bool = True,
     rate: Annotated[float, Field(gt=0)] = 4.0,
-) -> "keras.Model":
+) -> KerasModel:
     """Return the sum of a linear layer on terms and of the network of `models/cnn.py`.
 
     Source: Cheng and others, Wide & Deep Learning for Recommender Systems, 2016.
@@ -41,17 +37,9 @@ def build(
     Returns:
         A model from {"tokens": (batch, tokens), "terms": (batch, terms), sparse[, "features":
         (batch, columns)]} to logits.
-
-    Raises:
-        UserError: the embeddings give no word vectors or no terms.
     """
     from ballast.networks.layers import classifier, largest_windows, look_up, token_input
 
-    if inputs.vectors is None or not inputs.terms:
-        raise UserError(
-            "params.yaml: model: wide_and_deep reads words and terms: use embedding: word2vec "
-            "(or another one of words) with second_embedding: tfidf."
-        )
     tokens = token_input()
     pooled = largest_windows(look_up(tokens, inputs, trainable), filters, [width])
     return classifier(tokens, pooled, inputs, dropout, rate)
@@ -64,4 +52,4 @@ def forward(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
         weights: by name, as `ballast.networks.layers.variables` names them.
         vectors: the embedding's, shape (vocabulary + 2, dimensions); trained ones take their place.
     """
-    return TextNetwork(weights, weights.get("vectors.embeddings", vectors))
+    return pooled_filters(weights, weights.get("vectors.embeddings", vectors))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_array, hstack
@@ -17,15 +18,20 @@ class Encoded:
     Attributes:
         tokens: the token numbers of all texts in one array, none of them padding.
         offsets: where each text begins, int64, shape (rows + 1,).
-        features: scaled numeric columns, then the vectors of the texts, float32, shape (rows,
-            columns).
+        columns: scaled numeric columns and vectors of texts, float32, shape (rows, columns); NaN
+            where a number is missing.
         terms: weights of the texts' terms, float32, shape (rows, terms), sparse.
     """
 
     tokens: np.ndarray | None
     offsets: np.ndarray | None
-    features: np.ndarray | None
+    columns: np.ndarray | None
     terms: csr_array | None = None
+
+    @cached_property
+    def features(self) -> np.ndarray | None:
+        """The columns without gaps."""
+        return filled(self.columns)
 
     def padded(self, longest: int | None = None) -> dict[str, np.ndarray | csr_array]:
         """Return the rows as Keras takes them; texts are padded to the longest of them.
@@ -54,21 +60,24 @@ def mean(networks: Sequence[Forward]) -> Forward:
     return lambda rows: sum(network(rows) for network in networks) / np.float32(len(networks))
 
 
-def encoded(features: np.ndarray | None, parts: Iterable[Read]) -> Encoded:
+def filled(columns: np.ndarray | None) -> np.ndarray | None:
+    """Return columns in which a missing number is 0, the mean of the training rows."""
+    return None if columns is None else np.where(np.isnan(columns), np.float32(0), columns)
+
+
+def encoded(parts: Iterable[Read | None]) -> Encoded:
     """Return rows as several embeddings read them, side by side.
 
     Args:
-        features: scaled numeric columns, or None.
         parts: what each embedding makes of the same rows, in the order of the embeddings.
     """
-    tokens, offsets = None, None
-    columns, terms = [] if features is None else [features], []
+    tokens, offsets, columns, terms = None, None, [], []
     for part in parts:
         if isinstance(part, tuple):
             tokens, offsets = part
         elif isinstance(part, np.ndarray):
             columns.append(part)
-        else:
+        elif part is not None:
             terms.append(part)
     return Encoded(
         tokens,
@@ -89,29 +98,39 @@ def dense(inputs: np.ndarray, weights: dict[str, np.ndarray], name: str) -> np.n
     return inputs @ weights[f"{name}.kernel"] + weights[f"{name}.bias"]
 
 
-class TextNetwork:
-    """Filters over word vectors, max pooling, numeric columns, a linear layer.
+def classified(hidden: np.ndarray, rows: Encoded, weights: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the logits that `classifier` of `networks/layers.py` makes of some texts.
 
-    What `largest_windows` and `classifier` of `networks/layers.py` build, with the linear layer on
-    terms if there is one.
+    Args:
+        hidden: the texts' representations, shape (rows, units).
+        rows: with their numeric columns, if there are any, and terms for the layer on them.
+        weights: by name.
     """
+    if rows.features is not None:
+        hidden = np.concatenate([hidden, rows.features], axis=1)
+    wide = weights.get("from_terms.kernel")
+    if wide is None:
+        return dense(hidden, weights, "logits")
+    return dense(hidden, weights, "from_text") + rows.terms @ wide
 
-    def __init__(self, weights: dict[str, np.ndarray], vectors: np.ndarray) -> None:
-        """Take the weights by name; `vectors` has a row for each token number."""
-        count = sum(name.startswith("filters_") for name in weights) // 2
-        names = [f"filters_{number}" for number in range(count)]
-        self.weights = weights
-        self.wide = weights.get("from_terms.kernel")
-        self.filters = [
-            Windows(vectors, weights[f"{name}.kernel"], weights[f"{name}.bias"]) for name in names
-        ]
 
-    def __call__(self, rows: Encoded) -> np.ndarray:
-        """Return the logits of some rows, float32, shape (rows, classes)."""
-        hidden = [filters.largest(rows.tokens, rows.offsets) for filters in self.filters]
-        if rows.features is not None:
-            hidden.append(rows.features)
-        hidden = np.concatenate(hidden, axis=1)
-        if self.wide is None:
-            return dense(hidden, self.weights, "logits")
-        return dense(hidden, self.weights, "from_text") + rows.terms @ self.wide
+def pooled_filters(weights: dict[str, np.ndarray], vectors: np.ndarray) -> Forward:
+    """Return filters over word vectors, max pooling, numeric columns, a linear layer.
+
+    What `largest_windows` and `classifier` of `networks/layers.py` build.
+
+    Args:
+        weights: by name.
+        vectors: a row for each token number.
+    """
+    count = sum(name.startswith("filters_") for name in weights) // 2
+    names = [f"filters_{number}" for number in range(count)]
+    windows = [
+        Windows(vectors, weights[f"{name}.kernel"], weights[f"{name}.bias"]) for name in names
+    ]
+
+    def logits(rows: Encoded) -> np.ndarray:
+        hidden = [each.largest(rows.tokens, rows.offsets) for each in windows]
+        return classified(np.concatenate(hidden, axis=1), rows, weights)
+
+    return logits

@@ -2,8 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+# Quoted: prediction reads models and does without Keras.
+KerasModel: TypeAlias = "keras.Model"
 
 
 @dataclass(frozen=True)

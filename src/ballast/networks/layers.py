@@ -15,7 +15,6 @@ POOLED, FROZEN, FROM_TERMS = "pooled", "frozen", "from_terms"
 MIN_WIDTH = 1e-3
 
 
-@keras.saving.register_keras_serializable("ballast")
 class TextVectors(layers.Layer):
     """The vectors of a text's tokens, those of padding set to zero.
 
@@ -28,7 +27,6 @@ class TextVectors(layers.Layer):
         return vectors * ops.cast(ops.expand_dims(ops.not_equal(tokens, 0), -1), vectors.dtype)
 
 
-@keras.saving.register_keras_serializable("ballast")
 class Pieces(layers.Layer):
     """Piecewise linear encoding: each column's position in each piece of its range.
 
@@ -57,7 +55,6 @@ class Pieces(layers.Layer):
         return ops.reshape(pieces, (-1, self.slopes.shape[0] * columns.shape[1]))
 
 
-@keras.saving.register_keras_serializable("ballast")
 class Bigrams(layers.Layer):
     """The numbers of a text's bigrams, hashed to 1 up to `buckets`; 0 where there is none."""
 
@@ -74,7 +71,6 @@ class Bigrams(layers.Layer):
         return ops.where(both, numbers, 0)
 
 
-@keras.saving.register_keras_serializable("ballast")
 class MeanVector(TextVectors):
     """The mean of the vectors of a text's words and bigrams, padding excluded."""
 
@@ -92,7 +88,6 @@ class MeanVector(TextVectors):
         return ops.expand_dims(mean, 1)
 
 
-@keras.saving.register_keras_serializable("ballast")
 class Wide(layers.Dense):
     """A linear layer on terms, without bias; its weights start at zero."""
 
@@ -100,11 +95,6 @@ class Wide(layers.Dense):
         """Take the number of logits and the rate of plain gradient descent."""
         super().__init__(units, use_bias=False, kernel_initializer="zeros", name=FROM_TERMS)
         self.rate = rate
-
-
-def term_input(inputs: Inputs) -> keras.KerasTensor:
-    """Return the input of the terms' weights, shape (batch, terms), sparse."""
-    return keras.Input((inputs.terms,), sparse=True, name="terms")
 
 
 def token_input() -> keras.KerasTensor:
@@ -138,7 +128,8 @@ def interpolating(model: keras.Model) -> keras.Model:
     Raises:
         UserError: it does not look its word vectors up by `look_up`.
     """
-    vectors = [layer.output for layer in model.layers if isinstance(layer, TextVectors)]
+    looked_up = [layer for layer in model.layers if isinstance(layer, TextVectors)]
+    vectors = {layer.name: layer.output for layer in looked_up}
     if not vectors:
         raise UserError(
             "params.yaml: the sampler interpolates between rows, and this model's texts can't be: "
@@ -147,7 +138,7 @@ def interpolating(model: keras.Model) -> keras.Model:
         )
     others = {name: tensor for name, tensor in model.input.items() if name != "tokens"}
     lower = keras.Model(model.input["tokens"], vectors)
-    upper = keras.Model([*vectors, *others.values()], model.output)
+    upper = keras.Model([*vectors.values(), *others.values()], model.output)
     inputs = {
         "tokens": token_input(),
         "partner": keras.Input((None,), dtype="int32", name="partner"),
@@ -158,13 +149,9 @@ def interpolating(model: keras.Model) -> keras.Model:
         },
     }
     share = layers.Reshape((1, 1))(inputs["share"])
-    pairs = zip(_as_list(lower(inputs["tokens"])), _as_list(lower(inputs["partner"])), strict=True)
-    mixed = [first + share * (second - first) for first, second in pairs]
+    first, second = lower(inputs["tokens"]), lower(inputs["partner"])
+    mixed = [first[name] + share * (second[name] - first[name]) for name in vectors]
     return keras.Model(inputs, upper([*mixed, *(inputs[name] for name in others)]))
-
-
-def _as_list(tensors) -> list:
-    return tensors if isinstance(tensors, list) else [tensors]
 
 
 def largest_windows(
@@ -207,7 +194,7 @@ def classifier(
     hidden = layers.Dropout(dropout)(hidden)
     if wide is None:
         return keras.Model(by_name, layers.Dense(inputs.outputs, name="logits")(hidden))
-    by_name["terms"] = term_input(inputs)
+    by_name["terms"] = keras.Input((inputs.terms,), sparse=True, name="terms")
     parts = [
         layers.Dense(inputs.outputs, name="from_text")(hidden),
         Wide(inputs.outputs, wide)(by_name["terms"]),

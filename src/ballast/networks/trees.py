@@ -22,6 +22,7 @@ def arrays_of(tree, values: np.ndarray) -> dict[str, np.ndarray]:
         "threshold": tree.threshold.copy(),
         "left": tree.children_left.astype(np.int32),
         "right": tree.children_right.astype(np.int32),
+        "gaps_left": tree.missing_go_to_left.astype(bool),
         "values": values.astype(np.float32),
         "roots": np.zeros(1, np.int32),
     }
@@ -33,31 +34,30 @@ def joined(trees: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     Args:
         trees: each as the arrays that `summed` takes, by name.
     """
-    sizes = [len(tree["column"]) for tree in trees]
-    starts = np.cumsum([0, *sizes[:-1]])
+    starts = np.cumsum([0, *(len(tree["column"]) for tree in trees[:-1])])
+    pairs = list(zip(trees, starts, strict=True))
     renumbered = {
-        name: np.concatenate(
-            [tree[name] + start for tree, start in zip(trees, starts, strict=True)]
-        )
+        name: np.concatenate([tree[name] + start for tree, start in pairs])
         for name in ("left", "right", "roots")
     }
-    unchanged = ("column", "threshold", "values")
+    unchanged = ("column", "threshold", "gaps_left", "values")
     return renumbered | {name: np.concatenate([tree[name] for tree in trees]) for name in unchanged}
 
 
 @compiled
-def summed(features, column, threshold, left, right, values, roots):
+def summed(features, column, threshold, left, right, gaps_left, values, roots):
     """Return the sum of the trees' values, float32, shape (rows, classes).
 
-    A row goes left if its value in the node's column is at most the threshold. Trees are added in
-    order.
+    A row goes left if its value in the node's column is at most the threshold; one without a value
+    there goes where the tree has learned that such rows belong. Trees are added in order.
 
     Args:
-        features: float32, shape (rows, columns).
+        features: float32, shape (rows, columns); NaN where missing.
         column: the column that each node tests; LEAF in a leaf.
         threshold: each node's, float64.
         left: each node's child for rows up to the threshold.
         right: each node's child for all other rows.
+        gaps_left: whether rows without a value go left, bool.
         values: float32, shape (nodes, classes).
         roots: each tree's first node.
     """
@@ -66,7 +66,8 @@ def summed(features, column, threshold, left, right, values, roots):
         for root in roots:
             node = root
             while column[node] >= 0:
-                is_left = features[row, column[node]] <= threshold[node]
+                value = features[row, column[node]]
+                is_left = gaps_left[node] if np.isnan(value) else value <= threshold[node]
                 node = left[node] if is_left else right[node]
             sums[row] += values[node]
     return sums

@@ -1,21 +1,27 @@
-"""The bundle in `models/`: from texts and numbers to labels."""
+"""The bundle in `models/`: from the contents of rows to labels."""
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
 from ballast.evaluation.decision import Decision
 from ballast.labels.classes import texts_of
-from ballast.networks.forward import Forward, encoded
+from ballast.networks.forward import Encoded, Forward, encoded
 from ballast.networks.trained import Trained
 from ballast.project import params
 from ballast.project.errors import UserError
+from ballast.rows.cleaning import Content
 from ballast.rows.dataset import Layout
 from ballast.texts import embedded
-from ballast.texts.embedded import Read, Scaler
+from ballast.texts.corpus import Contents
+from ballast.texts.embedded import Read
+
+# A row in which all but the text is missing.
+BLANK = Content("a")
 
 
 @dataclass(frozen=True)
@@ -24,15 +30,13 @@ class Predictor:
 
     Attributes:
         layout: how the training files are read, and which columns the models use.
-        readers: from texts to the inputs of each embedding; empty if no text is used.
-        scaler: of the numeric columns; None if there are none.
+        readers: from contents to what each embedding in use makes of them.
         models: from rows to the outputs of each model in use, by slot.
         decision: from the outputs to probabilities and labels.
     """
 
     layout: Layout
-    readers: Sequence[Callable[[Sequence[str]], Read]]
-    scaler: Scaler | None
+    readers: Sequence[Callable[[Contents], Read]]
     models: Mapping[str, Forward]
     decision: Decision
 
@@ -41,14 +45,12 @@ class Predictor:
         """Names of the classes, in the order of every array's class axis."""
         return self.decision.mixture.parts[0].correction.ledger.labels
 
-    def outputs(self, texts: Sequence[str], features: np.ndarray | None) -> dict[str, np.ndarray]:
-        """Return each model's outputs by slot, float32, shape (rows, classes).
+    def encoded(self, contents: Contents) -> Encoded:
+        """Return rows as the models read them, from what `layout` takes of each."""
+        return encoded(read(contents) for read in self.readers)
 
-        Args:
-            texts: the text of each row, cleaned as in prepare; models of numbers ignore them.
-            features: scaled numeric columns, float32, shape (rows, columns), or None.
-        """
-        rows = encoded(features, [read(texts) for read in self.readers])
+    def outputs(self, rows: Encoded) -> dict[str, np.ndarray]:
+        """Return each model's outputs by slot, float32, shape (rows, classes)."""
         return {slot: forward(rows) for slot, forward in self.models.items()}
 
     def probabilities(self, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -73,27 +75,23 @@ def load(folder: Path = Path("models")) -> Predictor:
     inputs = {name for each in trained.values() for name in each.reads}
     records = {slot: embedded.load_record(folder / slot) for slot in params.EMBEDDINGS}
     slots = [slot for slot, record in records.items() if record.input in inputs]
-    scaler = embedded.load_scaler(folder / params.EMBEDDINGS[0]) if "features" in inputs else None
-    vectors = next(
-        (embedded.load_word_vectors(folder / s) for s in slots if records[s].input == "tokens"),
-        None,
-    )
+    embeddings = {slot: _embedding(records[slot]) for slot in slots}
+    words = [slot for slot in slots if records[slot].input == "tokens"]
+    vectors = embedded.load_word_vectors(folder / words[0]) if words else None
+    needs = {kind for each in embeddings.values() for kinds in each.NEEDS for kind in kinds}
     try:
         predictor = Predictor(
-            layout.model_copy(
-                update={
-                    "text": layout.text if slots else None,
-                    "features": [] if scaler is None else layout.features,
-                }
-            ),
-            [_reader(folder / slot, records[slot]) for slot in slots],
-            scaler,
+            layout.only(texts="text" in needs, columns="columns" in needs),
+            [
+                each.reader(folder / slot, records[slot].options)
+                for slot, each in embeddings.items()
+            ],
             {slot: each.forward(vectors) for slot, each in trained.items()},
             decision,
         )
         # One row, to check that the files fit together.
-        row = None if scaler is None else scaler.apply(np.zeros((1, len(layout.features))))
-        outputs = predictor.outputs(["a"], row)
+        row = contents_of([BLANK], predictor.layout)
+        outputs = predictor.outputs(predictor.encoded(row))
         predictor.labels(outputs, predictor.probabilities(outputs))
     except (KeyError, ValueError, IndexError) as error:
         raise UserError(
@@ -102,7 +100,25 @@ def load(folder: Path = Path("models")) -> Predictor:
     return predictor
 
 
-def _reader(folder: Path, record: embedded.Record) -> Callable[[Sequence[str]], Read]:
-    """Return the function from texts to the inputs of a network."""
-    embedding = importlib.import_module(f"ballast.embeddings.{record.embedding}")
-    return embedding.reader(folder, record.options)
+def contents_of(rows: Sequence[Content], layout: Layout) -> Contents:
+    """Return the contents of some rows side by side.
+
+    Args:
+        rows: as cleaned by the layout; one without columns lacks them all.
+        layout: which columns there are.
+    """
+
+    def matrix(values: Iterable[tuple], columns: int, kind: type) -> np.ndarray:
+        padded = [each or (None,) * columns for each in values]
+        return np.array(padded, dtype=kind).reshape(len(rows), columns)
+
+    return Contents(
+        texts=[row.text for row in rows] if layout.texts else None,
+        numbers=matrix((row.numbers for row in rows), len(layout.features), np.float64),
+        categories=matrix((row.categories for row in rows), len(layout.categories), object),
+        dates=matrix((row.dates for row in rows), len(layout.date_formats), np.float64),
+    )
+
+
+def _embedding(record: embedded.Record) -> ModuleType:
+    return importlib.import_module(f"ballast.embeddings.{record.embedding}")

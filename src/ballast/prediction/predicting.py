@@ -1,25 +1,23 @@
 """Predict the rows of an input in bounded memory: chunks are read, computed and written at once."""
 
 import os
-import sys
-import tempfile
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from shutil import copyfileobj
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ballast.prediction import sinks, sources
-from ballast.prediction.bundle import Predictor
-from ballast.prediction.sinks import Predicted
-from ballast.prediction.sources import STANDARD, Chunk, Source
+from ballast.prediction.bundle import Predictor, contents_of
+from ballast.prediction.sources import Chunk, Source
 from ballast.project.errors import UserError
 from ballast.project.progress import bars
-from ballast.rows.cleaning import FaultError, content
+from ballast.rows.cleaning import content
+from ballast.rows.fields import FaultError
+from ballast.rows.places import place
 
 
 @dataclass
@@ -56,57 +54,42 @@ def predict(
     Raises:
         UserError: input or output can't be used, or no row could be predicted.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        labels = None
-        if predictor.decision.rule.prior is not None:
-            # The rule needs the probabilities of all rows before the first label.
-            if rows == STANDARD:
-                rows, form = Path(folder) / "input", form or "csv"
-                with rows.open("wb") as copy:
-                    copyfileobj(sys.stdin.buffer, copy)
-            labels = iter(_labels_of_all(predictor, rows, form))
-        with sources.opened(rows, form, predictor.layout) as source:
-            names = sinks.added(predictor.classes, prefix)
-            with sinks.opened(output, source, names) as sink:
-                summary = _write(predictor, source, sink, labels)
+    summary = Summary()
+    names = sinks.added(predictor.classes, prefix)
+    with (
+        sources.opened(rows, form, predictor.layout) as source,
+        sinks.opened(output, source, names) as sink,
+    ):
+        for scored, labels in _labelled(predictor, source):
+            errors = [
+                fault and f"{place(record.row, record.line)}: {fault}"
+                for record, fault in zip(scored.chunk.records, scored.faults, strict=True)
+            ]
+            sink.write(scored.chunk, labels, scored.probabilities, errors)
+            summary.rows += len(errors)
+            # What follows a colon is specific to the row.
+            summary.faults.update(fault.partition(":")[0] for fault in scored.faults if fault)
     if summary.rows and summary.faults.total() == summary.rows:
         raise UserError("\n".join(["no row could be predicted:", *summary.lines()[1:]]))
     return summary
 
 
-def _labels_of_all(predictor: Predictor, rows: Path, form: str | None) -> list[str]:
-    """Return the labels of the rows that can be predicted."""
-    with sources.opened(rows, form, predictor.layout) as source:
-        scored = list(_scored(predictor, source))
-    if not scored:
-        return []
-    probabilities = np.concatenate([chunk.usable_probabilities for chunk in scored])
-    outputs = {
-        slot: np.concatenate([chunk.outputs[slot] for chunk in scored]) for slot in predictor.models
-    }
-    return predictor.labels(outputs, probabilities)
-
-
-def _write(
-    predictor: Predictor, source: Source, sink: sinks.Sink, labels: Iterator[str] | None
-) -> Summary:
-    summary = Summary()
-    place = "row" if source.form == "parquet" else "line"
-    for scored in _scored(predictor, source):
-        if labels is None:
-            chunk_labels = iter(predictor.labels(scored.outputs, scored.usable_probabilities))
-        else:
-            chunk_labels = labels
-        errors = [
-            fault and f"{place} {record.row}: {fault}"
-            for record, fault in zip(scored.chunk.records, scored.faults, strict=True)
-        ]
-        predicted = [None if fault else next(chunk_labels) for fault in scored.faults]
-        sink.write(Predicted(scored.chunk, predicted, scored.probabilities, errors))
-        summary.rows += len(errors)
-        # What follows a colon is specific to the row.
-        summary.faults.update(fault.partition(":")[0] for fault in scored.faults if fault)
-    return summary
+def _labelled(predictor: Predictor, source: Source) -> Iterator[tuple["_Scored", list[str | None]]]:
+    """Yield the chunks of the input in order, with each row's label; None if there is a fault."""
+    scored = _scored(predictor, source)
+    groups = ([chunk] for chunk in scored)
+    if predictor.decision.rule.prior is not None:
+        # The rule needs the probabilities of all rows before the first label.
+        groups = filter(None, [list(scored)])
+    for chunks in groups:
+        outputs = {
+            slot: np.concatenate([chunk.outputs[slot] for chunk in chunks])
+            for slot in predictor.models
+        }
+        probabilities = np.concatenate([chunk.usable_probabilities for chunk in chunks])
+        labels = iter(predictor.labels(outputs, probabilities))
+        for chunk in chunks:
+            yield chunk, [None if fault else next(labels) for fault in chunk.faults]
 
 
 @dataclass(frozen=True)
@@ -151,28 +134,22 @@ def _in_parallel(predictor: Predictor, chunks: Iterable[Chunk]) -> Iterator[_Sco
 
 def score(predictor: Predictor, chunk: Chunk) -> _Scored:
     """Return the probabilities of a chunk's rows, each cleaned as in prepare."""
-    texts, numbers, faults = [], [], []
+    contents, faults = [], []
     for record in chunk.records:
         try:
-            text, features = content(record, predictor.layout)
+            contents.append(content(record, predictor.layout))
+            faults.append(None)
         except FaultError as fault:
             faults.append(str(fault))
-            continue
-        faults.append(None)
-        texts.append(text)
-        numbers.append(features)
-    rows = np.flatnonzero([fault is None for fault in faults])
-    columns = len(predictor.layout.features)
-    scaled = None
-    if predictor.scaler is not None:
-        numbers = np.array(numbers, dtype=np.float64).reshape(len(rows), columns)
-        scaled = predictor.scaler.apply(numbers)
-        finite = np.isfinite(scaled).all(axis=1)
-        for row in rows[~finite]:
+    usable = np.flatnonzero([fault is None for fault in faults])
+    rows = predictor.encoded(contents_of(contents, predictor.layout))
+    if rows.columns is not None and (huge := np.isinf(rows.columns).any(axis=1)).any():
+        for row in usable[huge]:
             faults[row] = "a numeric column holds a number too large to be scaled"
-        rows, scaled = rows[finite], scaled[finite]
-        texts = [text for text, usable in zip(texts, finite, strict=True) if usable]
+        usable = usable[~huge]
+        fitting = [each for each, is_huge in zip(contents, huge, strict=True) if not is_huge]
+        rows = predictor.encoded(contents_of(fitting, predictor.layout))
     probabilities = np.full((len(faults), len(predictor.classes)), np.nan)
-    outputs = predictor.outputs(texts, scaled)
-    probabilities[rows] = predictor.probabilities(outputs)
+    outputs = predictor.outputs(rows)
+    probabilities[usable] = predictor.probabilities(outputs)
     return _Scored(chunk, outputs, probabilities, faults)

@@ -3,16 +3,14 @@
 import codecs
 import gzip
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -24,32 +22,63 @@ from ballast.project.errors import UserError
 from ballast.rows.reading import format_of
 from ballast.texts.packing import packed
 
-
-@dataclass(frozen=True)
-class Predicted:
-    """A chunk with the predictions of its rows.
-
-    Attributes:
-        chunk: the rows as read.
-        labels: label of each row; None if there is an error.
-        probabilities: float64, shape (rows, classes); NaN if there is an error.
-        errors: why a row could not be predicted; None if it could.
-    """
-
-    chunk: Chunk
-    labels: Sequence[str | None]
-    probabilities: np.ndarray
-    errors: Sequence[str | None]
+# A text for each row, or none.
+Texts = Sequence[str | None]
 
 
-class Sink(Protocol):
+# What is written in place of formats that are read only.
+SIMILAR = {"json": "jsonl", "feather": "parquet", "excel": "csv"}
+
+
+class Sink:
     """The output of predictions."""
 
-    def write(self, predicted: Predicted) -> None:
-        """Write the rows of a chunk."""
+    def __init__(self, stream: BinaryIO, form: str, source: Source, names: list[str]) -> None:
+        """Take the open stream.
+
+        Args:
+            stream: where to.
+            form: csv, tsv, jsonl or parquet.
+            source: the input.
+            names: names of the added columns.
+        """
+        self.stream, self.source, self.names = stream, source, names
+        # Those of the input; of JSON Lines they are known from the first rows on.
+        self.columns = source.columns
+
+    def write(self, chunk: Chunk, labels: Texts, p: np.ndarray, errors: Texts) -> None:
+        """Write the rows of a chunk with their predictions.
+
+        Args:
+            chunk: the rows as read.
+            labels: label of each row; None if there is an error.
+            p: probabilities, float64, shape (rows, classes); NaN if there is an error.
+            errors: why a row could not be predicted; None if it could.
+        """
+        raise NotImplementedError
 
     def close(self) -> None:
         """Write what is still buffered; the stream stays open."""
+
+    def rows(self, chunk: Chunk) -> list[dict[str, Any]]:
+        """Return all fields of a chunk's rows, where each has its column.
+
+        Raises:
+            UserError: a key of JSON Lines is the name of an added column, or appears too late.
+        """
+        rows = fields_of(chunk)
+        if self.columns is None:
+            self.columns = list(dict.fromkeys(key for row in rows for key in row))
+            _refuse_clash(self.columns, self.names)
+        elif self.source.columns is None:
+            known = set(self.columns)
+            new = next((key for row in rows for key in row if key not in known), None)
+            if new is not None:
+                raise UserError(
+                    f"the key {new!r} appears only after the first rows, when the columns have "
+                    "already been written. Write JSON Lines."
+                )
+        return rows
 
 
 def added(classes: Sequence[str], prefix: str) -> list[str]:
@@ -62,7 +91,8 @@ def opened(path: Path, source: Source, names: list[str]) -> Iterator[Sink]:
     """Open the output of the predictions; a file appears only when it is complete.
 
     Args:
-        path: `-` is standard output, in the input's format; a file's format follows its suffix.
+        path: `-` is standard output, in the input's format or a similar one; a file's format
+            follows its suffix.
         source: the input.
         names: names of the added columns.
 
@@ -75,32 +105,26 @@ def opened(path: Path, source: Source, names: list[str]) -> Iterator[Sink]:
         if columns.count(name) > 1:
             raise UserError(f"the input has more than one column {name!r}: rename all but one.")
     if path == STANDARD:
-        with closing(_sink(sys.stdout.buffer, source.form, source, names)) as sink:
+        form = SIMILAR.get(source.form, source.form)
+        with closing(_sink(sys.stdout.buffer, form, source, names)) as sink:
             yield sink
         sys.stdout.buffer.flush()
         return
     form = format_of(path)
+    if form in SIMILAR:
+        raise UserError(f"{path}: predictions are written as CSV, TSV, JSON Lines or Parquet.")
     if not path.parent.is_dir():
         raise UserError(f"{path}: there is no folder {path.parent}. Create it first.")
-    handle, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as raw:
+    # A temporary file would be private to the user; one in a temporary folder is as new files are.
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+        part = Path(folder, path.name)
+        with part.open("wb") as raw:
             is_gzip = path.suffix.lower() == ".gz"
             # Without a time stamp, so that the same rows give the same bytes.
             stream = gzip.GzipFile("", "wb", 6, raw, mtime=0) if is_gzip else raw
             with closing(stream), closing(_sink(stream, form, source, names)) as sink:
                 yield sink
-        Path(part).chmod(_usual_mode())
-        Path(part).replace(path)
-    finally:
-        Path(part).unlink(missing_ok=True)
-
-
-def _usual_mode() -> int:
-    """Return the mode of new files; temporary files are readable by their owner only."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
+        part.replace(path)
 
 
 def _refuse_clash(columns: Sequence[str], names: Sequence[str]) -> None:
@@ -113,9 +137,7 @@ def _refuse_clash(columns: Sequence[str], names: Sequence[str]) -> None:
 
 
 def _sink(stream: BinaryIO, form: str, source: Source, names: list[str]) -> Sink:
-    if form == "parquet":
-        return _Parquet(stream, source, names)
-    kind = _JsonLines if form == "jsonl" else _Delimited
+    kind = {"jsonl": _JsonLines, "parquet": _Parquet}.get(form, _Delimited)
     return kind(stream, form, source, names)
 
 
@@ -132,15 +154,14 @@ def _as_read(error: UnicodeError) -> tuple[bytes, int]:
 codecs.register_error("as_read", _as_read)
 
 
-class _Delimited:
+class _Delimited(Sink):
     """CSV and TSV, in the input's dialect if the format is the same."""
 
     def __init__(self, stream: BinaryIO, form: str, source: Source, names: list[str]) -> None:
-        self.stream, self.source, self.names = stream, source, names
+        super().__init__(stream, form, source, names)
         same, layout = form == source.form, source.layout
         self.quote = layout.quote if same else '"'
         self.separator = (same and layout.separator) or ("\t" if form == "tsv" else ",")
-        self.columns = source.columns
         if self.columns is not None:
             self._write_header()
 
@@ -148,23 +169,16 @@ class _Delimited:
         header = [_bytes([name]) for name in (*self.columns, *self.names)]
         self.stream.write(self._lines(header))
 
-    def write(self, predicted: Predicted) -> None:
-        rows = fields_of(predicted.chunk)
-        if self.columns is None:
-            self.columns = _keys(rows, self.names)
+    def write(self, chunk: Chunk, labels: Texts, p: np.ndarray, errors: Texts) -> None:
+        has_header = self.columns is not None
+        rows = self.rows(chunk)
+        if not has_header:
             self._write_header()
-        elif self.source.columns is None:
-            _refuse_new_keys(rows, self.columns)
         fields = [_bytes([_cell(row.get(name)) for row in rows]) for name in self.columns]
-        failed = _failed(predicted)
-        numbers = [_digits(column, failed) for column in predicted.probabilities.T]
-        label, error = (
-            _bytes([text or "" for text in texts]) for texts in (predicted.labels, predicted.errors)
-        )
+        failed = _failed(errors)
+        numbers = [_digits(column, failed) for column in p.T]
+        label, error = (_bytes([text or "" for text in texts]) for texts in (labels, errors))
         self.stream.write(self._lines([*fields, label, *numbers, error]))
-
-    def close(self) -> None:
-        """Do nothing: no rows are buffered."""
 
     def _lines(self, columns: list[pa.Array]) -> pa.Buffer:
         """Return the rows of some columns as concatenated lines."""
@@ -191,81 +205,68 @@ class _Delimited:
         return pc.if_else(needed, quoted, column)
 
 
-class _JsonLines:
+class _JsonLines(Sink):
     """JSON Lines: each row's keys, then the added ones."""
 
-    def __init__(self, stream: BinaryIO, form: str, source: Source, names: list[str]) -> None:
-        self.stream, self.names = TextIOWrapper(stream, "utf-8", "as_read", newline=""), names
+    def __init__(self, stream: BinaryIO, *details) -> None:
+        super().__init__(TextIOWrapper(stream, "utf-8", "as_read", newline=""), *details)
 
     def close(self) -> None:
         self.stream.flush()
         self.stream.detach()
 
-    def write(self, predicted: Predicted) -> None:
-        rows = zip(
-            fields_of(predicted.chunk),
-            predicted.labels,
-            predicted.probabilities.tolist(),
-            predicted.errors,
-            strict=True,
-        )
+    def write(self, chunk: Chunk, labels: Texts, p: np.ndarray, errors: Texts) -> None:
+        rows = zip(fields_of(chunk), labels, p.tolist(), errors, strict=True)
         names = set(self.names)
-        for fields, label, p, error in rows:
+        for fields, label, row, error in rows:
             if not names.isdisjoint(fields):
                 _refuse_clash(list(fields), self.names)
-            values = [None] * len(p) if error else [float(f"{value:.7g}") for value in p]
-            row = fields | dict(zip(self.names, [label, *values, error], strict=True))
-            self.stream.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+            values = [None] * len(row) if error else [float(f"{value:.7g}") for value in row]
+            line = fields | dict(zip(self.names, [label, *values, error], strict=True))
+            self.stream.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
 
 
-class _Parquet:
+class _Parquet(Sink):
     """Parquet; columns of Parquet input keep their types."""
 
-    def __init__(self, stream: BinaryIO, source: Source, names: list[str]) -> None:
-        self.stream, self.source, self.names = stream, source, names
-        self.writer = None
-        self.schema = source.schema
-        if source.schema is None and source.columns is not None:
-            self.schema = pa.schema([(name, pa.string()) for name in source.columns])
+    def __init__(self, *details) -> None:
+        super().__init__(*details)
+        self.schema = self.source.schema
+        if self.schema is None and self.columns is not None:
+            self.schema = pa.schema([(name, pa.string()) for name in self.columns])
 
-    def write(self, predicted: Predicted) -> None:
-        if predicted.chunk.batch is not None:
-            fields = predicted.chunk.batch.columns
+    def write(self, chunk: Chunk, labels: Texts, p: np.ndarray, errors: Texts) -> None:
+        if chunk.batch is not None:
+            fields = chunk.batch.columns
         else:
-            rows = fields_of(predicted.chunk)
+            rows = self.rows(chunk)
             if self.schema is None:
-                self.schema = _schema(rows, self.names)
-            elif self.source.columns is None:
-                _refuse_new_keys(rows, self.schema.names)
+                self.schema = _schema(rows, self.columns)
             fields = [
                 _array([row.get(field.name) for row in rows], field.name, field.type)
                 for field in self.schema
             ]
-        failed = _failed(predicted)
-        numbers = [pa.array(column, mask=failed) for column in predicted.probabilities.T]
-        label, error = (pa.array(t, pa.string()) for t in (predicted.labels, predicted.errors))
-        schema = self._output_schema()
+        failed = _failed(errors)
+        numbers = [pa.array(column, mask=failed) for column in p.T]
+        label, error = (pa.array(texts, pa.string()) for texts in (labels, errors))
         columns = [*fields, label, *numbers, error]
-        self._open(schema).write_table(pa.Table.from_arrays(columns, schema=schema))
+        self.writer.write_table(pa.Table.from_arrays(columns, schema=self.writer.schema))
 
     def close(self) -> None:
-        self._open(self._output_schema()).close()
+        self.writer.close()
 
-    def _output_schema(self) -> pa.Schema:
+    @cached_property
+    def writer(self) -> pq.ParquetWriter:
+        """Opened when the columns are known."""
         schema = self.schema or pa.schema([])
         kinds = [pa.string(), *[pa.float64()] * (len(self.names) - 2), pa.string()]
         for name, kind in zip(self.names, kinds, strict=True):
             schema = schema.append(pa.field(name, kind))
-        return schema
-
-    def _open(self, schema: pa.Schema) -> pq.ParquetWriter:
-        if self.writer is None:
-            self.writer = pq.ParquetWriter(self.stream, schema, compression="zstd")
-        return self.writer
+        return pq.ParquetWriter(self.stream, schema, compression="zstd")
 
 
-def _failed(predicted: Predicted) -> np.ndarray:
-    return np.array([error is not None for error in predicted.errors], dtype=bool)
+def _failed(errors: Texts) -> np.ndarray:
+    return np.array([error is not None for error in errors], dtype=bool)
 
 
 def _bytes(values: list[str]) -> pa.Array:
@@ -289,27 +290,10 @@ def _digits(column: np.ndarray, failed: np.ndarray) -> pa.Array:
     return pc.if_else(is_failed, _text(""), text)
 
 
-def _keys(rows: list[dict[str, Any]], names: list[str]) -> list[str]:
-    """Return the keys of all rows, in order of first appearance."""
-    keys = list(dict.fromkeys(key for row in rows for key in row))
-    _refuse_clash(keys, names)
-    return keys
-
-
-def _refuse_new_keys(rows: list[dict[str, Any]], columns: list[str]) -> None:
-    known = set(columns)
-    new = next((key for row in rows for key in row if key not in known), None)
-    if new is not None:
-        raise UserError(
-            f"the key {new!r} appears only after the first rows, when the columns have already "
-            "been written. Write JSON Lines."
-        )
-
-
 def _schema(rows: list[dict[str, Any]], names: list[str]) -> pa.Schema:
     """Return the types of the rows' values; keys with null alone are text."""
     fields = []
-    for name in _keys(rows, names):
+    for name in names:
         kind = _array([row.get(name) for row in rows], name, None).type
         fields.append((name, pa.string() if pa.types.is_null(kind) else kind))
     return pa.schema(fields)

@@ -14,12 +14,22 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ballast.project.errors import UserError
-from ballast.rows.dataset import Layout
-from ballast.rows.reading import Record, decoding, explained, format_of, records, require
+from ballast.rows.dataset import FORMATS, Layout
+from ballast.rows.reading import (
+    TABLES,
+    Record,
+    decoding,
+    explained,
+    format_of,
+    records,
+    require,
+    table_batches,
+)
 
+# What of a layout belongs to the format of a file.
+OF_FORMAT = ("sheet", "separator", "quote", "escape", "encoding", "columns")
 # A chunk ends after so many rows, or so many characters if rows are long.
 ROWS, CHARACTERS = 10_000, 2**23
 STANDARD = Path("-")
@@ -45,7 +55,7 @@ class Source:
     """An opened input.
 
     Attributes:
-        form: csv, tsv, jsonl or parquet.
+        form: the format.
         layout: how it is read.
         columns: names in order; None for JSON Lines, whose objects may differ.
         schema: Parquet's schema; None for other formats.
@@ -67,7 +77,7 @@ def opened(path: Path, form: str | None, trained: Layout) -> Iterator[Source]:
 
     Args:
         path: gzipped input is recognized by its first bytes.
-        form: csv, tsv, jsonl or parquet; None for that of the suffix, or CSV on standard input.
+        form: the format; None for that of the suffix, or CSV on standard input.
         trained: the layout of the files trained on. Input in the same format has their separator,
             quote, encoding and column names; input in another format has the same columns, and
             that format's defaults.
@@ -80,7 +90,10 @@ def opened(path: Path, form: str | None, trained: Layout) -> Iterator[Source]:
     form = form or ("csv" if path == STANDARD else _format(path))
     layout = trained
     if form != trained.format:
-        layout = Layout(format=form, text=trained.text, features=trained.features)
+        layout = trained.model_copy(
+            update={name: Layout.model_fields[name].default for name in OF_FORMAT}
+            | {"format": form}
+        )
     with ExitStack() as stack:
         if path == STANDARD:
             raw, size, name = BufferedReader(sys.stdin.buffer), None, Path("standard input")
@@ -91,13 +104,13 @@ def opened(path: Path, form: str | None, trained: Layout) -> Iterator[Source]:
         if is_gzip:
             stream = stack.enter_context(gzip.GzipFile(fileobj=raw))
         with explained(name, layout):
-            if form == "parquet":
+            if form in TABLES:
                 if is_gzip or path == STANDARD:
-                    # Parquet is read from its end.
+                    # Such files are read from their end.
                     spool = stack.enter_context(tempfile.TemporaryFile())
                     shutil.copyfileobj(stream, spool)
                     stream = spool
-                source = _parquet(stream, layout, name)
+                source = _table(stream, form, layout, name)
             else:
                 # newline="": a field may contain line breaks of any kind.
                 text = TextIOWrapper(stream, newline="", **decoding(layout))
@@ -116,8 +129,8 @@ def _format(path: Path) -> str:
         return format_of(path)
     except UserError as error:
         raise UserError(
-            f"{path}: the file's suffix does not tell its format. Use --format csv, tsv, jsonl or "
-            "parquet."
+            f"{path}: the file's suffix does not tell its format. Use --format, one of "
+            f"{', '.join(FORMATS)}."
         ) from error
 
 
@@ -125,7 +138,7 @@ def _lines(
     lines: Iterable[str], raw: BinaryIO, form: str, layout: Layout, path: Path, size: int | None
 ) -> Source:
     """Return the source of a text file."""
-    if layout.columns is not None and form != "jsonl":
+    if layout.columns is not None and form in ("csv", "tsv"):
         # Files trained on have no header line, but files to predict may have one.
         first = next(iter(lines), "")
         separator = layout.separator or ("\t" if form == "tsv" else ",")
@@ -152,22 +165,21 @@ def _chunks(rows: Iterator[Record], raw: BinaryIO, size: int | None) -> Iterator
         yield chunk
 
 
-def _parquet(stream: BinaryIO, layout: Layout, path: Path) -> Source:
-    table = pq.ParquetFile(stream)
-    schema = table.schema_arrow
+def _table(stream: BinaryIO, form: str, layout: Layout, path: Path) -> Source:
+    """Return the source of a table with types."""
+    schema, size, batches = table_batches(stream, form, layout, ROWS)
     require(schema.names, layout, path)
 
     def chunks() -> Iterator[Chunk]:
         row = 0
         used = list(dict.fromkeys(layout.used_columns()))
-        for batch in table.iter_batches(batch_size=ROWS):
+        for batch in batches:
             fields = batch.select(used).to_pylist()
             listed = [Record(row + number, values) for number, values in enumerate(fields, 1)]
             row += len(listed)
             yield Chunk(listed, batch, row)
 
-    size = table.metadata.num_rows
-    return Source("parquet", layout, schema.names, schema, size, _explained(chunks(), path, layout))
+    return Source(form, layout, schema.names, schema, size, _explained(chunks(), path, layout))
 
 
 def fields_of(chunk: Chunk) -> list[dict[str, Any]]:

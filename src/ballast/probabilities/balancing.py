@@ -60,5 +60,4 @@ def log_prior(classes: Classes) -> np.ndarray:
     counts = np.maximum(classes.counts, 0.5)
     if not classes.multilabel:
         return np.log(counts / classes.rows)
-    absent = np.maximum(classes.rows - classes.counts, 0.5)
-    return np.log(counts / absent)
+    return np.log(counts / np.maximum(classes.rows - classes.counts, 0.5))

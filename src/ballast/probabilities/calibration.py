@@ -3,12 +3,13 @@
 For outputs that no formula corrects, such as those of a hinge, soft-F1 or AUC loss.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from ballast.probabilities.logits import log_odds, log_shares
+from ballast.probabilities.plain import Plain
 
 Method = Literal["temperature", "sigmoid", "isotonic"]
 # Beyond these slopes, scores would be meaningless, or perfect.
@@ -17,7 +18,7 @@ SLOPE_ROWS = 100_000
 
 
 @dataclass(frozen=True)
-class Calibration:
+class Calibration(Plain):
     """A fitted map from logits to logits.
 
     Attributes:
@@ -45,15 +46,6 @@ class Calibration:
             odds = np.stack([np.interp(s, *step) if step[0] else s for s, step in columns], axis=1)
         # The softmax of these, log p, is p normalised.
         return odds if self.multilabel else -np.logaddexp(0, -odds)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain lists and numbers."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "Calibration":
-        """Return the map from the result of `to_json`."""
-        return cls(**values)
 
 
 def fit(method: Method, targets: np.ndarray, logits: np.ndarray, multilabel: bool) -> Calibration:

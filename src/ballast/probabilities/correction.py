@@ -10,12 +10,13 @@ from ballast.probabilities import calibration
 from ballast.probabilities.calibration import Calibration, Method
 from ballast.probabilities.ledger import SLIGHT, Ledger
 from ballast.probabilities.logits import probabilities
+from ballast.probabilities.plain import Plain
 
 Choice = Literal["auto", "none", Method]
 
 
 @dataclass(frozen=True)
-class Correction:
+class Correction(Plain):
     """The way from a model's outputs to probabilities in training, evaluation and prediction.
 
     Single-label: p_c is proportional to p'_c / w_c * prior_before_c / prior_after_c, where p' are
@@ -43,11 +44,10 @@ class Correction:
             targets: their multi-hot labels.
             method: of the map; `auto` is that of `automatic`.
         """
-        exact = cls(ledger)
         method = automatic(ledger) if method == "auto" else method
         if method == "none":
-            return exact
-        logits = exact.apply(outputs)
+            return cls(ledger)
+        logits = cls(ledger).apply(outputs)
         return cls(ledger, calibration.fit(method, targets, logits, ledger.multilabel))
 
     def apply(self, outputs: np.ndarray) -> np.ndarray:
@@ -63,18 +63,11 @@ class Correction:
         """Return p(y|x), float64, shape (rows, classes)."""
         return probabilities(self.apply(outputs), self.ledger.multilabel)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain lists and numbers."""
-        return {
-            "ledger": self.ledger.to_json(),
-            "calibration": self.calibration and self.calibration.to_json(),
-        }
-
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Correction":
         """Return the correction from the result of `to_json`."""
         fitted = values["calibration"]
-        return cls(Ledger.from_json(values["ledger"]), fitted and Calibration.from_json(fitted))
+        return cls(Ledger.from_json(values["ledger"]), fitted and Calibration(**fitted))
 
 
 def automatic(ledger: Ledger) -> Choice:

@@ -1,6 +1,6 @@
 """The ledger: how sampling, weights and loss change p(y|x)."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from ballast.labels.classes import Classes, Costs
 from ballast.probabilities.logits import log_odds
+from ballast.probabilities.plain import Plain
 from ballast.project import storage
 from ballast.project.errors import UserError
 
@@ -16,7 +17,7 @@ SLIGHT = 0.05
 
 
 @dataclass(frozen=True)
-class Ledger:
+class Ledger(Plain):
     """What a model was trained on and with, and how that changes its outputs.
 
     Attributes:
@@ -75,14 +76,6 @@ class Ledger:
 
     def _classes(self, prior: np.ndarray, rows: float) -> Classes:
         return Classes(self.labels, prior * rows, rows, self.multilabel, costs=self.costs)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain lists and numbers."""
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {
-            name: value.tolist() if isinstance(value, np.ndarray) else value
-            for name, value in values.items()
-        }
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Ledger":

@@ -1,9 +1,11 @@
 """Decision rules: what a decision has fitted, for prediction."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from ballast.probabilities.plain import Plain
 
 # The EM algorithm ends after so many steps, or when no share changes by more.
 STEPS = 1000
@@ -11,7 +13,7 @@ CONVERGED = 1e-8
 
 
 @dataclass(frozen=True)
-class Rule:
+class Rule(Plain):
     """From probabilities to labels.
 
     Single-label: the label is argmax_c (log p_c + offsets_c). Multi-label: label c is predicted
@@ -74,12 +76,9 @@ class Rule:
         if self.multilabel:
             return expit(scores) if self.uncorrected else self._adapted(probabilities)
         weighted = scores + self.offsets
-        best = weighted.argmax(axis=1)[:, None]
-        others = weighted.copy()
-        np.put_along_axis(others, best, -np.inf, axis=1)
-        rival = np.repeat(weighted.max(axis=1)[:, None], weighted.shape[1], axis=1)
-        np.put_along_axis(rival, best, others.max(axis=1)[:, None], axis=1)
-        return expit(scores - rival)
+        second, first = np.sort(weighted, axis=1)[:, -2:].T[:, :, None]
+        # The first one's rival is the second, that of all others the first.
+        return expit(scores - np.where(weighted == first, second, first))
 
     def thresholds(self) -> np.ndarray | None:
         """Return the strength above which each label is predicted, shape (classes,).
@@ -107,14 +106,6 @@ class Rule:
         if self.uncorrected:
             return logits
         return log_scores(self._adapted(probabilities), self.multilabel)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain lists and numbers."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {
-            name: value.tolist() if isinstance(value, np.ndarray) else value
-            for name, value in values.items()
-        }
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Rule":

@@ -48,6 +48,13 @@ SELECTORS = {"datasets": ["dataset"]} | {
 BLOCKS = ("split", "training", "evaluation")
 # Each names what a user has put into data/.
 FILES = ("dataset", "vectors", "encoder")
+# The type of every name but seed and costs, and what messages call it.
+KINDS = {
+    "allow_double_correction": bool,
+    **dict.fromkeys((*FILES, *FAMILIES), str),
+    **dict.fromkeys((*BLOCKS, *SELECTORS), dict),
+}
+CALLED = {bool: "true or false", str: "a name", dict: "a block"}
 NAMES = ["seed", "costs", *FILES, "allow_double_correction", *BLOCKS, *FAMILIES, *SELECTORS]
 
 
@@ -59,9 +66,7 @@ def load(path: Path = Path("params.yaml")) -> dict[str, Any]:
             that are none: all of them at once.
     """
     params = read(path)
-    lines = list(faults(params))
-    if lines:
-        raise UserError(listed(lines))
+    refuse(faults(params))
     return params
 
 
@@ -96,29 +101,28 @@ def faults(params: dict[str, Any]) -> Iterator[str]:
             "model: change one of them, or set second_model: none."
         )
     for name, value in params.items():
+        kind = KINDS.get(name)
         if name not in NAMES:
-            yield f"params.yaml: unknown parameter {name!r}.{_nearest(str(name), NAMES)}"
-        elif name == "seed":
-            if type(value) is not int or not 0 <= value < 2**32:
-                expected = "a whole number from 0 to 4294967295"
-                yield f"params.yaml: seed must be {expected}; found {value!r}."
-        elif name == "allow_double_correction":
-            if not isinstance(value, bool):
-                yield f"params.yaml: {name} must be true or false; found {value!r}."
-        elif name == "costs":
-            if value is not None:
-                yield from _cost_faults(value)
-        elif name in FILES or name in FAMILIES:
-            if not isinstance(value, str):
-                yield f"params.yaml: {name} must be a name; found {value!r}."
-        elif not isinstance(value, dict):
-            yield f"params.yaml: {name} must be a block; found {value!r}."
-        else:
+            yield f"params.yaml: unknown parameter {name!r}.{nearest(str(name), NAMES)}"
+        elif name == "seed" and (type(value) is not int or not 0 <= value < 2**32):
+            expected = "a whole number from 0 to 4294967295"
+            yield f"params.yaml: seed must be {expected}; found {value!r}."
+        elif name == "costs" and value is not None:
+            yield from _cost_faults(value)
+        elif kind and not isinstance(value, kind):
+            yield f"params.yaml: {name} must be {CALLED[kind]}; found {value!r}."
+        elif kind is dict:
             for key in value:
                 # DVC looks options up by dotted names, and a data set's name is a folder's.
                 if not isinstance(key, str) or not re.fullmatch(r"[\w-]+", key):
                     expected = "a name of letters, digits, - and _"
                     yield f"params.yaml: {name}: {key!r} must be {expected}."
+
+
+def refuse(lines: Iterable[str]) -> None:
+    """Raise a `UserError` with all faults, if there are any."""
+    if text := listed(lines):
+        raise UserError(text)
 
 
 def listed(lines: Iterable[str]) -> str:
@@ -159,10 +163,9 @@ def select(params: dict[str, Any], selector: str) -> tuple[ModuleType, dict[str,
     name = params[selector]
     known = members(folder)
     if name not in known:
-        hint = _nearest(str(name), known)
         raise UserError(
             f"params.yaml: {selector}: {name!r} is not a member of {folder}: "
-            f"there are {', '.join(known)}.{hint}"
+            f"there are {', '.join(known)}.{nearest(str(name), known)}"
         )
     return member(params, selector, name)
 
@@ -223,8 +226,7 @@ def options(function: Callable, block: dict[str, Any] | None, where: str) -> dic
         if p.kind is p.KEYWORD_ONLY
     }
     schema = create_model("Options", __config__=ConfigDict(extra="forbid", strict=True), **fields)
-    checked = check(schema, {} if block is None else block, where)
-    return {name: getattr(checked, name) for name in fields}
+    return dict(check(schema, {} if block is None else block, where))
 
 
 def check(schema: type[Schema], block: Any, where: str) -> Schema:
@@ -245,7 +247,7 @@ def check(schema: type[Schema], block: Any, where: str) -> Schema:
 def _line(fault: dict, where: str, known: list[str]) -> str:
     place = ".".join([where, *(str(part) for part in fault["loc"][:1])])
     if fault["type"] == "extra_forbidden":
-        return f"params.yaml: unknown option {place}.{_nearest(str(fault['loc'][0]), known)}"
+        return f"params.yaml: unknown option {place}.{nearest(str(fault['loc'][0]), known)}"
     if fault["type"] == "missing":
         return f"params.yaml: {place} is missing."
     if fault["type"] == "value_error":
@@ -253,5 +255,6 @@ def _line(fault: dict, where: str, known: list[str]) -> str:
     return f"params.yaml: {place}: {fault['msg']}; found {fault['input']!r}."
 
 
-def _nearest(name: str, known: list[str]) -> str:
+def nearest(name: str, known: list[str]) -> str:
+    """Return which known name may be meant, or all of them."""
     return did_you_mean(name, known) or f" Known: {', '.join(known)}."

@@ -21,19 +21,24 @@ class Forge:
     """A repository on a server, asked with a token.
 
     `PLACE` is that of the comments under the API's address; `ONE` of one comment, `UPDATE` how it
-    is changed.
+    is changed; `WRITER` is who wrote it, by `NAME`. `TOKEN` is the header that holds the token,
+    which needs the `RIGHT`.
     """
 
     PLACE: str
     ONE: str
     UPDATE: str
+    WRITER: str
+    NAME: str
+    TOKEN: tuple[str, str]
     RIGHT: str
 
-    def __init__(self, url: str, repository: str, headers: dict[str, str]) -> None:
+    def __init__(self, url: str, repository: str, token: str) -> None:
         self.url = url.rstrip("/")
         self.repository = repository
         self._session = requests.Session()
-        self._session.headers.update(headers)
+        header, value = self.TOKEN
+        self._session.headers[header] = value.format(token)
 
     def put(self, number: int, text: str) -> bool:
         """Make a text our one comment on a pull request; return whether there was one, now updated.
@@ -44,8 +49,10 @@ class Forge:
         user = self.user()
         place = self.PLACE.format(repository=self.repository, number=number)
         for comment in self.pages(place):
-            # Others can write the marker too, and who wrote a comment can change it afterwards.
-            if comment["body"].startswith(MARKER) and self.author(comment) == user:
+            # Others can write the marker too, and who wrote a comment can change it afterwards. The
+            # writer whose account was deleted is none.
+            writer = (comment[self.WRITER] or {}).get(self.NAME)
+            if comment["body"].startswith(MARKER) and writer == user:
                 one = self.ONE.format(place=place, repository=self.repository, id=comment["id"])
                 self.ask(self.UPDATE, one, json={"body": text})
                 return True
@@ -54,11 +61,7 @@ class Forge:
 
     def user(self) -> str:
         """Return the name of the token's own user."""
-        raise NotImplementedError
-
-    def author(self, comment: dict[str, Any]) -> str:
-        """Return the name of who wrote a comment."""
-        raise NotImplementedError
+        return self.ask("GET", "/user").json()[self.NAME]
 
     def pages(self, place: str, **filters: str) -> Iterator[dict[str, Any]]:
         """Yield the entries of a list, page by page."""
@@ -95,25 +98,20 @@ class GitHub(Forge):
     PLACE = "/repos/{repository}/issues/{number}/comments"
     ONE = "/repos/{repository}/issues/comments/{id}"
     UPDATE = "PATCH"
+    WRITER, NAME = "user", "login"
+    TOKEN = "Authorization", "Bearer {}"
     RIGHT = "`pull-requests: write`"
     # The token of a workflow may ask nothing about its user, who is always this one.
     WORKFLOW_USER = "github-actions[bot]"
 
-    def __init__(self, url: str, repository: str, token: str) -> None:
-        super().__init__(url, repository, {"Authorization": f"Bearer {token}"})
-
     def user(self) -> str:
         """Return the name of the token's own user."""
         try:
-            return self.ask("GET", "/user").json()["login"]
+            return super().user()
         except RefusedError as error:
             if error.status != requests.codes.forbidden:
                 raise
             return self.WORKFLOW_USER
-
-    def author(self, comment: dict[str, Any]) -> str:
-        """Return the name of who wrote a comment; of a deleted account, nothing."""
-        return (comment["user"] or {}).get("login", "")
 
     def number_of(self, branch: str, commit: str) -> int | None:
         """Return the number of the open pull request of OWNER:BRANCH, if it still ends in a commit.
@@ -135,15 +133,6 @@ class GitLab(Forge):
     PLACE = "/projects/{repository}/merge_requests/{number}/notes"
     ONE = "{place}/{id}"
     UPDATE = "PUT"
+    WRITER, NAME = "author", "username"
+    TOKEN = "PRIVATE-TOKEN", "{}"
     RIGHT = "the scope `api`"
-
-    def __init__(self, url: str, repository: str, token: str) -> None:
-        super().__init__(url, repository, {"PRIVATE-TOKEN": token})
-
-    def user(self) -> str:
-        """Return the name of the token's own user."""
-        return self.ask("GET", "/user").json()["username"]
-
-    def author(self, comment: dict[str, Any]) -> str:
-        """Return the name of who wrote a note."""
-        return comment["author"]["username"]

@@ -17,7 +17,7 @@ MEND = "Run `dvc repro`, then `git add dvc.lock metrics && git commit`."
 SHOWN = 5
 
 
-def check_lock(folder: Path = Path(".")) -> int:
+def check_lock() -> int:
     """Return how many stages there are, all of them as dvc.lock describes them.
 
     Raises:
@@ -25,9 +25,9 @@ def check_lock(folder: Path = Path(".")) -> int:
             against cannot.
     """
     for name in ("params.yaml", "dvc.yaml", "dvc.lock"):
-        _require(folder / name)
+        _require(Path(name))
     try:
-        with Repo(folder) as repo:
+        with Repo() as repo:
             stages = [stage for stage in repo.index.stages if isinstance(stage, PipelineStage)]
             # Only what stands in Git can be held against the lock. Of all other files, data above
             # all, the lock itself must have one and the same hash wherever it names them.
@@ -37,11 +37,10 @@ def check_lock(folder: Path = Path(".")) -> int:
     except DvcException as error:
         raise UserError(f"DVC cannot read the project: {error}") from error
     stale = [f"  {name}: {_short(names)}" for name, names in changes.items() if names]
-    lines = []
     if stale:
-        lines = ["dvc.lock and metrics/ are not those of this code and these parameters:", *stale]
-        lines.append(MEND)
-    lines += _leftovers((folder / "dvc.lock").read_text(encoding="utf-8"), set(changes))
+        title = "dvc.lock and metrics/ are not those of this code and these parameters:"
+        stale = [title, *stale, MEND]
+    lines = stale + _leftovers(Path("dvc.lock").read_text(encoding="utf-8"), set(changes))
     if lines:
         raise UserError("\n".join(lines))
     return len(stages)
@@ -53,10 +52,9 @@ def _leftovers(lock: str, stages: set[str]) -> list[str]:
     # A stage's name stands after two spaces, all that belongs to it after more.
     for entry in re.finditer(r"^  (\S+):\n(?:   .*\n?)*", lock, re.M):
         if entry[1] not in stages:
-            first = lock.count("\n", 0, entry.start()) + 1
-            entries.append(
-                f"  {entry[1]}: lines {first} to {first + len(entry[0].splitlines()) - 1}"
-            )
+            before = lock.count("\n", 0, entry.start())
+            last = before + len(entry[0].splitlines())
+            entries.append(f"  {entry[1]}: lines {before + 1} to {last}")
     if not entries:
         return []
     return [
@@ -106,10 +104,7 @@ def _params(entry: ParamsDependency) -> Iterator[str]:
 def _is_outside(entry: Output, outside: set[str]) -> bool:
     """Tell whether DVC, not Git, keeps a file, the folder it lies in, or a file within it."""
     place = Path(entry.fs_path)
-    return any(
-        place == Path(other) or Path(other) in place.parents or place in Path(other).parents
-        for other in outside
-    )
+    return any(place.is_relative_to(one) or Path(one).is_relative_to(place) for one in outside)
 
 
 def _short(changes: list[str]) -> str:

@@ -61,15 +61,12 @@ def interval_dots(title: str, rows: Rows, least: float) -> Markup:
         least: lower end of the scale; the upper one is 1.
     """
     axis = {"tickCount": 4, "labelFlush": False}
-    scale = {"scale": {"domain": [least, 1], "nice": False}, "axis": axis}
+    options = {"title": None, "scale": {"domain": [least, 1], "nice": False}, "axis": axis}
+    low, value = (_number(field, **options) for field in ("low", "value"))
     layers = [
-        {
-            "mark": {"type": "rule", "color": LINE, "strokeWidth": 2},
-            "encoding": _x("low", "high", **scale),
-        },
-        {"mark": {"type": "point", "filled": True, "color": LINE, "size": 55, "opacity": 1}},
+        _marks("rule", {"x": low, "x2": {"field": "high"}}, color=LINE, strokeWidth=2),
+        _marks("point", {"x": value}, filled=True, color=LINE, size=55, opacity=1),
     ]
-    layers[1]["encoding"] = _x("value", **scale)
     spec = {"title": title, "width": 190, "height": {"step": 19}, "encoding": {"y": NAMES}}
     return _svg(f"{title} by class, with intervals", rows, spec | {"layer": layers})
 
@@ -81,30 +78,18 @@ def counts(rows: Rows) -> Markup:
         rows: dicts of class (its label in the chart), before (number of rows) and after (number of
             examples per epoch).
     """
-    scale = {"type": "symlog", "domainMin": 0}
     ends = max(max(row["before"], row["after"]) for row in rows)
     ticks = [0, *(10**power for power in range(8) if 10**power <= ends)]
-    axis = {"values": ticks, "format": ",d", "grid": True}
-
-    def x(field: str) -> dict:
-        title = "rows, and examples per epoch"
-        return {"field": field, "type": "quantitative", "scale": scale, "title": title} | {
-            "axis": axis
-        }
-
+    options = {
+        "scale": {"type": "symlog", "domainMin": 0},
+        "title": "rows, and examples per epoch",
+        "axis": {"values": ticks, "format": ",d", "grid": True},
+    }
+    before, after = (_number(field, **options) for field in ("before", "after"))
     layers = [
-        {
-            "mark": {"type": "rule", "color": GRID, "strokeWidth": 4},
-            "encoding": {"x": x("before"), "x2": {"field": "after"}},
-        },
-        {
-            "mark": {"type": "point", "color": OTHER, "size": 70, "strokeWidth": 2, "opacity": 1},
-            "encoding": {"x": x("before")},
-        },
-        {
-            "mark": {"type": "point", "filled": True, "color": LINE, "size": 45, "opacity": 1},
-            "encoding": {"x": x("after")},
-        },
+        _marks("rule", {"x": before, "x2": {"field": "after"}}, color=GRID, strokeWidth=4),
+        _marks("point", {"x": before}, color=OTHER, size=70, strokeWidth=2, opacity=1),
+        _marks("point", {"x": after}, filled=True, color=LINE, size=45, opacity=1),
     ]
     spec = {"width": 260, "height": {"step": 19}, "encoding": {"y": NAMES}, "layer": layers}
     return _svg("Rows of each class before and after resampling", rows, spec)
@@ -119,9 +104,10 @@ def curve(title: str, x: str, y: str, rows: Rows) -> Markup:
         y: likewise.
         rows: the points in order.
     """
-    encoding = _x(x, title=x.replace("_", " ")) | {"y": _unit(y), "order": {"value": 0}}
-    mark = {"type": "line", "color": LINE, "strokeWidth": 2}
-    return _svg(title, rows, SMALL | {"title": title, "mark": mark, "encoding": encoding})
+    across = _unit(x, title=x.replace("_", " "))
+    encoding = {"x": across, "y": _unit(y, title=y), "order": {"value": 0}}
+    line = _marks("line", encoding, color=LINE, strokeWidth=2)
+    return _svg(title, rows, SMALL | {"title": title} | line)
 
 
 def thresholds(title: str, rows: Rows, threshold: float | None) -> Markup:
@@ -134,37 +120,23 @@ def thresholds(title: str, rows: Rows, threshold: float | None) -> Markup:
     """
     clamped = f"clamp(datum.threshold, {ENDS[0]}, {ENDS[1]})"
     odds = f"log({clamped} / (1 - {clamped}))"
-    x = {
-        "field": "odds",
-        "type": "quantitative",
-        "title": "threshold",
-        "scale": {"domain": [-7.2, 7.2]},
-        "axis": {"values": ODDS, "labelExpr": SHOWN_AS, "grid": True, "labelOverlap": True},
+    to_odds = {"calculate": odds, "as": "odds"}
+    axis = {"values": ODDS, "labelExpr": SHOWN_AS, "grid": True, "labelOverlap": True}
+    x = _number("odds", title="threshold", scale={"domain": [-7.2, 7.2]}, axis=axis)
+    colours = {"precision": OTHER, "recall": THIRD, "f1": LINE}
+    dashes = {"precision": [2, 2], "recall": [6, 3], "f1": [1, 0]}
+    encoding = {
+        "x": x,
+        "y": _unit("value", title=None),
+        "color": _named("score", colours, "stroke"),
+        "strokeDash": _named("score", dashes, "stroke"),
     }
-    names = ["precision", "recall", "f1"]
-    colour = {"domain": names, "range": [OTHER, THIRD, LINE]}
-    dashes = {"domain": names, "range": [[2, 2], [6, 3], [1, 0]]}
-    legend = {"title": None, "symbolType": "stroke"}
-    lines = {
-        "transform": [{"calculate": odds, "as": "odds"}, {"fold": names, "as": ["score", "value"]}],
-        "mark": {"type": "line", "strokeWidth": 2},
-        "encoding": {
-            "x": x,
-            "y": _unit("value", title=None),
-            "color": {"field": "score", "type": "nominal", "scale": colour, "legend": legend},
-            "strokeDash": {"field": "score", "type": "nominal", "scale": dashes, "legend": legend},
-        },
-    }
-    layers = [lines]
+    fold = {"fold": list(colours), "as": ["score", "value"]}
+    layers = [{"transform": [to_odds, fold]} | _marks("line", encoding, strokeWidth=2)]
     if threshold is not None:
-        layers.append(
-            {
-                "data": {"values": [{"threshold": threshold}]},
-                "transform": [{"calculate": odds, "as": "odds"}],
-                "mark": {"type": "rule", "color": TEXT, "strokeDash": [4, 3]},
-                "encoding": {"x": x},
-            }
-        )
+        data = {"values": [{"threshold": threshold}]}
+        rule = _marks("rule", {"x": x}, color=TEXT, strokeDash=[4, 3])
+        layers.append({"data": data, "transform": [to_odds]} | rule)
     return _svg(title, rows, SMALL | {"title": title, "layer": layers})
 
 
@@ -176,33 +148,17 @@ def reliability(title: str, rows: Rows) -> Markup:
         rows: dicts of probabilities (uncorrected or corrected), predicted, observed, low, high,
             rows.
     """
-    names = ["uncorrected", "corrected"]
-    legend = {"title": None, "symbolType": "circle"}
-    colour = {
-        "field": "probabilities",
-        "type": "nominal",
-        "scale": {"domain": names, "range": [OTHER, LINE]},
-        "legend": legend,
-    }
-    diagonal = [{"predicted": 0, "observed": 0}, {"predicted": 1, "observed": 1}]
-    x = _x("predicted", title="predicted probability")
-    y = _unit("observed", title="observed share")
+    colour = _named("probabilities", {"uncorrected": OTHER, "corrected": LINE}, "circle")
+    diagonal = {"values": [{"predicted": 0, "observed": 0}, {"predicted": 1, "observed": 1}]}
+    x = {"x": _unit("predicted", title="predicted probability")}
+    y, low = (_unit(field, title="observed share") for field in ("observed", "low"))
+    bounds = x | {"y": low, "y2": {"field": "high"}, "color": colour}
+    point = {"size": 40, "opacity": 1}
     layers = [
-        {
-            "data": {"values": diagonal},
-            "mark": {"type": "line", "color": GRID, "strokeWidth": 2},
-            "encoding": x | {"y": y},
-        },
-        {
-            "mark": {"type": "rule", "strokeWidth": 1.5},
-            "encoding": x | {"y": _unit("low"), "y2": {"field": "high"}, "color": colour},
-        },
-        {
-            "mark": {"type": "line", "strokeWidth": 1.5, "point": {"size": 40, "opacity": 1}},
-            "encoding": x | {"y": y, "color": colour},
-        },
+        {"data": diagonal} | _marks("line", x | {"y": y}, color=GRID, strokeWidth=2),
+        _marks("rule", bounds, strokeWidth=1.5),
+        _marks("line", x | {"y": y, "color": colour}, strokeWidth=1.5, point=point),
     ]
-    layers[1]["encoding"]["y"]["title"] = "observed share"
     return _svg(title, rows, SMALL | {"title": title, "layer": layers})
 
 
@@ -215,35 +171,37 @@ def history(title: str, name: str, entries: Rows) -> Markup:
         entries: a dict for each epoch.
     """
     rows = [{"epoch": epoch, name: entry[name]} for epoch, entry in enumerate(entries, 1)]
+    axis = {"grid": False, "tickMinStep": 1, "format": "d"}
     encoding = {
-        "x": {
-            "field": "epoch",
-            "type": "quantitative",
-            "title": "epoch",
-            "axis": {"grid": False, "tickMinStep": 1, "format": "d"},
-            "scale": {"zero": False, "nice": False},
-        },
-        "y": {"field": name, "type": "quantitative", "title": None, "scale": {"zero": False}},
+        "x": _number("epoch", title="epoch", axis=axis, scale={"zero": False, "nice": False}),
+        "y": _number(name, title=None, scale={"zero": False}),
     }
-    mark = {"type": "line", "color": LINE, "strokeWidth": 2, "point": {"color": LINE, "size": 25}}
-    spec = {"title": title, "mark": mark, "encoding": encoding}
-    return _svg(f"{title} by epoch", rows, {"width": 260, "height": 150} | spec)
+    point = {"color": LINE, "size": 25}
+    line = _marks("line", encoding, color=LINE, strokeWidth=2, point=point)
+    spec = {"width": 260, "height": 150, "title": title} | line
+    return _svg(f"{title} by epoch", rows, spec)
 
 
-def _unit(field: str, **more: Any) -> dict:
+def _marks(kind: str, encoding: dict, **look: Any) -> dict:
+    """Return a layer: marks of a kind, where the encoding puts them."""
+    return {"mark": {"type": kind, **look}, "encoding": encoding}
+
+
+def _number(field: str, **more: Any) -> dict:
+    """Return the encoding of a numeric field."""
+    return {"field": field, "type": "quantitative", **more}
+
+
+def _unit(field: str, title: str | None) -> dict:
     """Return the encoding of a field from 0 to 1."""
-    return {
-        "field": field,
-        "type": "quantitative",
-        "scale": UNIT,
-        "axis": TENTHS,
-        "title": field,
-    } | more
+    return _number(field, title=title, scale=UNIT, axis=TENTHS)
 
 
-def _x(field: str, to: str | None = None, title: str | None = None, **more: Any) -> dict:
-    encoding = {"x": _unit(field, title=title, **more)}
-    return encoding | {"x2": {"field": to}} if to else encoding
+def _named(field: str, shown: dict[str, Any], symbol: str) -> dict:
+    """Return the encoding of a field of names: how each is shown, in the lines and a legend."""
+    scale = {"domain": list(shown), "range": list(shown.values())}
+    legend = {"title": None, "symbolType": symbol}
+    return {"field": field, "type": "nominal", "scale": scale, "legend": legend}
 
 
 def _svg(label: str, rows: Rows, spec: dict) -> Markup:

@@ -9,7 +9,6 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ballast.evaluation.curves import ALL, evenly
-from ballast.evaluation.decision import Part
 from ballast.evaluation.judging import Evaluation
 from ballast.evaluation.mistakes import Mistake
 from ballast.labels.classes import Classes
@@ -91,11 +90,9 @@ def render(run: Run) -> str:
         selectors=_selectors(run.params),
         order=order,
         scores=scores,
-        headline=_headline(run.evaluation),
         dots=_dots(run.evaluation, scores, order),
         confusion=_confusion(run.plots["confusion"]),
         panels=_panels(run, curves, order),
-        rounded=_rounded,
         overall=charts.reliability("all classes", curves["reliability"][ALL]),
         counts=charts.counts(_counts(run, order)),
         histories=_histories(run),
@@ -108,33 +105,9 @@ def render(run: Run) -> str:
 def _selectors(params: dict[str, Any]) -> list[str]:
     """Return the selectors in use, in the order of the pipeline."""
     more = [name for name in ("second_embedding", "third_embedding") if params[name] != "none"]
-    second = ["second_model", "second_loss", "second_weighting"]
-    if params["second_model"] == "none":
-        second = []
+    names = ["second_model", "second_loss", "second_weighting"]
+    second = [] if params["second_model"] == "none" else names
     return ["sampler", "embedding", *more, "model", "loss", "weighting", *second, "decision"]
-
-
-def _headline(evaluation: Evaluation) -> list[dict[str, Any]]:
-    values = evaluation.test.headline
-    names = [name for name in values if not name.endswith(("_low", "_high"))]
-    return [
-        {
-            "name": name,
-            "value": values[name],
-            "low": values[f"{name}_low"],
-            "high": values[f"{name}_high"],
-            "held_out": evaluation.held_out.headline[name],
-            "baselines": [baseline[name] for baseline in evaluation.baselines.values()],
-        }
-        for name in names
-    ]
-
-
-def _rounded(probability: float) -> str:
-    """Return a probability with three digits, but never as 0 or 1."""
-    if probability < 0.001:
-        return "< 0.001"
-    return "> 0.999" if probability > 0.999 else f"{probability:.3f}"
 
 
 def defined_scores(evaluation: Evaluation) -> dict[str, dict[str, float | None]]:
@@ -171,18 +144,12 @@ def _dots(evaluation: Evaluation, scores: dict, order: Sequence[str]) -> list[st
     return drawn
 
 
-def _confusion(rows: Sequence[tuple]) -> dict[str, Any]:
-    """Return the table: names of the columns, and each actual class's (count, share) cells."""
+def _confusion(rows: Sequence[tuple]) -> dict[str, list[int]]:
+    """Return each actual class's counts, in the order of the columns."""
     lines: dict[str, list[int]] = defaultdict(list)
     for actual, _, count in rows[1:]:
         lines[actual].append(count)
-    return {
-        "names": list(lines),
-        "lines": {
-            name: [(count, count / max(sum(line), 1)) for count in line]
-            for name, line in lines.items()
-        },
-    }
+    return lines
 
 
 def _panels(run: Run, curves: dict, order: Sequence[str]) -> list[dict[str, Any]]:
@@ -216,10 +183,6 @@ def _by_class(rows: Sequence[tuple]) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def _parts(run: Run) -> Sequence[Part]:
-    return run.evaluation.combination.decision.mixture.parts
-
-
 def _of_models(lines: dict[str, list[str]]) -> list[str]:
     """Return sentences about models, with the model's name before each if there are several."""
     if len(lines) == 1:
@@ -239,9 +202,8 @@ def _histories(run: Run) -> list[str]:
 
 def _ledger(run: Run) -> list[str]:
     combination = run.evaluation.combination
-    training = {
-        part.model: words.training(part.correction.ledger, run.classes) for part in _parts(run)
-    }
+    parts = combination.decision.mixture.parts
+    training = {part.model: words.training(part.correction.ledger, run.classes) for part in parts}
     return [
         *words.combination(combination),
         *_of_models(training),
@@ -251,7 +213,8 @@ def _ledger(run: Run) -> list[str]:
 
 
 def _corrections(run: Run) -> list[str]:
-    return _of_models({part.model: words.correction(part.correction) for part in _parts(run)})
+    parts = run.evaluation.combination.decision.mixture.parts
+    return _of_models({part.model: words.correction(part.correction) for part in parts})
 
 
 def _counts(run: Run, order: Sequence[str]) -> list[dict[str, Any]]:
@@ -259,14 +222,11 @@ def _counts(run: Run, order: Sequence[str]) -> list[dict[str, Any]]:
     ledger = next(iter(run.ledgers.values()))
     before = ledger.prior_before_sampling * ledger.rows
     after = ledger.prior_after_sampling * ledger.examples
-    codes = {name: ledger.labels.index(name) for name in order}
-    counts = {name: (round(before[c]), round(after[c], 1)) for name, c in codes.items()}
-    return [
-        {"class": f"{name} ({_change(*pair)})", "before": pair[0], "after": pair[1]}
-        for name, pair in counts.items()
-    ]
-
-
-def _change(before: int, after: float) -> str:
-    # A dict keeps one of two equal numbers.
-    return " → ".join(dict.fromkeys(f"{count:,.0f}" for count in (before, after)))
+    rows = []
+    for name in order:
+        c = ledger.labels.index(name)
+        counts = {"before": round(before[c]), "after": round(after[c], 1)}
+        # A dict keeps one of two equal numbers.
+        change = " → ".join(dict.fromkeys(f"{count:,.0f}" for count in counts.values()))
+        rows.append({"class": f"{name} ({change})"} | counts)
+    return rows

@@ -60,18 +60,15 @@ def training(ledger: Ledger, classes: Classes) -> list[str]:
 
 def correction(applied: Correction) -> list[str]:
     """Return how outputs are corrected to probabilities, a sentence each."""
-    if applied.ledger.has_inverse:
-        first = "The effects of sampling, weights and loss are undone as far as there are formulas."
-    else:
-        first = "The network's outputs are not log odds, so no formula corrects them."
-    if applied.calibration is None:
-        second = "There is no calibration map."
-    else:
+    formulas = "The effects of sampling, weights and loss are undone as far as there are formulas."
+    if not applied.ledger.has_inverse:
+        formulas = "The network's outputs are not log odds, so no formula corrects them."
+    fitted = "There is no calibration map."
+    if applied.calibration is not None:
         method = applied.calibration.method
-        second = f"A calibration map is fitted on held-out rows: {method}, {MAPS[method]}."
-    if applied.ledger.only_ranks:
-        return [first, second, "The loss only ranks the rows: labels follow corrected outputs."]
-    return [first, second]
+        fitted = f"A calibration map is fitted on held-out rows: {method}, {MAPS[method]}."
+    ranks = ["The loss only ranks the rows: labels follow corrected outputs."]
+    return [formulas, fitted, *(ranks if applied.ledger.only_ranks else [])]
 
 
 def decision(name: str, rule: Rule, test: Judged) -> list[str]:

@@ -1,14 +1,20 @@
 """The input of samplers, and helpers for those that select whole rows."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from imblearn.base import BaseSampler
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.preprocessing import OneHotEncoder, StandardScaler, normalize
 
 from ballast.project.errors import UserError
-from ballast.resampling.neighbours import space
+from ballast.texts.tokens import tokenize
+
+# Of the space of texts.
+DIMENSIONS = 100
 
 
 @dataclass(frozen=True)
@@ -18,19 +24,42 @@ class Rows:
     Attributes:
         targets: multi-hot labels, uint8, shape (rows, classes).
         texts: text of each row, or None if the data set has no text.
-        features: numeric columns, float64, shape (rows, columns); columns may be 0.
+        numbers: numeric columns, float64, shape (rows, columns), NaN where missing; columns may
+            be 0.
+        categories: names, None where missing, shape (rows, columns); likewise.
         seed: seed of the space.
     """
 
     targets: np.ndarray
     texts: Sequence[str] | None
-    features: np.ndarray
+    numbers: np.ndarray
+    categories: np.ndarray = field(default_factory=lambda: np.empty((0, 0), dtype=object))
     seed: int = 0
 
     @cached_property
     def space(self) -> np.ndarray:
-        """A cheap vector space for neighbour searches, float64, shape (rows, dimensions)."""
-        return space(self.texts, self.features, self.seed)
+        """A cheap vector space for neighbour searches, float64, shape (rows, dimensions).
+
+        Numeric columns: scaled to mean 0 and variance 1; what is missing is the mean. Categories:
+        1 / sqrt(2) for the row's name, so that two rows with different ones are at distance 1.
+        Texts: TF-IDF, reduced by a truncated singular value decomposition (latent semantic
+        analysis, Deerwester et al. 1990), length 1. All stand side by side, fitted on these rows.
+        """
+        parts = []
+        if self.numbers.shape[1]:
+            parts.append(np.nan_to_num(StandardScaler().fit_transform(self.numbers)))
+        if self.categories.shape[1]:
+            names = OneHotEncoder(sparse_output=False).fit_transform(self.categories)
+            parts.append(names * np.sqrt(0.5))
+        if self.texts is not None:
+            tfidf = TfidfVectorizer(analyzer=tokenize, sublinear_tf=True).fit_transform(self.texts)
+            dimensions = min(DIMENSIONS, *(side - 1 for side in tfidf.shape))
+            if dimensions > 0:
+                svd = TruncatedSVD(dimensions, random_state=self.seed)
+                parts.append(normalize(svd.fit_transform(tfidf)))
+            else:
+                parts.append(normalize(tfidf.toarray()))
+        return np.hstack(parts)
 
 
 def labels_of_one(targets: np.ndarray, sampler: str) -> np.ndarray:
@@ -48,6 +77,15 @@ def labels_of_one(targets: np.ndarray, sampler: str) -> np.ndarray:
     return targets.argmax(axis=1)
 
 
+def lacking(labels: np.ndarray, ratio: float) -> Iterator[tuple[np.ndarray, int]]:
+    """Yield the row numbers of each class below ratio * max n, and how many rows it lacks."""
+    wanted = int(np.round(ratio * np.bincount(labels).max()))
+    for number in np.unique(labels):
+        members = np.flatnonzero(labels == number)
+        if len(members) < wanted:
+            yield members, wanted - len(members)
+
+
 def fewer(labels: np.ndarray, ratio: float) -> dict[int, int]:
     """Return {label number: rows to keep} of the classes with more than min n / ratio rows."""
     numbers, counts = np.unique(labels, return_counts=True)
@@ -57,8 +95,7 @@ def fewer(labels: np.ndarray, ratio: float) -> dict[int, int]:
 
 def larger(labels: np.ndarray) -> list[int]:
     """Return the label numbers of the classes that have more rows than the smallest."""
-    numbers, counts = np.unique(labels, return_counts=True)
-    return numbers[counts > counts.min()].tolist()
+    return list(fewer(labels, 1.0))
 
 
 def pick(sampler: BaseSampler, labels: np.ndarray, space: np.ndarray | None = None) -> np.ndarray:

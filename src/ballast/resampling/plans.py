@@ -115,8 +115,7 @@ def save(plan: Plan, ids: Sequence[str], folder: Path = FOLDER) -> None:
         ids: of the rows; those of new texts are made from their sources'.
         folder: to write to.
     """
-    sources = [ids[row] for row, _ in plan.texts]
-    new = [f"{source}+{number}" for number, source in enumerate(sources)]
+    new = _new_ids(ids, plan.texts)
     names = [*ids, *new]
     columns = {"id": [names[row] for row in plan.rows], "times": plan.times}
     if plan.first is not None:
@@ -128,12 +127,13 @@ def save(plan: Plan, ids: Sequence[str], folder: Path = FOLDER) -> None:
         columns["label_share"] = plan.label_shares
     if plan.labels is not None:
         columns["labels"] = [np.flatnonzero(row).tolist() for row in plan.labels]
-    texts = {"id": new, "source": sources, "text": [text for _, text in plan.texts]}
+    sources, texts = [ids[row] for row, _ in plan.texts], [text for _, text in plan.texts]
+    augmented = {"id": new, "source": sources, "text": texts}
     storage.fresh_folder(folder)
     storage.write_table(folder / "plan.parquet", columns)
     storage.write_table(
         folder / "augmented.parquet",
-        {name: pa.array(values, pa.string()) for name, values in texts.items()},
+        {name: pa.array(values, pa.string()) for name, values in augmented.items()},
     )
     about = {"sampler": plan.sampler, "epochs": plan.epochs, "distortion": plan.distortion}
     storage.write_json(folder / "plan.json", about)
@@ -149,8 +149,8 @@ def load(ids: Sequence[str], classes: int, folder: Path = FOLDER) -> Plan:
     """
     table = storage.read_table(folder / "plan.parquet")
     columns = {name: table[name] for name in table.column_names}
-    texts, new = _load_texts(ids, folder)
-    number = {name: row for row, name in enumerate([*ids, *new])} | {None: -1}
+    texts = load_texts(ids, folder)
+    number = {name: row for row, name in enumerate([*ids, *_new_ids(ids, texts)])} | {None: -1}
 
     def rows(column: str) -> np.ndarray:
         return np.array([number[name] for name in columns[column].to_pylist()])
@@ -170,12 +170,11 @@ def load(ids: Sequence[str], classes: int, folder: Path = FOLDER) -> Plan:
 
 def load_texts(ids: Sequence[str], folder: Path = FOLDER) -> list[tuple[int, str]]:
     """Return the new texts alone, each with the number of the row that it was made from."""
-    return _load_texts(ids, folder)[0]
-
-
-def _load_texts(ids: Sequence[str], folder: Path) -> tuple[list[tuple[int, str]], list[str]]:
     table = storage.read_table(folder / "augmented.parquet")
     number = {name: row for row, name in enumerate(ids)}
     sources = [number[name] for name in table["source"].to_pylist()]
-    texts = list(zip(sources, table["text"].to_pylist(), strict=True))
-    return texts, table["id"].to_pylist()
+    return list(zip(sources, table["text"].to_pylist(), strict=True))
+
+
+def _new_ids(ids: Sequence[str], texts: Sequence[tuple[int, str]]) -> list[str]:
+    return [f"{ids[row]}+{number}" for number, (row, _) in enumerate(texts)]

@@ -10,7 +10,8 @@ from ballast.labels.parts import EXCLUDED, PARTS
 from ballast.rows import fields, labelling
 from ballast.rows.dataset import Dataset, Layout
 from ballast.rows.fields import FaultError
-from ballast.rows.reading import EMPTY, HEADER, Record, place
+from ballast.rows.places import place
+from ballast.rows.reading import EMPTY, HEADER, Record
 
 
 class Content(NamedTuple):
@@ -166,7 +167,7 @@ def _text(values: dict[str, Any], layout: Layout) -> str | None:
             f"[{name}] {text}" if layout.text_marks else text for name, text in texts if text
         )
     # Where there are columns, they can speak for a row without text.
-    if not text and not (layout.columns_beside_text and layout.missing == "keep"):
+    if not text and not (layout.has_columns and layout.missing == "keep"):
         raise FaultError("empty text")
     return text
 

@@ -74,6 +74,18 @@ class Layout(BaseModel):
         """What a network sees of a row but its text, in the order of `Content`."""
         return [*self.features, *self.categories, *self.dates]
 
+    def only(self, texts: bool, columns: bool) -> "Layout":
+        """Return the layout without what a model does not read."""
+        unread = {} if texts else {"text": None}
+        if not columns:
+            unread |= {"features": [], "categories": [], "dates": []}
+        return self.model_copy(update=unread)
+
+    @property
+    def has_columns(self) -> bool:
+        """Whether a network sees more of a row than its text."""
+        return bool(self.columns_beside_text)
+
     def used_columns(self) -> list[str]:
         """Return the columns that the files must have."""
         return [*self.texts, *self.columns_beside_text]
@@ -152,7 +164,7 @@ class Dataset(Layout):
                 raise ValueError(f"a `{option}` column and files per part exclude each other")
         if self.split is not None and self.time is not None:
             raise ValueError("`split` and `time` both say which rows test: name one of them")
-        if not self.texts and not self.columns_beside_text:
+        if not self.texts and not self.has_columns:
             raise ValueError("name `text`, or `features`, `categories` or `dates`, or several")
         names = [name for _, name in self.parts()]
         for name in names:

@@ -17,4 +17,6 @@ def components(pairs: Sequence[tuple[int, int]], count: int) -> np.ndarray:
     """Return the connected component of each of `count` nodes, in order of first appearance."""
     left, right = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
     graph = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), shape=(count, count))
-    return numbered(connected_components(graph, directed=False)[1].tolist())
+    numbers = connected_components(graph, directed=False)[1]
+    first = np.unique(numbers, return_index=True)[1]
+    return np.argsort(np.argsort(first))[numbers]

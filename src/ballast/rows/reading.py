@@ -6,7 +6,7 @@ import json
 import re
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
 from itertools import chain, count
@@ -22,6 +22,7 @@ from ballast.project.errors import UserError, did_you_mean
 from ballast.project.params import listed
 from ballast.rows.dataset import FORMATS, Layout
 from ballast.rows.fields import string
+from ballast.rows.places import place
 
 SUFFIXES = {
     ".csv": "csv",
@@ -75,11 +76,6 @@ class Record(NamedTuple):
         return place(self.row, self.line)
 
 
-def place(row: int, line: int | None) -> str:
-    """Return in words where a record is in its file."""
-    return f"record {row:,}" + ("" if line is None else f" (line {line:,})")
-
-
 def read(path: Path, dataset: Layout) -> Iterator[Record]:
     """Yield every record of a file.
 
@@ -99,8 +95,9 @@ def read(path: Path, dataset: Layout) -> Iterator[Record]:
         if advice := other_kind(stream, form):
             raise UserError(f"{path} is not {form}: {advice}")
         if form in TABLES:
-            names, batches = table_batches(stream, form, dataset)
-            require(names, dataset, path)
+            used = dataset.used_columns()
+            schema, _, batches = table_batches(stream, form, dataset, used=used)
+            require(schema.names, dataset, path)
             rows = chain.from_iterable(batch.to_pylist() for batch in batches)
             for row, fields in enumerate(rows, 1):
                 is_empty = form == "excel" and not any(v is not None for v in fields.values())
@@ -136,26 +133,27 @@ def other_kind(stream: BinaryIO, form: str | None) -> str:
 
 
 def table_batches(
-    stream: BinaryIO, form: str, layout: Layout, size: int = 10_000
-) -> tuple[list[str], Iterator[pa.RecordBatch]]:
-    """Return the columns of a table with types in their order, and its rows in batches.
+    stream: BinaryIO, form: str, layout: Layout, size: int = 10_000, used: Sequence[str] = ()
+) -> tuple[pa.Schema, int, Iterator[pa.RecordBatch]]:
+    """Return the columns of a table with types, its number of rows, and these in batches.
 
     Args:
         stream: the file, which can be searched.
         form: parquet, feather or excel.
-        layout: the columns in use; the sheet of an Excel file.
+        layout: the sheet of an Excel file.
         size: rows a batch.
+        used: the columns to read, where others can be left out; all unless named.
 
     Raises:
         ValueError: an Excel file is damaged, or its sheet is not named.
     """
     if form == "parquet":
         file = pq.ParquetFile(stream)
-        names = file.schema_arrow.names
-        used = [name for name in names if name in layout.used_columns()]
-        return names, map(_microseconds, file.iter_batches(size, columns=used))
+        columns = [name for name in file.schema_arrow.names if name in used] if used else None
+        batches = file.iter_batches(size, columns=columns)
+        return file.schema_arrow, file.metadata.num_rows, batches
     table = _arrow(stream) if form == "feather" else _sheet(stream, layout.sheet)
-    return table.column_names, map(_microseconds, table.to_batches(size))
+    return table.schema, len(table), iter(table.to_batches(size))
 
 
 def _arrow(stream: BinaryIO) -> pa.Table:
@@ -163,15 +161,6 @@ def _arrow(stream: BinaryIO) -> pa.Table:
     if stream.peek(4).startswith(b"\xff\xff\xff\xff"):
         return pa.ipc.open_stream(stream).read_all()
     return pa.feather.read_table(stream)
-
-
-def _microseconds(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return the rows with their times as Python has them: without nanoseconds."""
-    for number, field in enumerate(batch.schema):
-        if pa.types.is_timestamp(field.type) and field.type.unit == "ns":
-            column = batch.column(number).cast(pa.timestamp("us", field.type.tz), safe=False)
-            batch = batch.set_column(number, field.name, column)
-    return batch
 
 
 def _sheet(stream: BinaryIO, name: str | None) -> pa.Table:

@@ -12,7 +12,7 @@ import numpy as np
 from imblearn.base import BaseSampler
 from sklearn.neighbors import NearestNeighbors
 
-from ballast.resampling.drawing import pick
+from ballast.resampling.drawing import lacking, pick
 from ballast.resampling.plans import Plan
 
 
@@ -88,13 +88,8 @@ def grow(
             with a single row has no neighbours, so that row is repeated.
         distortion: as in `Plan`.
     """
-    wanted = int(np.round(ratio * np.bincount(labels).max()))
     parts = [_repeated(np.arange(len(labels)))]
-    for number in np.unique(labels):
-        members = np.flatnonzero(labels == number)
-        missing = wanted - len(members)
-        if missing <= 0:
-            continue
+    for members, missing in lacking(labels, ratio):
         if len(members) > 1:
             parts.append(recipes(members, missing))
         else:
@@ -127,13 +122,8 @@ def interpolate(plan: Plan, space: np.ndarray) -> np.ndarray:
 def clean(plan: Plan, sampler: BaseSampler, labels: np.ndarray, space: np.ndarray) -> Plan:
     """Return the entries that a cleaning sampler picks among old and new rows."""
     picked = pick(sampler, labels[plan.rows], interpolate(plan, space))
-    return replace(
-        plan,
-        rows=plan.rows[picked],
-        times=plan.times[picked],
-        partners=plan.partners[picked],
-        shares=plan.shares[picked],
-    )
+    columns = ("rows", "times", "partners", "shares")
+    return replace(plan, **{name: getattr(plan, name)[picked] for name in columns})
 
 
 def _repeated(rows: np.ndarray) -> Recipes:

@@ -1,24 +1,32 @@
-"""Pairs of rows to mix."""
+"""Rows mixed with random other rows."""
 
 import numpy as np
 
+from ballast.resampling.plans import Plan
 
-def pairs(rows: int, partners: int, alpha: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return partners for each row, and the share of each partner.
+
+def mixed(rows: int, partners: int, alpha: float, seed: int, distortion: str) -> Plan:
+    """Return each row mixed with partners, its label in the same shares.
 
     The partners are random permutations of the rows, so each row is a partner as often as it has
-    partners; a row may be its own partner.
+    partners; a row may be its own partner. First come all rows with their first partners, then with
+    their second ones, and so on; every epoch draws about one of a row's entries.
 
     Args:
         rows: number of rows.
         partners: number of partners of each row.
-        alpha: the shares are drawn from Beta(alpha, alpha).
+        alpha: the partners' shares are drawn from Beta(alpha, alpha).
         seed: seed of both draws.
-
-    Returns:
-        All rows' first partners, then all second ones, and so on, shape (partners * rows,);
-        shares, 0 to 1, likewise.
+        distortion: as in `Plan`.
     """
     rng = np.random.default_rng(seed)
     orders = [rng.permutation(rows) for _ in range(partners)]
-    return np.concatenate(orders), rng.beta(alpha, alpha, partners * rows)
+    shares = rng.beta(alpha, alpha, partners * rows)
+    return Plan(
+        rows=np.tile(np.arange(rows), partners),
+        times=np.full(len(shares), 1 / partners),
+        partners=np.concatenate(orders),
+        shares=shares,
+        label_shares=shares,
+        distortion=distortion,
+    )

@@ -8,7 +8,7 @@ from pydantic import Field
 from ballast.labels.classes import Classes
 from ballast.project.errors import UserError
 from ballast.project.progress import track
-from ballast.resampling.drawing import Rows, labels_of_one
+from ballast.resampling.drawing import Rows, labels_of_one, lacking
 from ballast.resampling.plans import Plan
 from ballast.samplers._rewording import NearWords, Rewording
 
@@ -67,11 +67,11 @@ def sample(
             "column. Use smote for numeric rows."
         )
     labels = labels_of_one(rows.targets, "eda")
-    wanted = int(np.round(ratio * classes.counts.max()))
-    sources: list[int] = []
-    for code in np.unique(labels):
-        members = np.flatnonzero(labels == code)
-        sources.extend(np.resize(members, max(0, wanted - len(members))).tolist())
+    sources = [
+        row
+        for members, missing in lacking(labels, ratio)
+        for row in np.resize(members, missing).tolist()
+    ]
     texts = []
     if sources:
         words = NearWords(rows.texts, neighbours, seed)

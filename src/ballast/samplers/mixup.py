@@ -2,13 +2,12 @@
 
 from typing import Annotated
 
-import numpy as np
 from pydantic import Field
 
 from ballast.labels.classes import Classes
 from ballast.resampling.drawing import Rows
 from ballast.resampling.plans import Plan
-from ballast.samplers._mixing import pairs
+from ballast.samplers._mixing import mixed
 
 MIXES_LABELS = True
 DISTORTION = "Inputs lie between two rows, even of two classes, and have the labels of both."
@@ -42,6 +41,7 @@ def sample(
         Each row with its partners.
 
     Example:
+        >>> import numpy as np
         >>> two = Classes(("no", "yes"), np.array([2, 1]), 3)
         >>> rows = Rows(np.array([[1, 0], [1, 0], [0, 1]]), ["a", "b", "c"], np.zeros((3, 0)))
         >>> plan = sample(rows, two, seed=0, partners=1)
@@ -50,13 +50,4 @@ def sample(
         >>> plan.targets(rows.targets).sum(axis=1)
         array([1., 1., 1.])
     """
-    count = len(rows.targets)
-    others, shares = pairs(count, partners, alpha, seed)
-    return Plan(
-        rows=np.tile(np.arange(count), partners),
-        times=np.full(len(others), 1 / partners),
-        partners=others,
-        shares=shares,
-        label_shares=shares,
-        distortion=DISTORTION,
-    )
+    return mixed(len(rows.targets), partners, alpha, seed, DISTORTION)

@@ -63,4 +63,4 @@ def sample(
             left -= 1
             if counts.max() <= mean * counts[label]:
                 del bags[label]
-    return repeat(times, distortion=DISTORTION if times.max() > 1 else "")
+    return repeat(times, DISTORTION)

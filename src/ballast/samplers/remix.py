@@ -1,5 +1,6 @@
 """Remix: mixup whose label is that of the much smaller class if the two are mixed enough."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
@@ -8,7 +9,7 @@ from pydantic import Field
 from ballast.labels.classes import Classes
 from ballast.resampling.drawing import Rows, labels_of_one
 from ballast.resampling.plans import Plan
-from ballast.samplers._mixing import pairs
+from ballast.samplers._mixing import mixed
 
 MIXES_LABELS = True
 DISTORTION = (
@@ -64,18 +65,9 @@ def sample(
         array([[0., 1.]])
     """
     class_sizes = classes.counts[labels_of_one(rows.targets, "remix")]
-    others, shares = pairs(len(class_sizes), partners, alpha, seed)
-    sizes = np.tile(class_sizes, partners)
+    plan = mixed(len(class_sizes), partners, alpha, seed, DISTORTION)
+    sizes, others, shares = class_sizes[plan.rows], class_sizes[plan.partners], plan.shares
     # Products, not quotients: 3 to 1 must reach kappa = 3 exactly.
-    larger = sizes >= kappa * class_sizes[others]
-    smaller = class_sizes[others] >= kappa * sizes
-    label_shares = np.where(larger & (1 - shares < tau), 1.0, shares)
-    label_shares = np.where(smaller & (shares < tau), 0.0, label_shares)
-    return Plan(
-        rows=np.tile(np.arange(len(class_sizes)), partners),
-        times=np.full(len(others), 1 / partners),
-        partners=others,
-        shares=shares,
-        label_shares=label_shares,
-        distortion=DISTORTION,
-    )
+    label_shares = np.where((sizes >= kappa * others) & (1 - shares < tau), 1.0, shares)
+    label_shares = np.where((others >= kappa * sizes) & (shares < tau), 0.0, label_shares)
+    return replace(plan, label_shares=label_shares)

@@ -6,27 +6,28 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ballast.project.errors import UserError, did_you_mean
+from ballast.project.errors import did_you_mean
 from ballast.project.params import (
-    BLOCKS,
-    FAMILIES,
-    FILES,
+    KINDS,
     SELECTORS,
     check,
     faults,
     flat,
-    listed,
     member,
     members,
+    nearest,
     options,
     read,
+    refuse,
 )
 from ballast.rows.dataset import Dataset
 from ballast.setup import chosen
 from ballast.setup.chosen import fault
 
+FILE = Path("params.yaml")
 
-def check_params(path: Path = Path("params.yaml"), settings: Sequence[str] = ()) -> None:
+
+def check_params(path: Path = FILE, settings: Sequence[str] = ()) -> None:
     """Hold every name and every block against the code and the data that it stands for.
 
     Args:
@@ -38,27 +39,22 @@ def check_params(path: Path = Path("params.yaml"), settings: Sequence[str] = ())
     """
     params, lines = _with_settings(path, settings)
     sound = _sound(params)
-    lines += [*faults(params), *chosen.faults(sound), *_in_blocks(sound)]
-    if lines:
-        raise UserError(listed(lines))
+    refuse([*lines, *faults(params), *chosen.faults(sound), *_in_blocks(sound)])
 
 
-def check_chosen(path: Path = Path("params.yaml")) -> None:
+def check_chosen() -> None:
     """Hold what is chosen against the code and the data that it stands for, and nothing else.
 
     Raises:
         UserError: with all that is wrong, a line each.
     """
-    params = read(path)
-    lines = [*faults(params), *chosen.faults(_sound(params))]
-    if lines:
-        raise UserError(listed(lines))
+    params = read(FILE)
+    refuse([*faults(params), *chosen.faults(_sound(params))])
 
 
 def _sound(params: dict[str, Any]) -> dict[str, Any]:
     """Return the names and the blocks that are of the right type."""
-    kinds = dict.fromkeys((*BLOCKS, *SELECTORS), dict) | dict.fromkeys((*FILES, *FAMILIES), str)
-    return {name: params[name] for name in kinds if isinstance(params.get(name), kinds[name])}
+    return {name: params[name] for name in KINDS if isinstance(params.get(name), KINDS[name])}
 
 
 def _with_settings(path: Path, settings: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
@@ -106,7 +102,6 @@ def _in_family(params: dict[str, Any], folder: str, selector: str) -> Iterator[s
         if name in known:
             yield from fault(member, params, selector, name)
         else:
-            hint = did_you_mean(str(name), known) or f" Known: {', '.join(known)}."
-            yield f"params.yaml: unknown block {folder}.{name}.{hint}"
+            yield f"params.yaml: unknown block {folder}.{name}.{nearest(str(name), known)}"
     for name in sorted(set(known) - set(params[folder])):
         yield f"params.yaml: {folder} lacks a block for {name}: add `{name}: {{}}`."

@@ -23,7 +23,7 @@ RECORDS = 100
 # Where the rest of what a member needs comes from.
 SOURCES = {
     "text": "name the `text` column in the dataset's block",
-    "features": "name numeric columns under `features` in the dataset's block",
+    "columns": "name `features`, `categories` or `dates` in the dataset's block",
     "vectors": "name a file of data/vectors/ under `vectors`",
     "encoder": "name a folder of data/encoders/ under `encoder`",
 }
@@ -96,14 +96,13 @@ def _inputs(
     """Yield which members find nothing to read."""
     there = {
         "text": dataset.text,
-        "features": dataset.features,
+        "columns": dataset.has_columns,
         "vectors": params.get("vectors") != "none",
         "encoder": params.get("encoder") != "none",
     }
     present = {kind for kind, is_there in there.items() if is_there}
     for selector in ("sampler", *EMBEDDINGS):
-        for kinds in _unmet(chosen.get(selector), present):
-            yield _nothing_for(selector, params[selector], kinds, SOURCES)
+        yield from _unmet(selector, params, chosen, present)
     embeddings = {place: chosen[place] for place in EMBEDDINGS if place in chosen}
     inputs = {place: _input(module) for place, module in embeddings.items()}
     words = [place for place, kind in inputs.items() if kind == "tokens"]
@@ -115,12 +114,21 @@ def _inputs(
     if len(embeddings) == len(EMBEDDINGS):
         present |= {*inputs.values(), *(params[place] for place in embeddings)}
         for selector in MODELS:
-            for kinds in _unmet(chosen.get(selector), present):
-                yield _nothing_for(selector, params[selector], kinds, _sources())
+            yield from _unmet(selector, params, chosen, present)
 
 
-def _unmet(member: ModuleType | None, present: set[str]) -> list[set[str]]:
-    return [kinds for kinds in getattr(member, "NEEDS", []) if not kinds & present]
+def _unmet(
+    selector: str, params: dict[str, Any], chosen: dict[str, ModuleType], present: set[str]
+) -> Iterator[str]:
+    """Yield what a member needs and does not find, and where it comes from."""
+    for kinds in getattr(chosen.get(selector), "NEEDS", []):
+        if not kinds & present:
+            sources = _sources() if selector in MODELS else SOURCES
+            ways = "; or ".join(sources[kind] for kind in sorted(kinds))
+            yield (
+                f"params.yaml: {selector}: {params[selector]} needs {_either(sorted(kinds))}, and "
+                f"nothing that is chosen gives any: {ways}."
+            )
 
 
 def _input(embedding: ModuleType) -> str | None:
@@ -135,15 +143,7 @@ def _sources() -> dict[str, str]:
         for kind in (name, _input(import_module(f"ballast.embeddings.{name}"))):
             givers[kind].append(name)
     ways = {kind: f"choose {_either(names)} as an embedding" for kind, names in givers.items()}
-    return ways | {"features": f"{SOURCES['features']}, or {ways['features']}"}
-
-
-def _nothing_for(selector: str, name: str, kinds: set[str], sources: dict[str, str]) -> str:
-    ways = "; or ".join(sources[kind] for kind in sorted(kinds))
-    return (
-        f"params.yaml: {selector}: {name} needs {_either(sorted(kinds))}, and nothing that is "
-        f"chosen gives any: {ways}."
-    )
+    return ways
 
 
 def _either(names: list[str]) -> str:

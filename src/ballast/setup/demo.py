@@ -15,7 +15,6 @@ Without ``--rows`` it writes 9,115 texts, the corpus committed as ``data/raw/dem
 in ``data/raw/demo_multilabel/demo_multilabel.csv``; events that are only touched on are none.
 """
 
-import csv
 import random
 import re
 from functools import lru_cache
@@ -24,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+
+from ballast.project import storage
 
 DEFAULT_ROWS = 9115
 DEFAULT_MULTILABEL_ROWS = 3000
@@ -132,16 +133,9 @@ def write(
     Missing parent folders are made and an existing file is replaced. Raises ``ValueError`` as
     :func:`generate` does, ``OSError`` if the file cannot be written.
     """
-    if multilabel:
-        pairs = generate_multilabel(DEFAULT_MULTILABEL_ROWS if rows is None else rows, seed)
-    else:
-        pairs = generate(DEFAULT_ROWS if rows is None else rows, seed)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(("text", "labels" if multilabel else "label"))
-        writer.writerows(pairs)
+    compose = generate_multilabel if multilabel else generate
+    pairs = compose(seed=seed) if rows is None else compose(rows, seed)
+    storage.write_csv(Path(path), ("text", "labels" if multilabel else "label"), pairs)
 
 
 class _Text:
@@ -202,13 +196,9 @@ class _Text:
             if self.rng.random() < ASIDE:
                 sentence += self.pick(links["behind"])
             touched = classes[self.pick(classes[label]["near"])]
-            for slot, phrases in (
-                ("{act}", classes[label]["acts"]),
-                ("{main}", classes[label]["events"]),
-                ("{event}", touched["events"]),
-            ):
-                sentence = sentence.replace(slot, self.pick(phrases))
-            sentences.append(sentence)
+            main = classes[label]
+            phrases = {"act": main["acts"], "main": main["events"], "event": touched["events"]}
+            sentences.append(self.fill(sentence, phrases))
             if self.rng.random() < DETAIL:
                 filler = self.rng.random() < 0.6
                 source = self.material["fillers"] if filler else classes[label]["details"]
@@ -228,14 +218,15 @@ class _Text:
             "joint": opening + self.pick(links["joint"]),
             "order": self.pick(links["order"]),
         }[way]
-        for slot, phrases in (
-            ("{act}", main["acts"]),
-            ("{main}", main["events"]),
-            ("{second}", second["acts"]),
-            ("{event}", second["events"]),
-        ):
-            sentence = sentence.replace(slot, self.pick(phrases))
+        acts = {"act": main["acts"], "main": main["events"], "second": second["acts"]}
+        sentence = self.fill(sentence, acts | {"event": second["events"]})
         return self.expand(sentence), way not in LEADS["plain"]
+
+    def fill(self, sentence: str, phrases: dict[str, list[str]]) -> str:
+        """Replace slots by phrases; each draws one, whether or not it is in the sentence."""
+        for slot, choice in phrases.items():
+            sentence = sentence.replace(f"{{{slot}}}", self.pick(choice))
+        return sentence
 
     def expand(self, text: str) -> str:
         """Replace every slot; an alternative is chosen before the slots inside it are filled."""

@@ -140,7 +140,10 @@ def _present(path: Path, file: DataFile) -> bool:
 
 
 def _local_copy(file: DataFile, notes: list[str]) -> Path | None:
-    """Return the right file under BALLAST_DATASETS, or None; say in ``notes`` what was ignored."""
+    """Return the right file under BALLAST_DATASETS, or None where it is to be downloaded.
+
+    What was ignored is said in ``notes``; FetchError where the file has no address.
+    """
     setting = os.environ.get(VARIABLE)
     folders = [Path(setting), Path(setting, "raw")] if setting else []
     ignored = []
@@ -150,18 +153,17 @@ def _local_copy(file: DataFile, notes: list[str]) -> Path | None:
                 return path
             ignored.append(f"{path} was ignored: its MD5 is {md5}, expected {file.md5}.")
     notes.extend(ignored)
+    if not file.url:
+        raise FetchError(
+            f"{file.stored} has no public address as a file. Put it (MD5 {file.md5}) into a "
+            f"folder, name that folder in the environment variable {VARIABLE} (now: "
+            f"{setting or 'unset'}), then run the command again."
+        )
     return None
 
 
 def _bring(files: Mapping[DataFile, Path | None], target: Path) -> None:
     """Gather files (and where each lies locally) beside ``target``, then move them into it."""
-    for file, path in files.items():
-        if not (path or file.url):
-            raise FetchError(
-                f"{file.stored} has no public address as a file. Put it (MD5 {file.md5}) into a "
-                f"folder, name that folder in the environment variable {VARIABLE} (now: "
-                f"{os.environ.get(VARIABLE) or 'unset'}), then run the command again."
-            )
     made = [folder for folder in target.parents if not folder.exists()]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

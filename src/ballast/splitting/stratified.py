@@ -9,6 +9,7 @@ from pydantic import Field
 
 from ballast.labels.parts import EXCLUDED, PARTS, TEST, TRAIN, VALIDATION
 from ballast.project.errors import UserError
+from ballast.splitting.chronological import parts_by_time, periods
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 # Units of each label that stay in train when a part is filled. The test part leaves one more, since
@@ -21,6 +22,7 @@ def split(
     units: np.ndarray,
     ids: Sequence[str],
     predefined: np.ndarray,
+    times: np.ndarray | None,
     labels: Sequence[str],
     seed: int,
     *,
@@ -43,11 +45,14 @@ def split(
     Folds are numbered from 0 and stratified in the same way; the fold is -1 for rows outside train,
     and for all rows if there is only one fold.
 
+    With times, parts are predefined by them: the latest rows test. Folds are periods.
+
     Args:
         targets: multi-hot labels, shape (rows, labels).
         units: unit number of each row, shape (rows,).
         ids: the rows' ids.
         predefined: predefined part of each row, -1 for none, shape (rows,).
+        times: when each row was, shape (rows,), or None.
         labels: label names, for messages.
         validation: share of the rows that are held out from training to choose epoch, calibration
             and decision rule.
@@ -71,7 +76,11 @@ def split(
                 "to choose epoch and decision rule. Set validation to 0.1, say, or folds to 5."
             )
         predefined = np.where(predefined == VALIDATION, TRAIN, predefined)
+    if times is not None:
+        predefined = parts_by_time(times, validation, test)
     _, units = np.unique(units, return_inverse=True)
+    # To have no label is stratified like a label.
+    targets = np.column_stack([targets, targets.sum(axis=1) == 0])
     counts = np.zeros((units.max() + 1, targets.shape[1]), dtype=np.int64)
     np.add.at(counts, units, targets)
     latest = np.full(len(counts), -1)
@@ -103,7 +112,13 @@ def split(
                 f"params.yaml: split.folds is {folds}, and there are {len(training)} independent "
                 "training rows or groups. Lower it."
             )
-        unit_folds[training] = _deal(counts[training], np.bincount(units)[training], folds)
+        sizes = np.bincount(units)
+        if times is None:
+            unit_folds[training] = _deal(counts[training], sizes[training], folds)
+        else:
+            last = np.full(len(parts), -np.inf)
+            np.maximum.at(last, units, times)
+            unit_folds[training] = periods(last[training], sizes[training], folds)
     row_parts = parts[units]
     excluded = (predefined >= 0) & (predefined != latest[units])
     row_parts[excluded] = EXCLUDED
@@ -112,15 +127,13 @@ def split(
 
 def _order(units: np.ndarray, ids: Sequence[str], seed: int) -> np.ndarray:
     """Return the units in the order of a hash of the seed and their ids."""
-    smallest: dict[int, str] = {}
-    for unit, name in zip(units.tolist(), ids, strict=True):
-        if unit not in smallest or name < smallest[unit]:
-            smallest[unit] = name
-    keys = {
-        unit: blake2b(f"{seed} {name}".encode(), digest_size=8).digest()
-        for unit, name in smallest.items()
-    }
-    return np.array(sorted(keys, key=lambda unit: keys[unit]), dtype=np.int64)
+    # The smallest id of each unit: of several, the last one stays.
+    smallest = dict(sorted(zip(units.tolist(), ids, strict=True), reverse=True))
+
+    def key(unit: int) -> bytes:
+        return blake2b(f"{seed} {smallest[unit]}".encode(), digest_size=8).digest()
+
+    return np.array(sorted(smallest, key=key), dtype=np.int64)
 
 
 def _fill(
@@ -186,8 +199,6 @@ def _deal(counts: np.ndarray, sizes: np.ndarray, folds: int) -> np.ndarray:
 
     for label in np.argsort(counts.sum(axis=0), kind="stable"):
         deal(np.flatnonzero((counts[:, label] > 0) & (unit_folds < 0)), missing[:, label])
-    # Units without any label.
-    deal(np.flatnonzero(unit_folds < 0), rows)
     return unit_folds
 
 
@@ -197,13 +208,17 @@ def _check_units(
     """Refuse a label that has fewer units than there are parts to fill."""
     needed = len(open_parts) + (fixed[TRAIN] == 0)
     available = (free > 0).sum(axis=0)
-    for label in np.flatnonzero(available < needed * (len(free) > 0)):
+    few = np.flatnonzero((available < needed * (len(free) > 0))[: len(labels)])
+    if len(few):
+        most = needed[few].max()
+        counts = ", ".join(f"{labels[label]!r} ({available[label]})" for label in few)
         raise UserError(
-            f"class {labels[label]!r} has too few rows to split: {available[label]} independent "
-            f"row(s) or group(s) (duplicates and groups stay together), but {needed[label]} are "
-            "needed, one for each part to fill. Add rows, merge the class with another under "
-            "`label_names`, or drop `group` in the dataset's block in params.yaml if rows of one "
-            "group may be on both sides of the split."
+            f"{len(few)} of {len(labels)} classes have too few rows to split: {counts}. These are "
+            "numbers of independent rows or groups (duplicates, near-duplicates and groups stay "
+            f"together), and {most} are needed, one for each part. In the dataset's block in "
+            f"params.yaml, `rare: {{below: {most}, into: other}}` puts them together, `rare: "
+            f"{{below: {most}, drop: true}}` leaves them out, and `near_duplicates: null` takes "
+            "exact duplicates alone for one; or drop `group`, or add rows."
         )
 
 
@@ -211,7 +226,7 @@ def _check_parts(
     parts: np.ndarray, counts: np.ndarray, labels: Sequence[str], used: Sequence[int]
 ) -> None:
     for part in used:
-        missing = np.flatnonzero(counts[parts == part].sum(axis=0) == 0)
+        missing = np.flatnonzero(counts[parts == part, : len(labels)].sum(axis=0) == 0)
         # A predefined test part may lack a class; train may not, and no part may be empty.
         if (part == TRAIN and len(missing)) or len(missing) == len(labels):
             names = ", ".join(labels[i] for i in missing)

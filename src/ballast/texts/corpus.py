@@ -1,11 +1,12 @@
 """The input of embeddings, and what embeddings of words share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
 from ballast.project.errors import UserError
 from ballast.project.progress import track
@@ -13,21 +14,42 @@ from ballast.project.storage import read_json
 from ballast.texts.embedded import Embedded
 from ballast.texts.tokens import RESERVED, Encoder, build_vocabulary, tokenize
 
+# The type of most options: a whole number from 1 on.
+Count = Annotated[int, Field(ge=1)]
+
 
 @dataclass(frozen=True)
-class Corpus:
-    """All rows of a data set.
+class Contents:
+    """What a network sees of some rows, before it is embedded.
 
     Attributes:
         texts: text of each row, or None if the data set has no text.
-        features: numeric columns, float64, shape (rows, columns); columns may be 0.
+        numbers: float64, shape (rows, columns), NaN where missing; columns may be 0.
+        categories: names, None where missing, shape (rows, columns); likewise.
+        dates: as days since 1970, as `numbers`.
+    """
+
+    texts: Sequence[str] | None
+    numbers: np.ndarray
+    categories: np.ndarray
+    dates: np.ndarray
+
+    @property
+    def has_columns(self) -> bool:
+        """Whether there is more than a text."""
+        return any(each.shape[1] for each in (self.numbers, self.categories, self.dates))
+
+
+@dataclass(frozen=True)
+class Corpus(Contents):
+    """All rows of a data set, the sampler's new texts last.
+
+    Attributes:
         training: mask of the rows to fit on, bool, shape (rows,).
         vectors: the file of pretrained vectors that `vectors` in params.yaml names.
         encoder: the folder of a pretrained model that `encoder` in params.yaml names.
     """
 
-    texts: Sequence[str] | None
-    features: np.ndarray
     training: np.ndarray
     vectors: Path
     encoder: Path = Path("data/encoders/none")
@@ -61,7 +83,7 @@ def texts_of(corpus: Corpus, embedding: str) -> Sequence[str]:
     if corpus.texts is None:
         raise UserError(
             f"params.yaml: embedding: {embedding} needs texts, and the dataset's block names no "
-            "`text` column. Use embedding: numeric with model: mlp."
+            "`text` column: `ballast use columns` sets a recipe for rows without text."
         )
     return corpus.texts
 
@@ -99,10 +121,9 @@ def tokenize_corpus(
     tokens, offsets = Encoder(words, max_tokens)(corpus.texts)
     truncated = sum(len(text) > max_tokens for text in texts)
     print(
-        f"{len(words)} words in the vocabulary; {truncated} of {len(texts)} texts are truncated",
-        end=" ",
+        f"{len(words)} words in the vocabulary; {truncated} of {len(texts)} texts are truncated "
+        f"after {max_tokens} tokens"
     )
-    print(f"after {max_tokens} tokens")
     return Tokenized(words, tokens, offsets, truncated, training)
 
 
@@ -117,11 +138,14 @@ def random_vectors(count: int, dimensions: int, seed: int) -> np.ndarray:
     return vectors
 
 
-def read_words(folder: Path, options: dict[str, Any]) -> Encoder:
-    """Return the function from texts to token numbers that all embeddings of words share.
+def read_words(
+    folder: Path, options: dict[str, Any]
+) -> Callable[[Contents], tuple[np.ndarray, np.ndarray]]:
+    """Return the function from contents to token numbers that all embeddings of words share.
 
     Args:
         folder: contains the vocabulary.
         options: the member's options.
     """
-    return Encoder(read_json(folder / "vocabulary.json"), options["max_tokens"])
+    encoder = Encoder(read_json(folder / "vocabulary.json"), options["max_tokens"])
+    return lambda contents: encoder(contents.texts)

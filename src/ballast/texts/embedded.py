@@ -1,7 +1,6 @@
 """Embedded rows, and the files with them and with what prediction needs to embed other texts."""
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,10 +12,10 @@ from ballast.project import storage
 from ballast.project.errors import UserError
 
 DATA, MODELS = Path("data/embedded"), Path("models")
-# By file name what a member's `reader` needs: lists are written as JSON, a path is that of a file
-# to copy.
-Files = dict[str, list[str] | np.ndarray | Path]
-# What an embedding makes of texts: token numbers and where each text begins, weights of terms, or
+# By file name what a member's `reader` needs: lists and mappings are written as JSON, paths are
+# those of files to copy.
+Files = dict[str, list | dict | np.ndarray | Path]
+# What an embedding makes of rows: token numbers and where each text begins, weights of terms, or
 # vectors.
 Read = tuple[np.ndarray, np.ndarray] | csr_array | np.ndarray
 
@@ -82,10 +81,10 @@ class Terms:
 
 @dataclass(frozen=True)
 class Vectors:
-    """Texts as one vector each: as many more numeric columns.
+    """Rows as numeric columns: those of the data set, or the vectors of their texts.
 
     Attributes:
-        values: float32, shape (rows, dimensions).
+        values: float32, shape (rows, dimensions); NaN where a number is missing.
         kept: what the member's `reader` needs.
     """
 
@@ -101,19 +100,6 @@ class Vectors:
     def files(self) -> Files:
         """Return what prediction needs."""
         return self.kept
-
-
-@dataclass(frozen=True)
-class Scaler:
-    """Numeric columns to mean 0 and variance 1; both of shape (columns,)."""
-
-    mean: np.ndarray
-    scale: np.ndarray
-
-    def apply(self, features: np.ndarray) -> np.ndarray:
-        """Return scaled columns, float32; what is too large for that becomes infinite."""
-        with np.errstate(over="ignore"):
-            return ((features - self.mean) / self.scale).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -138,8 +124,6 @@ def save(
     embedding: str,
     options: dict[str, Any],
     result: Embedded | Terms | Vectors | None,
-    features: np.ndarray | None,
-    scaler: Scaler | None,
 ) -> None:
     """Write what networks read of all rows, and what prediction needs.
 
@@ -148,22 +132,11 @@ def save(
         embedding: the member's name.
         options: the member's.
         result: what it returned.
-        features: the scaled numeric columns of all rows, float32, shape (rows, columns), or None.
-        scaler: what scaled them.
     """
     data, model = storage.fresh_folder(DATA / slot), storage.fresh_folder(MODELS / slot)
-    record = Record(
-        embedding,
-        None if result is None else result.input,
-        options,
-        0 if result is None else result.cut,
-    )
+    record = Record(embedding, getattr(result, "input", None), options, getattr(result, "cut", 0))
     for folder in (data, model):
         storage.write_json(folder / "embedding.json", asdict(record))
-    if scaler is not None:
-        np.save(data / "features.npy", features)
-        values = {"mean": scaler.mean.tolist(), "scale": scaler.scale.tolist()}
-        storage.write_json(model / "scaler.json", values)
     if result is None:
         return
     for name, values in result.arrays().items():
@@ -183,22 +156,21 @@ def load_record(folder: Path) -> Record:
     return Record(**storage.read_json(folder / "embedding.json"))
 
 
-def load_rows(folder: Path) -> Iterator[Read]:
-    """Map what a network reads of all rows into memory."""
+def load_rows(folder: Path) -> Read | None:
+    """Map what a network reads of all rows into memory; None where a slot gives nothing."""
 
     def load(name: str) -> np.ndarray:
         return np.load(folder / f"{name}.npy", mmap_mode="r")
 
     kind = load_record(folder).input
-    if (folder / "features.npy").exists():
-        yield load("features")
     if kind == "tokens":
-        yield load("tokens"), load("offsets")
-    elif kind == "features":
-        yield load("vectors")
-    elif kind == "terms":
+        return load("tokens"), load("offsets")
+    if kind == "features":
+        return load("vectors")
+    if kind == "terms":
         arrays = load("weights"), load("indices"), load("indptr")
-        yield csr_array(arrays, shape=tuple(load("shape")))
+        return csr_array(arrays, shape=tuple(load("shape")))
+    return None
 
 
 def load_word_vectors(folder: Path) -> np.ndarray | None:
@@ -213,11 +185,3 @@ def load_word_vectors(folder: Path) -> np.ndarray | None:
             "so these files are not those of one run. Run `dvc repro`."
         )
     return vectors
-
-
-def load_scaler(folder: Path) -> Scaler | None:
-    """Return what scales the numeric columns; None where there are none."""
-    file = folder / "scaler.json"
-    if not file.exists():
-        return None
-    return Scaler(**{name: np.array(values) for name, values in storage.read_json(file).items()})

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
@@ -11,6 +11,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from ballast.project.errors import UserError
 from ballast.project.storage import read_json
+from ballast.texts.corpus import Corpus, Count, texts_of
 from ballast.texts.tokens import tokenize
 
 # How scikit-learn extracts each kind of term from a text.
@@ -18,34 +19,36 @@ KINDS = {
     "words": {"tokenizer": tokenize, "token_pattern": None, "lowercase": False},
     "characters": {"analyzer": "char_wb"},
 }
-Lengths = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2, max_length=2)] | None
+Lengths = Annotated[list[Count], Field(min_length=2, max_length=2)] | None
 Vectorizers = Mapping[str, TfidfVectorizer]
 
 
 def fit(
-    texts: Sequence[str], lengths: Mapping[str, Lengths], min_count: int, vocabulary: int
-) -> Vectorizers:
-    """Return a vectorizer for each kind of term, fitted on some texts.
+    corpus: Corpus, embedding: str, lengths: Mapping[str, Lengths], min_count: int, vocabulary: int
+) -> tuple[Vectorizers, csr_array]:
+    """Return a vectorizer for each kind of term, fitted on training rows, and all texts' weights.
 
     Args:
-        texts: the training rows' texts.
+        corpus: all rows.
+        embedding: name of the member, for the message.
         lengths: fewest and most words or characters of a term, by kind; None leaves a kind out.
         min_count: terms in fewer texts are left out.
         vocabulary: largest number of terms of each kind; the most frequent ones are used.
 
     Raises:
-        UserError: no kind or no term is left.
+        UserError: the data set has no text, or no kind or no term is left.
     """
+    texts = np.array(texts_of(corpus, embedding), dtype=object)
     vectorizers = _vectorizers(lengths, min_df=min_count, max_features=vocabulary)
     for kind, vectorizer in vectorizers.items():
         try:
-            vectorizer.fit(texts)
+            vectorizer.fit(texts[corpus.training])
         except ValueError as error:
             raise UserError(
                 f"no term of {kind} occurs in {min_count} training texts: lower min_count in the "
                 f"embedding's block in params.yaml, or set `{kind}` to null."
             ) from error
-    return vectorizers
+    return vectorizers, weigh(vectorizers, texts)
 
 
 def weigh(vectorizers: Vectorizers, texts: Sequence[str]) -> csr_array:
@@ -63,14 +66,14 @@ def files(vectorizers: Vectorizers) -> dict[str, list[str] | np.ndarray]:
     return contents
 
 
-def read(folder: Path, lengths: Mapping[str, Lengths]) -> Vectorizers:
+def read(folder: Path, options: Mapping[str, Any]) -> Vectorizers:
     """Return the vectorizers that `fit` returned, from the files of `files`.
 
     Args:
         folder: contains the files.
-        lengths: as in `fit`.
+        options: the member's, the lengths of `fit` among them.
     """
-    vectorizers = _vectorizers(lengths)
+    vectorizers = _vectorizers(options)
     for kind, vectorizer in vectorizers.items():
         vectorizer.vocabulary = read_json(folder / f"{kind}.json")
         vectorizer.idf_ = np.load(folder / f"{kind}_idf.npy")
@@ -78,7 +81,7 @@ def read(folder: Path, lengths: Mapping[str, Lengths]) -> Vectorizers:
 
 
 def _vectorizers(lengths: Mapping[str, Lengths], **options) -> Vectorizers:
-    selected = {kind: tuple(bounds) for kind, bounds in lengths.items() if bounds}
+    selected = {kind: tuple(lengths[kind]) for kind in KINDS if lengths[kind]}
     if not selected:
         raise UserError(
             "params.yaml: an embedding of terms needs words, characters or both: they can't both "

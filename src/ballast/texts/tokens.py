@@ -3,6 +3,7 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -102,9 +103,7 @@ def build_vocabulary(texts: Iterable[Sequence[str]], size: int, min_count: int) 
     Raises:
         UserError: no token is frequent enough.
     """
-    counts: Counter[str] = Counter()
-    for tokens in texts:
-        counts.update(tokens)
+    counts = Counter(chain.from_iterable(texts))
     frequent = [token for token, count in counts.items() if count >= min_count]
     frequent.sort(key=lambda token: (-counts[token], token))
     if not frequent:

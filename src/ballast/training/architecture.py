@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ballast.networks.forward import Forward
+from ballast.networks.forward import Forward, filled
 from ballast.networks.inputs import Inputs
 from ballast.networks.trained import Weights, forward_of
 from ballast.project import params
@@ -19,6 +19,8 @@ from ballast.training.learners import Learner
 from ballast.training.options import Training
 from ballast.training.problem import Problem
 
+# What there may be to read.
+KINDS = "tokens, terms and features"
 # Enough for the quantiles of a column.
 QUANTILE_ROWS = 20_000
 
@@ -27,9 +29,10 @@ QUANTILE_ROWS = 20_000
 class Architecture:
     """A member of `models/` with its options, and defaults for what its file leaves out.
 
-    The file has `build`, and may have `LEARNER` (a file of `training/learners/`, by default keras),
-    `forward` (what a network computes, in NumPy; by default Keras computes it) and `merged` (from
-    some networks to fewer with the same mean).
+    The file has `build`, and may have `NEEDS` (sets of inputs of which one each must be there),
+    `LEARNER` (a file of `training/learners/`, by default keras), `forward` (what a network
+    computes, in NumPy; by default Keras computes it) and `merged` (from some networks to fewer with
+    the same mean).
 
     Attributes:
         file: the member's module.
@@ -56,26 +59,30 @@ class Architecture:
         """
         import keras
 
+        needs = getattr(self.file, "NEEDS", [])
+        # Whether tokens are word pieces, only the model can tell.
+        there = {*self.inputs.names, "wordpieces"}
+        self._refuse([" or ".join(sorted(kinds)) for kinds in needs if not kinds & there])
         # Layers are numbered anew, as in a new process: their names are those of files.
         keras.utils.clear_session()
         keras.utils.set_random_seed(seed)
         models = [self.file.build(self.inputs, **self.options) for _ in range(count)]
-        self._check(models[0].input)
-        return models
-
-    def _check(self, reads: Mapping | tuple) -> None:
-        """Refuse a model whose inputs are not by name, or not there."""
-        names = "tokens, terms and features"
+        reads = models[0].input
         if not isinstance(reads, Mapping | tuple):
             raise UserError(
                 f"src/ballast/models/{self.name}.py: the inputs of a Keras model must be named, as "
-                f'in keras.Model({{"tokens": tokens}}, logits), out of {names}; found {reads!r}.'
+                f'in keras.Model({{"tokens": tokens}}, logits), out of {KINDS}; found {reads!r}.'
             )
-        missing = [name for name in reads if name not in self.inputs.names]
+        self._refuse([name for name in reads if name not in self.inputs.names])
+        return models
+
+    def _refuse(self, missing: list[str]) -> None:
+        """Refuse a model that reads what is not there."""
         if missing:
+            given = " and ".join(self.inputs.names) or "nothing"
             raise UserError(
-                f"params.yaml: model: {self.name} reads {' and '.join(missing)}, out of {names}, "
-                f"and the embeddings give {' and '.join(self.inputs.names)}: choose others."
+                f"params.yaml: model: {self.name} reads {' and '.join(missing)}, out of {KINDS}, "
+                f"and the embeddings give {given}: choose others. `ballast check` says which."
             )
 
     def learner(self, model, loss: Callable, options: Training, mixes: bool) -> Learner:
@@ -103,7 +110,7 @@ def inputs_of(problem: Problem, encoder: str) -> Inputs:
     # Evenly spread.
     sample = problem.training[:: 1 + len(problem.training) // QUANTILE_ROWS]
     table = problem.table
-    columns = np.empty((0, 0)) if table.features is None else table.features[sample]
+    columns = np.empty((0, 0)) if table.columns is None else filled(table.columns[sample])
     terms = 0 if table.terms is None else table.terms.shape[1]
     slots = [embedded.load_word_vectors(embedded.MODELS / slot) for slot in params.EMBEDDINGS]
     vectors = next((each for each in slots if each is not None), None)

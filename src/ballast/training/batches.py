@@ -1,7 +1,7 @@
 """Batches of rows from memory-mapped tokens, terms and numeric columns."""
 
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -15,54 +15,37 @@ from ballast.texts import embedded
 
 # Rows are sorted by length within pools of so many batches: less padding, in an order still random.
 POOL = 16
+# What networks read, by the field of a table that holds it.
+INPUTS = {"tokens": "tokens", "terms": "terms", "features": "columns"}
 
 
-@dataclass(frozen=True)
-class Table:
-    """All rows as networks read them, in the rows' order; nothing is copied into memory.
-
-    Attributes:
-        tokens: all texts in one array, or None.
-        offsets: where each text begins, shape (rows + 1,), or None.
-        features: numeric columns and vectors of texts, float32, shape (rows, columns), or None.
-        terms: weights of the texts' terms, float32, shape (rows, terms), or None.
-    """
-
-    tokens: np.ndarray | None
-    offsets: np.ndarray | None
-    features: np.ndarray | None
-    terms: csr_array | None = None
+class Table(Encoded):
+    """All rows as networks read them, in the rows' order; nothing is copied into memory."""
 
     @property
     def names(self) -> list[str]:
         """What there is of a row: tokens, terms, features."""
-        names = ("tokens", "terms", "features")
-        return [name for name in names if getattr(self, name) is not None]
+        return [name for name, field in INPUTS.items() if getattr(self, field) is not None]
 
     def lengths(self, rows: np.ndarray) -> np.ndarray:
         """Return the number of tokens of each row; 0 where there is no text."""
-        if self.offsets is None:
+        if self.tokens is None:
             return np.zeros(len(rows), dtype=np.int64)
         return self.offsets[rows + 1] - self.offsets[rows]
 
     def only(self, names: Container[str]) -> "Table":
         """Return the table without what a network doesn't read, by the names of its inputs."""
-        return Table(
-            self.tokens if "tokens" in names else None,
-            self.offsets if "tokens" in names else None,
-            self.features if "features" in names else None,
-            self.terms if "terms" in names else None,
-        )
+        return replace(self, **{INPUTS[name]: None for name in self.names if name not in names})
 
     def take(self, rows: np.ndarray) -> Encoded:
         """Return some rows, their texts in one array."""
-        features = None if self.features is None else self.features[rows]
+        columns = None if self.columns is None else self.columns[rows]
         terms = None if self.terms is None else self.terms[rows]
         if self.tokens is None:
-            return Encoded(None, None, features, terms)
+            return Encoded(None, None, columns, terms)
         offsets = np.zeros(len(rows) + 1, dtype=np.int64)
         np.cumsum(self.lengths(rows), out=offsets[1:])
-        return Encoded(self._texts(rows), offsets, features, terms)
+        return Encoded(self._texts(rows), offsets, columns, terms)
 
     def interpolated(
         self, rows: np.ndarray, partners: np.ndarray, shares: np.ndarray
@@ -79,13 +62,21 @@ class Table:
         inputs, others = (self.take(each).padded(longest) for each in (rows, partners))
         if self.tokens is not None:
             inputs |= {"partner": others["tokens"], "share": shares}
-        if self.features is not None:
+        if self.columns is not None:
             difference = others["features"] - inputs["features"]
             inputs["features"] = inputs["features"] + shares[:, None] * difference
         if self.terms is not None:
             difference = others["terms"] - inputs["terms"]
             inputs["terms"] = inputs["terms"] + diags_array(shares) @ difference
         return inputs
+
+    def columns_of(self, batch: "Batch") -> np.ndarray:
+        """Return a batch's columns, NaN where missing, interpolated if the rows have partners."""
+        columns = self.columns[batch.rows]
+        if batch.partners is None:
+            return columns
+        partners = self.columns[np.where(batch.partners < 0, batch.rows, batch.partners)]
+        return columns + batch.shares.astype(np.float32)[:, None] * (partners - columns)
 
     def inputs(self, batch: "Batch") -> dict[str, np.ndarray | csr_array]:
         """Return a batch's examples as Keras takes them, interpolated if they have partners."""
@@ -112,8 +103,7 @@ def open_table(slots: Sequence[str], folder: Path = embedded.DATA) -> Table:
             f"params.yaml: {' and '.join(texts)} both give word vectors, and a network reads the "
             "words of one. Set the other to none, tfidf or sentence."
         )
-    parts = [part for slot in slots for part in embedded.load_rows(folder / slot)]
-    return Table(*vars(encoded(None, parts)).values())
+    return Table(**vars(encoded(embedded.load_rows(folder / slot) for slot in slots)))
 
 
 @dataclass(frozen=True)

@@ -144,14 +144,12 @@ def score_held_out(
         Float32, shape (rows, classes).
     """
     fold_of = folds[rows]
-    by_fold = {
-        fold: score(mean(networks) if fold < 0 else networks[fold], table, rows[fold_of == fold])
+    logits = [
+        score(mean(networks) if fold < 0 else networks[fold], table, rows[fold_of == fold])
         for fold in np.unique(fold_of)
-    }
-    logits = np.empty((len(rows), next(iter(by_fold.values())).shape[1]), np.float32)
-    for fold, values in by_fold.items():
-        logits[fold_of == fold] = values
-    return logits
+    ]
+    # From an order by fold back to that of the rows.
+    return np.concatenate(logits)[np.argsort(np.argsort(fold_of, kind="stable"))]
 
 
 def validate(outputs: np.ndarray, targets: np.ndarray, objective: Objective) -> dict[str, float]:

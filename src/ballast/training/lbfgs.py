@@ -8,6 +8,7 @@ two products with the inputs, that one and the one for the gradient.
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -126,15 +127,8 @@ def minimise(
         weights_direction = design.unflatten(direction)
         logits_direction = design.logits(weights_direction)
         # The squared weights are a quadratic function of the step.
-        squares = [
-            _inner_product(first, second)
-            for first, second in (
-                (weights, weights),
-                (weights, weights_direction),
-                (weights_direction, weights_direction),
-            )
-        ]
-        penalty = design.penalty * np.array(squares)
+        products = combinations_with_replacement((weights, weights_direction), 2)
+        penalty = design.penalty * np.array([_inner_product(*pair) for pair in products])
 
         def at(step, logits=logits, direction=logits_direction, penalty=penalty) -> Point:
             mean_loss, by_logits = loss(logits + np.float32(step) * direction)

@@ -37,5 +37,4 @@ def weigh(
         array([0.57142857, 1.        ])
     """
     counts = sizes(classes)
-    seen = counts > 0
-    return np.divide(1 - beta, 1 - beta**counts, out=np.ones_like(counts), where=seen)
+    return np.divide(1 - beta, 1 - beta**counts, out=np.ones_like(counts), where=counts > 0)

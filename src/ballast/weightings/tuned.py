@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
@@ -75,21 +75,19 @@ def weigh(
     examples = _sample(examples, classes, rows)
     vectors = StandardScaler().fit_transform(examples.read(examples.rows))
 
-    def search(labels: np.ndarray, count: int) -> "_Result":
-        stand_in = _StandIn(vectors, labels, examples, count, folds)
+    def search(labels: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         # Fits this small gain nothing from threads, and their number must not change the sums.
         with threadpool_limits(1):
-            return _search(stand_in, count, rounds)
+            return _StandIn(vectors, labels, examples, count, folds).search(rounds)
 
     if classes.multilabel:
         present = (examples.targets > 0.5).astype(np.int64)
         results = [search(column, 2) for column in present.T]
-        weights = np.stack([result.weights for result in results], axis=1)
-        ratios = weights[1] / weights[0]
-        f1 = np.array([result.f1[:, 1] for result in results]).T
+        weights, f1 = (np.stack(part, axis=-1) for part in zip(*results, strict=True))
+        ratios, f1 = weights[1] / weights[0], f1[:, 1]
     else:
-        result = search(examples.targets.argmax(axis=1), len(classes.names))
-        weights, ratios, f1 = result.weights, result.weights, result.f1
+        weights, f1 = search(examples.targets.argmax(axis=1), len(classes.names))
+        ratios = weights
     pairs = [f"{name} {value:.2f}" for name, value in zip(classes.names, ratios, strict=True)]
     print(f"tuned: weights {', '.join(pairs)}")
     print(verdict(*f1[:, classes.counts > 0].mean(axis=1)), flush=True)
@@ -146,6 +144,9 @@ class _StandIn:
         _, self.first, source = np.unique(examples.sources, return_index=True, return_inverse=True)
         self.vectors, self.labels, self.times = vectors, labels, examples.times
         self.truth, self.count = labels[self.first], count
+        # How often each class is true, and whether that is often enough for a weight.
+        self.true = np.bincount(self.truth, minlength=count)
+        self.enough = self.true > 1
         fold = _stratified(self.truth, folds, examples.seed)
         self.parts = [
             (np.flatnonzero(fold[source] != part), np.flatnonzero(fold == part))
@@ -153,6 +154,29 @@ class _StandIn:
         ]
         # Each fit starts from the one of the round before.
         self.models = [LogisticRegression(warm_start=True, tol=1e-3) for _ in self.parts]
+
+    def search(self, rounds: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return weights with mean 1 over the rows, and F1: plain, with weights, with thresholds.
+
+        Shape (classes,), and (3, classes).
+        """
+        plain = self.log_p(np.ones(self.count))
+
+        def refit(log_weights: np.ndarray) -> np.ndarray:
+            log_p = self.log_p(np.exp(log_weights)) if log_weights.any() else plain
+            return log_p.argmax(axis=1)
+
+        def shift(offsets: np.ndarray) -> np.ndarray:
+            return (plain + offsets).argmax(axis=1)
+
+        log_weights, with_weights = self._equalise(refit, rounds)
+        _, with_thresholds = self._equalise(shift, THRESHOLD_ROUNDS)
+        used = np.bincount(self.labels, self.times, self.count) * self.enough
+        weights = np.where(self.enough, np.exp(log_weights), 1.0)
+        if self.enough.any():
+            weights[self.enough] *= used.sum() / (weights @ used)
+        predictions = (plain.argmax(axis=1), with_weights, with_thresholds)
+        return weights, np.stack([self._rates(labels)[1] for labels in predictions])
 
     def log_p(self, weights: np.ndarray) -> np.ndarray:
         """Return each source's log-probabilities under weights, shape (sources, classes)."""
@@ -172,6 +196,40 @@ class _StandIn:
             result[np.ix_(left_out, present)] = log_p
         return result
 
+    def _equalise(
+        self, predict: Callable[[np.ndarray], np.ndarray], rounds: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Change each class's log-weight until it is predicted as often as it is true.
+
+        Returns:
+            The best round's log-weights, and its predicted labels.
+        """
+        log_weights, step = np.zeros(self.count), np.zeros(self.count)
+        rate, best = np.ones(self.count), None
+        for _ in range(rounds + 1):
+            labels = predict(log_weights)
+            gap, f1 = self._rates(labels)
+            # Rounded: the order of the classes must not decide.
+            key = (round(gap[self.enough].sum(), 9), -round(f1.sum(), 9))
+            if best is None or key < best[0]:
+                best = (key, log_weights, labels)
+            if not self.enough.any() or gap[self.enough].max() <= TOLERANCE:
+                break
+            predicted = np.bincount(labels, minlength=self.count)
+            missing = np.where(self.enough, np.log((self.true + 1) / (predicted + 1)), 0.0)
+            rate = np.where(missing * step < 0, rate / 2, rate)
+            step = rate * missing
+            log_weights = np.clip(log_weights + step, -np.log(LIMIT), np.log(LIMIT))
+        return best[1], best[2]
+
+    def _rates(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return each class's |precision - recall| and its F1."""
+        hits = np.bincount(labels[labels == self.truth], minlength=self.count)
+        predicted = np.bincount(labels, minlength=self.count)
+        precision = np.where(predicted > 0, hits / np.maximum(predicted, 1), 1.0)
+        recall = hits / np.maximum(self.true, 1)
+        return np.abs(precision - recall), 2 * hits / np.maximum(predicted + self.true, 1)
+
 
 def _stratified(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
     """Return the fold of each row; the shuffled rows of a class go to the folds in turn."""
@@ -181,72 +239,3 @@ def _stratified(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
         members = order[labels[order] == label]
         fold[members] = np.arange(len(members)) % folds
     return fold
-
-
-@dataclass(frozen=True)
-class _Result:
-    """Weights with mean 1 over the rows, and F1 by class: plain, with weights, with thresholds."""
-
-    weights: np.ndarray
-    f1: np.ndarray
-
-
-def _search(stand_in: _StandIn, count: int, rounds: int) -> _Result:
-    truth = stand_in.truth
-    plain = stand_in.log_p(np.ones(count))
-
-    def refit(log_weights: np.ndarray) -> np.ndarray:
-        log_p = stand_in.log_p(np.exp(log_weights)) if log_weights.any() else plain
-        return log_p.argmax(axis=1)
-
-    def shift(offsets: np.ndarray) -> np.ndarray:
-        return (plain + offsets).argmax(axis=1)
-
-    log_weights, with_weights = _equalise(refit, truth, count, rounds)
-    _, with_thresholds = _equalise(shift, truth, count, THRESHOLD_ROUNDS)
-    enough = np.bincount(truth, minlength=count) > 1
-    used = np.bincount(stand_in.labels, stand_in.times, count) * enough
-    weights = np.where(enough, np.exp(log_weights), 1.0)
-    if enough.any():
-        weights[enough] *= used.sum() / (weights @ used)
-    predictions = (plain.argmax(axis=1), with_weights, with_thresholds)
-    return _Result(weights, np.stack([_rates(labels, truth, count)[1] for labels in predictions]))
-
-
-def _equalise(
-    predict: Callable[[np.ndarray], np.ndarray], truth: np.ndarray, count: int, rounds: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Change each class's log-weight until it is predicted as often as it is true.
-
-    Returns:
-        The best round's log-weights, and its predicted labels.
-    """
-    true = np.bincount(truth, minlength=count)
-    enough = true > 1
-    log_weights, rate, step = np.zeros(count), np.ones(count), np.zeros(count)
-    best = None
-    for _ in range(rounds + 1):
-        labels = predict(log_weights)
-        gap, f1 = _rates(labels, truth, count)
-        # Rounded: the order of the classes must not decide.
-        key = (round(gap[enough].sum(), 9), -round(f1.sum(), 9))
-        if best is None or key < best[0]:
-            best = (key, log_weights, labels)
-        if not enough.any() or gap[enough].max() <= TOLERANCE:
-            break
-        predicted = np.bincount(labels, minlength=count)
-        missing = np.where(enough, np.log((true + 1) / (predicted + 1)), 0.0)
-        rate = np.where(missing * step < 0, rate / 2, rate)
-        step = rate * missing
-        log_weights = np.clip(log_weights + step, -np.log(LIMIT), np.log(LIMIT))
-    return best[1], best[2]
-
-
-def _rates(labels: np.ndarray, truth: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return each class's |precision - recall| and its F1."""
-    hits, predicted, true = (
-        np.bincount(part, minlength=count) for part in (truth[labels == truth], labels, truth)
-    )
-    precision = np.where(predicted > 0, hits / np.maximum(predicted, 1), 1.0)
-    recall = hits / np.maximum(true, 1)
-    return np.abs(precision - recall), 2 * hits / np.maximum(predicted + true, 1)

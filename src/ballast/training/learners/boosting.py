@@ -49,7 +49,7 @@ class BoostingLearner:
 
     def step(self, table: Table, batch: Batch) -> float:
         """Add an epoch's trees; return the mean loss then."""
-        features = np.ascontiguousarray(table.inputs(batch)["features"])
+        features = np.ascontiguousarray(table.columns_of(batch))
         labels = batch.labels
         if self.trees is None:
             self.trees = self._constant(labels)
@@ -91,6 +91,7 @@ class BoostingLearner:
             "threshold": np.zeros(1),
             "left": zero,
             "right": zero,
+            "gaps_left": np.zeros(1, bool),
             "values": values,
             "roots": zero,
         }

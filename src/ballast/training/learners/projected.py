@@ -9,7 +9,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
-from scipy.sparse import csr_array
 
 from ballast.networks import windows
 from ballast.networks.compiling import compiled
@@ -61,15 +60,14 @@ class ProjectedLearner:
         channels = {layer.trainable: layer.embeddings.numpy() for layer in embeddings}
         self.frozen = channels.get(False)
         self.trained = adam.SparseAdam(channels[True], rates) if True in channels else None
-        vocabulary = embeddings[0].input_dim
-        self.numbers = np.full(vocabulary, -1, np.int32)
+        self.numbers = np.full(embeddings[0].input_dim, -1, np.int32)
         self.filters = [
             _Filters(layer, rates, precision)
             for layer in model.layers
             if isinstance(layer, layers.Conv1D)
         ]
         wide = [layer for layer in model.layers if isinstance(layer, Wide)]
-        self.wide = [_Terms(layer) for layer in wide]
+        self.wide = [(layer.kernel.numpy(), np.float32(layer.rate)) for layer in wide]
         # The network is split: up to these tensors it is computed here, from there on by Keras.
         split = [model.get_layer(POOLED).output, *(layer.output for layer in wide)]
         self.split = len(split)
@@ -90,12 +88,13 @@ class ProjectedLearner:
         vectors = self._vectors(distinct)
         largest = [filters.largest(tokens, rows.offsets, vectors) for filters in self.filters]
         responses = np.concatenate([responses for responses, _ in largest], axis=1)
-        wide = [terms.logits(rows.terms) for terms in self.wide]
+        wide = [rows.terms @ kernel for kernel, _ in self.wide]
         features = [] if rows.features is None else [rows.features]
         inputs = [batch.labels, np.maximum(responses, 0), *wide, *features]
         loss, by_responses, *by_wide = self.head_step(*(tf.constant(each) for each in inputs))
-        for terms, by_logits in zip(self.wide, by_wide, strict=True):
-            terms.update(rows.terms, by_logits.numpy())
+        for (kernel, rate), by_logits in zip(self.wide, by_wide, strict=True):
+            terms = rows.terms
+            _descend(terms.indptr, terms.indices, terms.data, by_logits.numpy(), rate, kernel)
         # Where relu is 0, so is the gradient.
         by_responses = np.where(responses > 0, by_responses.numpy(), np.float32(0))
         ends = np.cumsum([filters.count for filters in self.filters])[:-1]
@@ -114,16 +113,13 @@ class ProjectedLearner:
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return copies of the weights by name."""
-        trained = {f"{FROM_TERMS}.kernel": terms.kernel.copy() for terms in self.wide}
+        trained = {f"{FROM_TERMS}.kernel": kernel.copy() for kernel, _ in self.wide}
         if self.trained is not None:
             trained["vectors.embeddings"] = self.trained.all().copy()
         for filters in self.filters:
             trained[f"{filters.name}.kernel"] = filters.kernel.transpose(0, 2, 1).copy()
             trained[f"{filters.name}.bias"] = filters.bias.copy()
-        return {
-            name: trained[name] if name in trained else value.numpy()
-            for name, value in variables(self.model).items()
-        }
+        return {name: value.numpy() for name, value in variables(self.model).items()} | trained
 
     def _vectors(self, distinct: np.ndarray) -> np.ndarray:
         """Return the vectors of some tokens, the channels added."""
@@ -170,26 +166,14 @@ class _Filters:
         bias.update(by_responses.sum(axis=0))
 
 
-class _Terms:
-    """A linear layer on terms.
-
-    Trained by plain gradient descent, which visits the terms of a batch alone, and stopped early
-    keeps weights small where there is little evidence. Adam and Adagrad take as long steps for rare
-    terms as for frequent ones: on reuters8 that cost .03 of a linear model's macro-F1.
-    """
-
-    def __init__(self, layer: Wide) -> None:
-        self.kernel, self.rate = layer.kernel.numpy(), np.float32(layer.rate)
-
-    def logits(self, terms: csr_array) -> np.ndarray:
-        return terms @ self.kernel
-
-    def update(self, terms: csr_array, by_logits: np.ndarray) -> None:
-        _descend(terms.indptr, terms.indices, terms.data, by_logits, self.rate, self.kernel)
-
-
 @compiled
 def _descend(offsets, terms, values, by_logits, rate, kernel):
+    """Update a linear layer on terms by plain gradient descent.
+
+    It visits the terms of a batch alone, and stopped early keeps weights small where there is
+    little evidence. Adam and Adagrad take as long steps for rare terms as for frequent ones: on
+    reuters8 that cost .03 of a linear model's macro-F1.
+    """
     for row in range(len(by_logits)):
         for position in range(offsets[row], offsets[row + 1]):
             step = rate * values[position]
