@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import random
+import re
 from collections import Counter
 
 import numpy as np
@@ -263,7 +264,7 @@ def test_a_class_that_is_mostly_near_duplicates_is_told_with_the_option(project)
     project.describe(**block)
     told = project.run("prepare").stdout
     assert "12 of the 12 rows of class 'rare' are near-duplicates" in told
-    assert "rows.csv, record 4 (line 5): Your parcel is at our office now!!" in told
+    assert re.search(r"rows\.csv, record \d+ \(line \d+\): Your parcel is at our office", told)
     assert "`near_duplicates: null`" in told
     project.describe(**block, near_duplicates=None)
     assert "near-duplicates" not in project.run("prepare").stdout

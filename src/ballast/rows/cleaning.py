@@ -114,7 +114,7 @@ def clean(record: Record, file: str, part: str | None, dataset: Dataset) -> Row 
             content(record, dataset),
             labelling.written(record.fields, dataset),
             _name(record.fields, dataset.group, "group"),
-            _time(record.fields, dataset.time, dataset.date_formats),
+            _time(record.fields, dataset) if dataset.time else None,
             _part(record.fields, dataset.split) if dataset.split else part,
             _name(record.fields, dataset.id, "id") or "",
         )
@@ -190,17 +190,13 @@ def _name(values: dict[str, Any], column: str | None, role: str) -> str | None:
     return text
 
 
-def _time(
-    values: dict[str, Any], column: str | None, formats: dict[str, str | None]
-) -> float | None:
+def _time(values: dict[str, Any], dataset: Dataset) -> float:
     """Return a point in time, as days since 1970 or as the number that it is."""
-    if column is None:
-        return None
-    value = values.get(column)
+    value = values.get(dataset.time)
     try:
-        time = fields.number(value, column)
+        time = fields.number(value, dataset.time)
     except FaultError:
-        time = fields.days(value, column, formats.get(column))
+        time = fields.days(value, dataset.time, dataset.date_formats.get(dataset.time))
     if time is None:
         raise FaultError("no time")
     return time

@@ -94,10 +94,11 @@ def named(
             entries = _names_of_hot(lengths, names, dataset.label)
             return [row and _ones(row, entries) for row in labels]
     renamed = names or {}
-    return [
-        None if row is None else tuple(sorted({renamed.get(name, name) for name in row}))
-        for row in labels
-    ]
+    done = {
+        row: None if row is None else tuple(sorted({renamed.get(name, name) for name in row}))
+        for row in set(labels)
+    }
+    return [done[row] for row in labels]
 
 
 def _refuse_strings(labels: Sequence[Labels], dataset: Dataset) -> None:
@@ -133,7 +134,7 @@ def _hot_lengths(labels: Sequence[Labels]) -> set[int]:
     They are vectors if all entries are 0 or 1 and all have equally many entries, or one has an
     entry twice.
     """
-    rows = [row for row in labels if row]
+    rows = set(filter(None, labels))
     lengths = set(map(len, rows))
     if not rows or lengths == {1} or not all(FLAGS.keys() >= set(row) for row in rows):
         return set()

@@ -354,11 +354,11 @@ def _csv_records(
             # Separators at the end of a line, as spreadsheets leave them.
             del values[len(columns) :]
         fault = None
-        if not any(map(str.strip, values)):
+        if all(not value or value.isspace() for value in values):
             fault = EMPTY
         elif len(values) != len(columns):
             fault = f"{len(values)} fields instead of {len(columns)}"
-        elif values[0].strip() == columns[0] and [*map(str.strip, values)] == columns:
+        elif values[-1].strip() == columns[-1] and [*map(str.strip, values)] == columns:
             fault = HEADER
         fields = {} if fault else dict(zip(columns, values, strict=True))
         yield Record(row, fields, fault, raw, line)
