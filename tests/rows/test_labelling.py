@@ -109,6 +109,7 @@ def test_vectors_of_several_lengths_are_refused_and_lists_of_numbers_are_not_vec
 )
 def test_lists_written_as_strings_are_refused_with_the_option_that_reads_them(values, options):
     assert "`label_list: true`" in refused(values, **options)
+    assert settled(values, label_list=False, **options)[2] == []
 
 
 @pytest.mark.parametrize("values", [["[other]", "bug"], ["(1)", "(2)"], ["{x", "[y", "]"]])

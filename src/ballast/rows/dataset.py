@@ -132,7 +132,7 @@ class Dataset(Layout):
     test: Files = None
     label: Names
     label_separator: Annotated[str, Field(min_length=1)] | None = None
-    label_list: bool = False
+    label_list: bool | None = None
     label_names: str | dict[Name, Name] | None = None
     rare: Rare | None = None
     id: Name | None = None

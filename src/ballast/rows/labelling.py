@@ -22,6 +22,8 @@ PLAIN_LIST = re.compile(r"\[([^\[\]'\"]*)\]")
 NUMPY_LIST = re.compile(r"[\d.\s]*")
 # Categories of characters that nobody sees in a name.
 INVISIBLE = ("Cc", "Cf", "Zs", "Zl", "Zp")
+# From this share of the rows on, what looks like lists may be no names.
+LISTS = 0.05
 # So many names are listed in a message.
 SHOWN = 10
 
@@ -102,18 +104,18 @@ def named(
 
 
 def _refuse_strings(labels: Sequence[Labels], dataset: Dataset) -> None:
-    """Raise a `UserError` where labels are lists written as strings."""
-    if dataset.label_list:
+    """Raise a `UserError` where labels are lists written as strings, and nobody says what to do."""
+    if dataset.label_list is not None:
         return
     between = dataset.label_separator or ""
     counts = Counter(between.join(row) for row in labels if row)
     lists = {text: count for text, count in counts.items() if _is_list(text)}
-    if sum(lists.values()) > dataset.max_rejected * counts.total():
+    if sum(lists.values()) > LISTS * counts.total():
         instead = " in place of `label_separator`" if between else ""
         raise UserError(
             f"params.yaml: label: {dataset.label!r} holds lists that are written as strings, as in "
             f"{max(lists, key=len)!r}: set `label_list: true` in the dataset's block{instead}, and "
-            "each entry is a label."
+            "each entry is a label; or `label_list: false`, and each whole string is one."
         )
 
 
