@@ -66,7 +66,10 @@ def remedy(path, body, **block):
         ("a.csv", lines(end=r'"he said \"{}\", then"'), r"`escape: '\'`"),
         ("a.csv", lines(end='5" of {}'), ""),
         ("a.csv", lines() + lines(end='"{}', header=False), "`quote: null`"),
+        ("a.csv", lines(end="'{}, and more'"), """`quote: "'"`"""),
         ("a.csv", lines(), ""),
+        # No encoding reads both.
+        ("a.csv", lines(FRENCH).encode() + lines(FRENCH).encode("cp1252"), ""),
     ],
 )
 def test_the_options_that_read_a_file_are_found(tmp_path, name, body, options):
@@ -101,6 +104,17 @@ def test_the_options_that_take_the_fields_are_found_with_those_that_read_them(
     rows = (f"{values.format(i=i, n=10 + i)};{'xy'[i % 2]}\n" for i in range(40))
     body = f"{columns};label\n" + "".join(rows)
     assert options in remedy(tmp_path / "a.csv", body, text=None, **block)
+
+
+def test_a_comma_between_thousands_is_no_decimal_comma(tmp_path):
+    body = "f,label\n" + "".join(f'"1,{i:03}",x\n' for i in range(40))
+    assert remedy(tmp_path / "a.csv", body, text=None, features=["f"]) == ""
+
+
+@pytest.mark.parametrize("above", ["Report of May\n\n", "sep=;\n", "# by us,2024\n"])
+def test_lines_above_the_header_line_are_told(tmp_path, above):
+    number = above.count("\n") + 1
+    assert f"Line {number} has these" in remedy(tmp_path / "a.csv", above + lines())
 
 
 def test_lists_of_tokens_are_told(tmp_path):

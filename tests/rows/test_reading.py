@@ -199,7 +199,7 @@ def test_records_that_cannot_be_read_say_why(tmp_path):
     parsed = records(tmp_path / "a.csv", "text,label\na,b,c\na\n\nok,b\n")
     assert [(r.line, r.fault) for r in parsed] == [
         (2, "3 fields instead of 2"),
-        (3, "1 fields instead of 2"),
+        (3, "1 field instead of 2"),
         (4, "empty line"),
         (5, None),
     ]

@@ -27,6 +27,8 @@ from ballast.rows.reading import (
 
 # So much of a file is tried: some thousand rows.
 HEAD, ROWS = 2**18, 2_000
+# So much of it may stand above the header line.
+TOP = 2**12
 SEPARATORS = (",", ";", "\t", "|")
 # Each is common, and no other is nearly the same.
 ENCODINGS = [
@@ -34,6 +36,8 @@ ENCODINGS = [
     *("koi8_r", "euc_jp", "gb18030", "big5"),
 ]
 TEXTS, JSON = ("csv", "tsv"), ("json", "jsonl")
+# 1,5 and not 1,005, in which the comma may part thousands.
+DECIMAL_COMMA = re.compile(r"\s*[+-]?\d*,(?!\d{3}\s*$)\d+\s*")
 DAYS = ("%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d %b %Y")
 DATES = [f"{day}{time}" for day in DAYS for time in ("", " %H:%M", " %H:%M:%S")]
 Changes = dict[str, Any]
@@ -74,7 +78,7 @@ def remedy(path: Path, layout: Layout, is_usable: Callable[[Record, Layout], boo
             if (count := usable(before | changes)) > most:
                 best, most = before | changes, count
     if not best:
-        return ""
+        return "" if any(now) else _header_below(head, layout)
     options = " and ".join(f"`{name}: {_as_yaml(value)}`" for name, value in best.items())
     used = "used" if most[0] > now[0] else "read"
     before, after = (now[0], most[0]) if used == "used" else (now[1], most[1])
@@ -88,6 +92,16 @@ def remedy(path: Path, layout: Layout, is_usable: Callable[[Record, Layout], boo
             "encoding in which the file was written."
         )
     return advice
+
+
+def _header_below(head: bytes, layout: Layout) -> str:
+    """Return what to do where the header line is not the first one, or ""."""
+    lines = head[:TOP].decode(**decoding(layout)).splitlines()
+    for (number, line), separator in itertools.product(enumerate(lines, 1), SEPARATORS):
+        names = [name.strip(' "') for name in line.split(separator)]
+        if number > 1 and not layout.columns and {*layout.used_columns()} <= {*names}:
+            return f"Line {number} has these columns: delete the lines above it."
+    return ""
 
 
 def _whole_lines(head: bytes) -> bytes:
@@ -140,7 +154,7 @@ def _readings(head: bytes, path: Path, layout: Layout) -> Iterator[Changes]:
             {"format": "tsv"} if separator == "\t" else {"separator": separator}
             for separator in SEPARATORS
         ]
-        quotings = [{}, {"quote": None}, {"escape": "\\"}]
+        quotings = [{}, {"quote": None}, {"escape": "\\"}, {"quote": "'"}]
         base = {} if form in TEXTS else {"format": "csv"}
         forms = [base | a | b for a, b in itertools.product([{}, *separators], quotings)]
     encodings = [{}, *({"encoding": name} for name in _encodings(head))]
@@ -156,6 +170,8 @@ def _encodings(head: bytes) -> list[str]:
     try:
         head.decode("utf-8")
     except UnicodeDecodeError:
+        if _is_mixed(head):
+            return []
         guesses = from_bytes(head, cp_isolation=ENCODINGS)
         first = guesses.best()
         likely = [guess for guess in guesses if guess.chaos == first.chaos]
@@ -166,13 +182,21 @@ def _encodings(head: bytes) -> list[str]:
     return ["utf-8"]
 
 
+def _is_mixed(head: bytes) -> bool:
+    """Return whether many lines are UTF-8, so that no other encoding reads all."""
+    lines = [line for line in head.splitlines() if not line.isascii()]
+    broken = sum("\ufffd" in line.decode("utf-8", errors="replace") for line in lines)
+    return len(lines) - broken > len(lines) / 10
+
+
 def _meanings(head: bytes, path: Path, layout: Layout) -> Iterator[Changes]:
     """Yield other ways to take the fields: lists of tokens, decimal commas, dates of a format."""
     yield {"tokens": True}
-    if layout.features:
+    rows = [record.fields for record in first_records(head, path, layout)]
+    numbers = (str(row.get(name)) for row in rows for name in layout.features)
+    if any(map(DECIMAL_COMMA.fullmatch, numbers)):
         yield {"decimal": ","}
     if layout.dates:
-        rows = [record.fields for record in first_records(head, path, layout)]
         formats = {
             name: form or date_format([row.get(name) for row in rows])
             for name, form in layout.date_formats.items()
@@ -198,5 +222,6 @@ def _as_yaml(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{k}: {_as_yaml(v)}" for k, v in value.items()) + "}"
     if isinstance(value, str):
-        return value if re.fullmatch(r"[\w-]+", value) else f"'{value}'"
+        mark = '"' if "'" in value else "'"
+        return value if re.fullmatch(r"[\w-]+", value) else f"{mark}{value}{mark}"
     return json.dumps(value)

@@ -357,7 +357,8 @@ def _csv_records(
         if all(not value or value.isspace() for value in values):
             fault = EMPTY
         elif len(values) != len(columns):
-            fault = f"{len(values)} fields instead of {len(columns)}"
+            fields = "field" if len(values) == 1 else "fields"
+            fault = f"{len(values)} {fields} instead of {len(columns)}"
         elif values[-1].strip() == columns[-1] and [*map(str.strip, values)] == columns:
             fault = HEADER
         fields = {} if fault else dict(zip(columns, values, strict=True))
