@@ -68,6 +68,8 @@ def remedy(path, body, **block):
         ("a.csv", lines() + lines(end='"{}', header=False), "`quote: null`"),
         ("a.csv", lines(end="'{}, and more'"), """`quote: "'"`"""),
         ("a.csv", lines(), ""),
+        ("a.csv", lines("one\u2028two\x85three\x0c"), ""),
+        ("a.csv", lines("one\u2028two\x85three\x0c", ";"), "`separator: ';'`"),
         # No encoding reads both.
         ("a.csv", lines(FRENCH).encode() + lines(FRENCH).encode("cp1252"), ""),
     ],

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ def remedy(path: Path, layout: Layout, is_usable: Callable[[Record, Layout], boo
 
 def _header_below(head: bytes, layout: Layout) -> str:
     """Return what to do where the header line is not the first one, or ""."""
-    lines = head[:TOP].decode(**decoding(layout)).splitlines()
+    lines = head[:TOP].decode(errors="replace").splitlines()
     for (number, line), separator in itertools.product(enumerate(lines, 1), SEPARATORS):
         names = [name.strip(' "') for name in line.split(separator)]
         if number > 1 and not layout.columns and {*layout.used_columns()} <= {*names}:
@@ -128,7 +129,7 @@ def first_records(head: bytes, path: Path, layout: Layout) -> Iterator[Record]:
             yield from itertools.islice(read(path, layout), ROWS)
         elif form is not None:
             with explained(path, layout):
-                lines = head.decode(**decoding(layout)).splitlines(keepends=True)
+                lines = StringIO(head.decode(**decoding(layout)), newline="")
                 yield from records(lines, form, layout, path)[1]
 
 
