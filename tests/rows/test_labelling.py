@@ -53,6 +53,7 @@ def refused(values, names=None, **options):
         ],
         ("[1 2]", {"label_list": True}, ("1", "2")),
         ("a, b", {"label_list": True}, ("a, b",)),
+        ("(tv) news", {"label_list": True}, ("(tv) news",)),
         ("[]", {"label_list": True}, ()),
         ("", {"label_list": True}, ()),
     ],
@@ -112,7 +113,9 @@ def test_lists_written_as_strings_are_refused_with_the_option_that_reads_them(va
     assert settled(values, label_list=False, **options)[2] == []
 
 
-@pytest.mark.parametrize("values", [["[other]", "bug"], ["(1)", "(2)"], ["{x", "[y", "]"]])
+@pytest.mark.parametrize(
+    "values", [["[other]", "bug"], ["(1)", "(2)"], ["(it's)", "{'"], ["{x", "[y", "]"]]
+)
 def test_names_in_brackets_are_names(values):
     assert settled(values)[0] == [(value,) for value in values]
 

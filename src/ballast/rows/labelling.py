@@ -74,7 +74,9 @@ def _parsed(text: str) -> list:
     if plain := PLAIN_LIST.fullmatch(text):
         entries = plain[1]
         return entries.split() if NUMPY_LIST.fullmatch(entries) else entries.split(",")
-    raise FaultError(f"label is no list: {text!r}")
+    if text.startswith("["):
+        raise FaultError(f"label is no list: {text!r}")
+    return [text]
 
 
 def named(
@@ -127,7 +129,7 @@ def _is_list(text: str) -> bool:
         entries = _parsed(text)
     except FaultError:
         return False
-    return len(entries) != 1 or "'" in text or '"' in text
+    return entries != [text] and (len(entries) != 1 or "'" in text or '"' in text)
 
 
 def _hot_lengths(labels: Sequence[Labels]) -> set[int]:
