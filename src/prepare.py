@@ -147,6 +147,11 @@ def main() -> None:
     dataset = datasets.selected(settings)
     storage.fresh_folder(prepared.FOLDER)
     folder = Path("data/raw") / settings["dataset"]
+    if dataset.features == datasets.AUTO:
+        # Imported here: it takes half a second, and other data sets do without.
+        from ballast.rows.profile import completed
+
+        dataset = completed(dataset, folder)
     names = label_names(folder, dataset)
     rows, several, notes = settle(read_rows(folder, dataset), dataset, names)
     if dataset.duplicates == "drop":

@@ -40,6 +40,12 @@ class Command:
         return f"{self.page}: {self.text}"
 
     @property
+    def recipe(self) -> str | None:
+        """The recipe that the command sets."""
+        named = self.words[:2] == ("ballast", "use") and len(self.words) > 2
+        return self.words[2] if named else None
+
+    @property
     def changes(self) -> list[str]:
         """What the command sets in params.yaml: ["loss=focal"]."""
         return [
@@ -80,12 +86,12 @@ def settings() -> list[tuple[str, str]]:
     return [(page.name, block) for page in PAGES for block in blocks(page, "yaml")]
 
 
-def inline() -> list[Command]:
-    """Return the commands that stand within the text or in tables, abbreviations written out."""
-    return [command for page in PAGES for command in _inline(page)]
+def inline() -> list[list[Command]]:
+    """Return the commands within each span of text or tables, abbreviations written out."""
+    return [block for page in PAGES for block in map(list, _inline(page)) if block]
 
 
-def _inline(page: Path) -> Iterator[Command]:
+def _inline(page: Path) -> Iterator[Iterator[Command]]:
     text = FENCE.sub("", page.read_text(encoding="utf-8"))
     dots, meanings = "", {}
     for match in ABBREVIATION.finditer(text):
@@ -100,11 +106,11 @@ def _inline(page: Path) -> Iterator[Command]:
             before = [place for place in meanings if place <= match.start()]
             # Elsewhere, `...` is a part of a text that is left out.
             if before:
-                yield from _parted(f"dvc exp run {meanings[max(before)]} {rest}", page)
+                yield _parted(f"dvc exp run {meanings[max(before)]} {rest}", page)
         elif first == "-S" and rest:
-            yield from _parted(f"dvc exp run -S {rest}", page)
+            yield _parted(f"dvc exp run -S {rest}", page)
         elif first in PROGRAMS and rest:
-            yield from _parted(f"{first} {rest}", page)
+            yield _parted(f"{first} {rest}", page)
 
 
 def _parted(line: str, page: Path) -> Iterator[Command]:

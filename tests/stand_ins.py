@@ -55,8 +55,18 @@ BLOCKS = {
         "positive": "malignant",
     },
     "french_sources": {"files": "french_sources.csv", "text": "text", "label": "label"},
+    "letters": {"files": "letters.csv", "text": "text", "features": ["age"], "label": "label"},
     # That of README and docs.
     "news": {"files": "news.csv.gz", "text": "body", "label": "topic"},
+}
+# What recipes are for; the others are for the demo corpus, too.
+OF_RECIPES = {
+    "short_texts": "sms_spam",
+    "several_labels": "demo_multilabel",
+    "columns": "mammography",
+    "texts_with_columns": "letters",
+    "two_channels": "sms_spam",
+    "binary_texts": "sms_spam",
 }
 
 
@@ -82,6 +92,8 @@ def write(data: Path) -> None:
     rows = [(*map(str, row), label) for row, label in zip(columns, labels, strict=True)]
     _lines(raw["mammography"] / "mammography.csv", rows, ",")
     _table(raw["french_sources"] / "french_sources.csv", ["text", "label"], texts)
+    letters = [(text, label, number % 7) for number, (text, label) in enumerate(texts)]
+    _table(raw["letters"] / "letters.csv", ["text", "label", "age"], letters)
     news = [(text, label, number % 50) for number, (text, label) in enumerate(texts)]
     _table(raw["news"] / "news.csv.gz", ["body", "topic", "source"], news)
     for part, begin in {"train": 0, "dev": 200, "test": 250}.items():

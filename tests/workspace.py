@@ -18,6 +18,7 @@ from ballast.setup import demo
 # What is copied; data, results and parameters are the tests' own.
 PARTS = [
     "src",
+    "recipes",
     "dvc.yaml",
     ".dvc/.gitignore",
     ".dvc/plots",

@@ -24,7 +24,7 @@ import rows
 import typer
 from data_sets import PUBLIC, ROOT, DataSet, Workspace, create
 from kept import Kept
-from recipes import RECIPES
+from our_recipes import RECIPES
 
 from ballast.labels.classes import joined
 from ballast.project.errors import UserError, did_you_mean
@@ -120,7 +120,7 @@ def judge(
         place, own_recipes = (workspace.data.name, seed), RECIPES[table.kind]
         of_kind = [*own_recipes, *page.peers_of(table.kind)]
         for system in chosen(systems, known, "system"):
-            recipe = own_recipes.get(system)
+            recipe = own_recipes[system].settings if system in own_recipes else None
             if system not in of_kind or (store.done(place, system, recipe) and not anew):
                 continue
             what = f"{place[0]}, seed {seed}, {system}"

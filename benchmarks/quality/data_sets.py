@@ -10,7 +10,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from ballast.project.errors import UserError
-from ballast.setup import fetch
+from ballast.setup import fetch, recipes
 
 ROOT = Path(__file__).parents[2]
 # name -> what differs from its block in params.yaml
@@ -57,7 +57,8 @@ class Workspace:
 
     Attributes:
         folder: where its `params.yaml`, `data`, `models` and `metrics` are.
-        code: copies of `src/` and `params.yaml`, so that edits during a long run change nothing.
+        code: copies of `src/` and `params.yaml`, so that edits during a long run change nothing;
+            whatever was chosen there is at its default.
         data: the data set.
     """
 
@@ -80,19 +81,13 @@ class Workspace:
         self.stage("split")
 
     def choose(self, recipe: dict[str, Any], seed: int) -> None:
-        """Write a recipe's parameters."""
+        """Write a recipe's parameters, by dotted names; all else is at its default."""
         yaml = YAML(typ="safe")
         settings = yaml.load(self.code / "params.yaml")
         block = settings["datasets"].setdefault(self.data.name, {})
         block |= self.data.block
-        for place, value in {**QUICK, **recipe, "dataset": self.data.name, "seed": seed}.items():
-            *blocks, name = place.split(".")
-            inside = settings
-            for key in blocks:
-                inside = inside.get(key, {})
-            if name not in inside:
-                raise UserError(f"recipes.py: params.yaml has no parameter {place!r}.")
-            inside[name] = value
+        chosen = {**QUICK, **recipe, "dataset": self.data.name, "seed": seed}
+        recipes.put(settings, {tuple(place.split(".")): value for place, value in chosen.items()})
         yaml.dump(settings, self.folder / "params.yaml")
 
     def stage(self, name: str) -> None:
@@ -116,6 +111,7 @@ def create(place: Path, data: DataSet) -> Workspace:
     if not code.exists():
         shutil.copytree(ROOT / "src", code / "src")
         shutil.copyfile(ROOT / "params.yaml", code / "params.yaml")
+        recipes.use(recipes.DEFAULT, code / "params.yaml", ROOT / "recipes")
     workspace = Workspace(place / "data" / data.name, code, data)
     workspace.prepare()
     return workspace

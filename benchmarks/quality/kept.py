@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from our_recipes import told
+
 Place = tuple[str, int]
 
 
@@ -44,7 +46,10 @@ class Kept:
     def done(self, place: Place, system: str, recipe: dict | None) -> bool:
         """Tell whether a system ran on the split that stands, with this recipe."""
         run = self.runs.get((*place, system))
-        return run is not None and self._valid(place, run) and run["recipe"] == recipe
+        if run is None or not self._valid(place, run):
+            return False
+        # Of runs that were kept by earlier versions, what differs from the default.
+        return run["recipe"] == recipe or (recipe is not None and told(run["recipe"]) == recipe)
 
     def of(self, data: str) -> dict[int, tuple[dict[str, Any], dict[str, dict[str, Any]]]]:
         """Return a data set's splits and their runs by system, by seed."""

@@ -9,8 +9,8 @@ import numpy as np
 import pairing
 import vl_convert
 from kept import Kept, Place
+from our_recipes import RECIPES
 from peers import PEERS
-from recipes import RECIPES
 
 from ballast.evaluation.scores import of_counts, rarest, share, tally
 from ballast.labels.classes import Classes
@@ -131,7 +131,7 @@ def measured(store: Kept, data: str) -> dict[str, Any]:
     return {
         **known,
         "classes": len(first["names"]),
-        "recipes": {name: RECIPES[first["kind"]][name] for name in recipes},
+        "recipes": {name: asdict(RECIPES[first["kind"]][name]) for name in recipes},
         "systems": {name: systems[name] for name in order},
         "differences": differences,
     }
@@ -205,8 +205,7 @@ def _systems() -> str:
     lines = []
     for kind, recipes in RECIPES.items():
         for name, recipe in recipes.items():
-            options = " ".join(f"-S {key}={value}" for key, value in recipe.items())
-            lines.append(f"| **{name}** ({kind}) | `dvc exp run {options}` |\n")
+            lines.append(f"| **{name}** ({kind}) | `{recipe.command}` |\n")
     for name, peer in {n: p for peers in PEERS.values() for n, p in peers.items()}.items():
         summary = peer.__doc__.splitlines()[0].rstrip(".")
         lines.append(f"| {name} | {summary} |\n")

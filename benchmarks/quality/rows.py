@@ -6,7 +6,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
-from recipes import LONG
+from our_recipes import LONG
 
 from ballast.labels import classes, parts
 from ballast.labels.classes import Classes, LabelSet

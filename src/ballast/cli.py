@@ -61,6 +61,34 @@ def _put_under_dvc(folder: Path, following: str) -> None:
 
 
 @app.command()
+def new(
+    file: Annotated[Path, typer.Argument(help="with rows and their labels, in any format")],
+    name: Annotated[str | None, typer.Option(help="of the data set  [default: the file's]")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(help="its column; several times for columns of 0 and 1")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="ask nothing")] = False,
+) -> None:
+    """Make a data set of FILE: its block in params.yaml, a recipe, the file under DVC."""
+    from ballast.setup import new
+
+    def main() -> None:
+        plan = new.plan(file, name, label or [])
+        table = Table("column", "is", "missing", "different values")
+        for each in plan.columns:
+            form = f" ({each.note})" if each.role == "date" and each.note else ""
+            table.add_row(each.name, each.role + form, f"{each.missing:.1%}", f"{each.distinct:,}")
+        Console().print(table)
+        print("\n".join(new.report(plan)))
+        print(f"recipe: {plan.recipe}\n")
+        if not yes and not typer.confirm(f"Add it to params.yaml as {plan.name}?", default=True):
+            return
+        _put_under_dvc(new.add(plan), "dvc repro")
+
+    run(main)
+
+
+@app.command()
 def demo(
     rows: Annotated[
         int | None, typer.Option(min=9, help="number of texts  [default: 9115; multi-label: 3000]")
@@ -90,6 +118,43 @@ def check(
 
     check_params(settings=settings or ())
     print("params.yaml is in order.")
+
+
+@app.command()
+def use(
+    recipe: Annotated[
+        str | None, typer.Argument(help="a file of recipes/; without a name, all are listed")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say what would change, and change nothing")
+    ] = False,
+) -> None:
+    """Set params.yaml to a recipe: what it names, and all else of the strategy at its default.
+
+    The strategy is sampler, embeddings, models, losses, weightings and decision with their options,
+    vectors, encoder, allow_double_correction, training, and combine and calibration of evaluation.
+    What is said of data and report stays: dataset, datasets, split, costs, seed, and the rest of
+    evaluation.
+    """
+    from ballast.setup import recipes
+    from ballast.setup.checking import check_chosen
+    from ballast.setup.chosen import fault
+
+    def main() -> None:
+        if recipe is None:
+            print("\n".join(recipes.overview()))
+            return
+        changed = recipes.use(recipe, dry_run=dry_run)
+        print("\n".join([*recipes.comment(recipe), *changed]))
+        if dry_run:
+            print(f"Nothing is changed yet. Now: ballast use {recipe}")
+            return
+        already = "" if changed else " already"
+        print(f"params.yaml has the recipe {recipe}{already}. Now: dvc repro")
+        for missing in fault(check_chosen):
+            print(f"Before that: {missing}")
+
+    run(main)
 
 
 @app.command()

@@ -15,18 +15,20 @@ from defaults import create, parameters, written_out
 from documents import ADDED, BEGINNING, Command, merge
 from dvc.cli.parser import get_main_parser
 from dvc.utils.hydra import apply_overrides
-from dvc.utils.serialize import dump_json, modify_yaml
+from dvc.utils.serialize import dump_json, load_json, modify_yaml
 
 from ballast.cli import app
-from ballast.setup import demo
+from ballast.setup import demo, recipes
 from ballast.setup.checking import check_params
 
+RECIPES = ROOT / "recipes"
 # Places where files of a reader's own, or of a run, are.
 MADE = ("data/", "metrics/", "models/", "dvc.lock", ".venv/")
 
 SHELL = documents.shell_blocks()
 COMMANDS = list(dict.fromkeys([command for block in SHELL for command in block]))
-INLINE = list(dict.fromkeys(documents.inline()))
+SPANS = documents.inline()
+INLINE = list(dict.fromkeys([command for span in SPANS for command in span]))
 SETTINGS = documents.settings()
 
 
@@ -71,6 +73,7 @@ def ballast(command: Command) -> None:
     with click.Context(group) as context, pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
+        assert command.recipe is None or command.recipe in recipes.names(RECIPES)
         name, subcommand, rest = group.resolve_command(context, list(command.words[1:]))
         # Within a text, the name alone stands for all that the command does.
         if rest or command in COMMANDS:
@@ -166,20 +169,35 @@ def check_all(project) -> None:
 
 
 def changing(block: list[Command]) -> list[Command]:
-    return [command for command in block if command.changes and ADDED not in str(command)]
+    """Return the commands that change params.yaml, by a recipe or by `-S`."""
+    return [
+        command
+        for command in block
+        if (command.recipe or command.changes) and ADDED not in str(command)
+    ]
+
+
+def use(project, name: str) -> None:
+    """Set the parameters to a recipe."""
+    values = load_json(project / "params.json")
+    recipes.put(values, recipes.complete(name, RECIPES))
+    dump_json(project / "params.json", values)
 
 
 @pytest.mark.parametrize(
     "block",
-    [block for block in SHELL if changing(block)] + [[command] for command in changing(INLINE)],
+    [block for block in [*SHELL, *SPANS] if changing(block)],
     ids=lambda block: str(changing(block)[0]),
 )
 def test_what_commands_set_is_in_order(block, project):
     """Line after line, as a reader would run them: each adds to those before."""
     for command in changing(block):
-        # The quality page tells each recipe without the data set that it is for.
-        numbers = ["dataset=mammography"] if "embedding=numeric" in command.changes else []
-        apply_overrides(project / "params.json", [*numbers, *command.changes])
+        changes = command.changes
+        if command.recipe:
+            use(project, command.recipe)
+            # The page that names a recipe need not name the data that it is for.
+            changes = [f"dataset={stand_ins.OF_RECIPES.get(command.recipe, 'demo')}"]
+        apply_overrides(project / "params.json", changes)
         check_params(project / "params.json")
 
 

@@ -10,6 +10,7 @@ from documents import ADDED
 
 from ballast.project import params
 from ballast.rows.dataset import Dataset
+from ballast.setup import recipes
 
 DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -36,6 +37,18 @@ def test_every_strategy_has_its_line_of_results():
 
 def test_the_readme_is_short_enough_to_be_read():
     assert len(README.splitlines()) <= 200
+
+
+def test_the_pages_and_the_folder_have_the_same_recipes():
+    text = (DOCS / "strategies.md").read_text(encoding="utf-8")
+    used = set(re.findall(r"ballast use (\w+)", text))
+    assert used == set(recipes.names(ROOT / "recipes")), "name it in docs/strategies.md"
+
+
+def test_a_chain_of_settings_in_the_readme_fits_on_a_line():
+    """What is longer is a recipe's."""
+    for line in README.splitlines():
+        assert line.count(" -S ") < 2 or len(line) <= 100, line
 
 
 def test_the_readme_names_every_parameter_that_chooses():

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.pipeline
 PARTS = [
     "tests/project",
     "tests/rows/test_datasets.py",
+    "tests/setup/test_use.py::test_params_yaml_comes_as_the_default_has_it",
     "tests/setup/test_demo.py::test_committed_file_is_what_the_generator_writes",
     "tests/setup/test_demo_multilabel.py::test_block_in_params_reads_every_row",
     "tests/decisions/test_decisions.py::test_every_member_has_its_block_of_options",

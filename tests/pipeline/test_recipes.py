@@ -1,4 +1,4 @@
-"""What README and docs tell a reader to do, done: on small data, through real `dvc`."""
+"""Every recipe, and what README and docs tell a reader to do, done through real `dvc`."""
 
 import json
 
@@ -9,16 +9,24 @@ import workspace
 from closure import ROOT
 from defaults import CHOSEN
 from documents import ADDED, BEGINNING, merge
+from dvc.utils.serialize import modify_yaml
 from ruamel.yaml import YAML
 
+from ballast.setup import recipes
+
 DOCS = ROOT / "docs"
-STRATEGIES = DOCS / "strategies.md"
 # Done before a test begins, or in need of a network.
 DONE = ("cd", "make", "source", "xdg-open")
-# A section of the page: the other lines are held against the code by test_commands.py.
-SECTIONS = ("By kind of data",)
-COMMANDS = [b for b in documents.blocks(STRATEGIES, "sh", SECTIONS) if "dvc exp run" in b]
-SETTINGS = documents.blocks(STRATEGIES, "yaml", SECTIONS)
+SMALL = {
+    (*place.split("."), option): value
+    for place, options in workspace.SMALL.items()
+    for option, value in options.items()
+}
+FOLDER = ROOT / "recipes"
+# One that says nothing of its own is the default, with which every test here begins.
+RECIPES = [
+    name for name in recipes.names(FOLDER) if name != recipes.DEFAULT and recipes.load(name, FOLDER)
+]
 
 pytestmark = pytest.mark.pipeline
 
@@ -45,7 +53,7 @@ def clean(project):
     project.run("dvc", "checkout", "--quiet", "--force")
 
 
-def do(project, block: str, page=STRATEGIES) -> list[str]:
+def do(project, block: str, page) -> list[str]:
     """Run the lines of a block of shell lines, and return what each printed."""
     commands = documents.commands_of(block, page)
     return [project.run(*command.words) for command in commands if command.words[0] not in DONE]
@@ -63,15 +71,12 @@ def block_with(page, language: str, words: str) -> str:
     return block
 
 
-@pytest.mark.parametrize("block", COMMANDS)
-def test_recipe_of_commands_runs(block, clean):
-    do(clean, block)
-    check_results(clean)
-
-
-@pytest.mark.parametrize("block", SETTINGS)
-def test_recipe_of_settings_runs(block, clean):
-    merge(clean.folder / "params.yaml", block)
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipe_runs(name, clean):
+    with modify_yaml(clean.folder / "params.yaml") as values:
+        values["dataset"] = stand_ins.OF_RECIPES.get(name, "demo")
+        # At their defaults, networks would have their full size.
+        recipes.put(values, recipes.complete(name, FOLDER) | SMALL)
     clean.run("dvc", "repro")
     check_results(clean)
 

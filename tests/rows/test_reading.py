@@ -291,7 +291,7 @@ def zipped(body):
         (content("parquet"), "`format: parquet`"),
         (content("feather"), "`format: feather`"),
         (content("xlsx"), "`format: excel`"),
-        (zipped(content("csv")), "a zip archive"),
+        (zipped(content("csv")), "a zip archive; unpack it"),
         (bz2.compress(content("csv")), "packed by bzip2"),
         (lzma.compress(content("csv")), "packed by xz"),
     ],

@@ -81,16 +81,12 @@ def count(
     """
     ordered = sorted(cells.items())
     place = {name: index for index, name in enumerate(names)}
-    arrays = []
-    for side in range(3):
-        texts = [labels[side] for labels, _ in ordered]
-        numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
-        distinct = np.zeros((len(numbers), len(names)), dtype=np.uint8)
-        for text, number in numbers.items():
-            for label in labels_of(text, multilabel):
-                distinct[number, place[label]] = 1
-        arrays.append(distinct[[numbers[text] for text in texts]])
-    return Pairs(*arrays, np.array([number for _, number in ordered]), multilabel)
+    number = {text: row for row, text in enumerate({text for cell in cells for text in cell})}
+    distinct = np.zeros((len(number), len(names)), dtype=np.uint8)
+    for text, row in number.items():
+        distinct[row, [place[label] for label in labels_of(text, multilabel)]] = 1
+    sides = (distinct[[number[cell[side]] for cell, _ in ordered]] for side in range(3))
+    return Pairs(*sides, np.array([rows for _, rows in ordered]), multilabel)
 
 
 def summands(true: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:

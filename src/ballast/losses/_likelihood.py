@@ -33,9 +33,10 @@ def log_true_and_rest(labels: Tensor, logits: Tensor, multilabel: bool):
     """Return the `log_true` of the same arguments, and log(1 - p), which never comes from 1 - p."""
     from keras import ops
 
-    log_p = log_true(labels, logits, multilabel)
     if multilabel:
-        return log_p, log_true(1 - labels, logits, multilabel)
+        signed = (2 * labels - 1) * logits
+        return -ops.softplus(-signed), -ops.softplus(signed)
+    log_p = log_true(labels, logits, multilabel)
     # log(1 - p) is the log of the sum of the other classes' probabilities.
     others = ops.logsumexp(ops.where(labels > 0, ops.full_like(logits, -1e4), logits), axis=-1)
     return log_p, others - ops.logsumexp(logits, axis=-1)

@@ -53,8 +53,9 @@ def loss(
         )
     matrix = cost_matrix(classes)
     by_prediction = ops.matmul(labels, ops.convert_to_tensor(matrix, dtype=logits.dtype))
+    log_p = log_true(labels, logits, multilabel=False)
     expected = ops.sum(by_prediction * ops.softmax(logits, axis=-1), axis=-1)
-    return expected - cross_entropy * log_true(labels, logits, multilabel=False)
+    return expected - cross_entropy * log_p
 
 
 def inverse(logits: np.ndarray, classes: Classes, *, cross_entropy: float) -> np.ndarray:

@@ -61,8 +61,8 @@ def mean(networks: Sequence[Forward]) -> Forward:
 
 
 def filled(columns: np.ndarray | None) -> np.ndarray | None:
-    """Return columns in which a missing number is 0, the mean of the training rows."""
-    return None if columns is None else np.where(np.isnan(columns), np.float32(0), columns)
+    """Return columns in which what is missing or infinite is 0, the mean of the training rows."""
+    return None if columns is None else np.where(np.isfinite(columns), columns, np.float32(0))
 
 
 def encoded(parts: Iterable[Read | None]) -> Encoded:

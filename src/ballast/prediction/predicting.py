@@ -142,14 +142,16 @@ def score(predictor: Predictor, chunk: Chunk) -> _Scored:
         except FaultError as fault:
             faults.append(str(fault))
     usable = np.flatnonzero([fault is None for fault in faults])
+    probabilities = np.full((len(faults), len(predictor.classes)), np.nan)
+    if not contents:
+        nothing = np.zeros((0, len(predictor.classes)), dtype=np.float32)
+        return _Scored(chunk, dict.fromkeys(predictor.models, nothing), probabilities, faults)
     rows = predictor.encoded(contents_of(contents, predictor.layout))
+    outputs = predictor.outputs(rows)
     if rows.columns is not None and (huge := np.isinf(rows.columns).any(axis=1)).any():
         for row in usable[huge]:
             faults[row] = "a numeric column holds a number too large to be scaled"
         usable = usable[~huge]
-        fitting = [each for each, is_huge in zip(contents, huge, strict=True) if not is_huge]
-        rows = predictor.encoded(contents_of(fitting, predictor.layout))
-    probabilities = np.full((len(faults), len(predictor.classes)), np.nan)
-    outputs = predictor.outputs(rows)
+        outputs = {slot: values[~huge] for slot, values in outputs.items()}
     probabilities[usable] = predictor.probabilities(outputs)
     return _Scored(chunk, outputs, probabilities, faults)

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BufferedReader, TextIOWrapper
 from itertools import chain
 from pathlib import Path
@@ -116,7 +116,7 @@ def opened(path: Path, form: str | None, trained: Layout) -> Iterator[Source]:
                 text = TextIOWrapper(stream, newline="", **decoding(layout))
                 stack.callback(text.detach)
                 source = _lines(text, raw, form, layout, name, size)
-        yield source
+        yield replace(source, chunks=_explained(source.chunks, name, layout))
 
 
 def _explained(chunks: Iterator[Chunk], path: Path, layout: Layout) -> Iterator[Chunk]:
@@ -147,8 +147,7 @@ def _lines(
             layout = layout.model_copy(update={"columns": None})
         lines = chain([first], lines)
     columns, rows = records(lines, form, layout, path)
-    chunks = _explained(_chunks(rows, raw, size), path, layout)
-    return Source(form, layout, columns, None, size, chunks)
+    return Source(form, layout, columns, None, size, _chunks(rows, raw, size))
 
 
 def _chunks(rows: Iterator[Record], raw: BinaryIO, size: int | None) -> Iterator[Chunk]:
@@ -179,7 +178,7 @@ def _table(stream: BinaryIO, form: str, layout: Layout, path: Path) -> Source:
             row += len(listed)
             yield Chunk(listed, batch, row)
 
-    return Source(form, layout, schema.names, schema, size, _explained(chunks(), path, layout))
+    return Source(form, layout, schema.names, schema, size, chunks())
 
 
 def fields_of(chunk: Chunk) -> list[dict[str, Any]]:

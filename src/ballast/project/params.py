@@ -198,9 +198,8 @@ def in_effect(name: str, params: Mapping) -> bool:
     if name in OF_SECOND_MODEL:
         return params.get("second_model") != "none"
     folder, _, rest = name.partition(".")
-    return (
-        folder not in SELECTORS or rest.partition(".")[0] in chosen_members(folder, params).values()
-    )
+    owner = rest.partition(".")[0]
+    return folder not in SELECTORS or owner in chosen_members(folder, params).values()
 
 
 def chosen_members(folder: str, params: Mapping) -> dict[str, str]:

@@ -28,8 +28,10 @@ def _fitting(text: str, limit: int) -> str:
     if excess <= 0:
         return text
     lines = text.split("\n")
+    groups = itertools.groupby(range(len(lines)), key=lambda number: lines[number].startswith("|"))
+    tables = [list(numbers) for is_table, numbers in groups if is_table]
     # The first two lines of a table are its header.
-    rows = max(_tables(lines), key=len, default=[])[2:]
+    rows = max(tables, key=len, default=[])[2:]
     excess += len(_left_out(len(rows))) + 1
     for number, row in enumerate(reversed(rows), start=1):
         excess -= len(lines[row]) + 1
@@ -37,12 +39,6 @@ def _fitting(text: str, limit: int) -> str:
             return "\n".join([*lines[:row], _left_out(number), *lines[rows[-1] + 1 :]])
     end = "\n\n*The rest is in the report.*"
     return text[: limit - len(end)].rpartition("\n")[0] + end
-
-
-def _tables(lines: list[str]) -> list[list[int]]:
-    """Return the numbers of the lines of each table."""
-    groups = itertools.groupby(range(len(lines)), key=lambda number: lines[number].startswith("|"))
-    return [list(numbers) for is_table, numbers in groups if is_table]
 
 
 def _left_out(rows: int) -> str:

@@ -11,6 +11,8 @@ from ballast.project.errors import UserError
 from ballast.project.params import check
 
 LAYOUT = "input.json"
+# Of `features`: all numbers, categories and dates that have no other role.
+AUTO = "auto"
 FORMATS = ("csv", "tsv", "jsonl", "json", "parquet", "feather", "excel")
 
 
@@ -54,7 +56,7 @@ class Layout(BaseModel):
     text_separator: str = "\n"
     text_marks: bool = True
     tokens: bool = False
-    features: list[Name] = []
+    features: list[Name] | Literal["auto"] = []
     categories: list[Name] = []
     dates: list[Name] | dict[Name, DateFormat | None] = []
     missing: Literal["keep", "reject"] = "keep"
@@ -72,7 +74,9 @@ class Layout(BaseModel):
     @property
     def columns_beside_text(self) -> list[str]:
         """What a network sees of a row but its text, in the order of `Content`."""
-        return [*self.features, *self.categories, *self.dates]
+        # What `auto` stands for is known when the columns are.
+        features = [] if self.features == AUTO else self.features
+        return [*features, *self.categories, *self.dates]
 
     def only(self, texts: bool, columns: bool) -> "Layout":
         """Return the layout without what a model does not read."""
@@ -84,7 +88,7 @@ class Layout(BaseModel):
     @property
     def has_columns(self) -> bool:
         """Whether a network sees more of a row than its text."""
-        return bool(self.columns_beside_text)
+        return bool(self.features or self.categories or self.dates)
 
     def used_columns(self) -> list[str]:
         """Return the columns that the files must have."""

@@ -17,11 +17,11 @@ from ballast.rows.fields import BROKEN, FaultError, days
 from ballast.rows.reading import (
     TABLES,
     Record,
+    binary_form,
     decoding,
     explained,
     form_of_name,
     opened,
-    other_kind,
     read,
     records,
 )
@@ -58,11 +58,9 @@ def remedy(path: Path, layout: Layout, is_usable: Callable[[Record, Layout], boo
     Raises:
         UserError: the file is damaged.
     """
-    with explained(path, layout), opened(path) as stream:
-        form = layout.format or form_of_name(path)
-        if form is None and (advice := other_kind(stream, form)):
-            return f"In fact {advice}"
-        head = _whole_lines(stream.read(HEAD))
+    if not (layout.format or form_of_name(path)) and (real := recognised(path)):
+        return f"Set `format: {real}` in the dataset's block in params.yaml."
+    head = head_of(path)
 
     def usable(changes: Changes) -> tuple[int, int]:
         """Return how many records can be used, and how many be read."""
@@ -73,7 +71,7 @@ def remedy(path: Path, layout: Layout, is_usable: Callable[[Record, Layout], boo
     best: Changes = {}
     now = most = usable(best)
     # How the bytes are read comes first, then what the fields mean.
-    for changes_of in (_readings, _meanings):
+    for changes_of in (readings, _meanings):
         before = best
         for changes in changes_of(head, path, layout.model_copy(update=before)):
             if (count := usable(before | changes)) > most:
@@ -105,8 +103,24 @@ def _header_below(head: bytes, layout: Layout) -> str:
     return ""
 
 
-def _whole_lines(head: bytes) -> bytes:
-    """Return the beginning of a file up to the end of a line, where it has one."""
+def recognised(path: Path) -> str | None:
+    """Return the format that a file's first bytes give away; None for text.
+
+    Raises:
+        UserError: the file is packed or damaged.
+    """
+    with explained(path, Layout()), opened(path) as stream:
+        return binary_form(stream)
+
+
+def head_of(path: Path) -> bytes:
+    """Return the beginning of a file, up to the end of a line where there is one.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    with explained(path, Layout()), opened(path) as stream:
+        head = stream.read(HEAD)
     if len(head) < HEAD:
         return head
     # An even number of bytes: UTF-16 has two to a character.
@@ -143,7 +157,7 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
-def _readings(head: bytes, path: Path, layout: Layout) -> Iterator[Changes]:
+def readings(head: bytes, path: Path, layout: Layout) -> Iterator[Changes]:
     """Yield other ways to read the bytes, few changes first."""
     form = layout.format or form_of_name(path)
     start = head.lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \r\n\t")[:1]

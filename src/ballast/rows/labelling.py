@@ -111,7 +111,7 @@ def _refuse_strings(labels: Sequence[Labels], dataset: Dataset) -> None:
         return
     between = dataset.label_separator or ""
     counts = Counter(between.join(row) for row in labels if row)
-    lists = {text: count for text, count in counts.items() if _is_list(text)}
+    lists = {text: count for text, count in counts.items() if is_list(text)}
     if sum(lists.values()) > LISTS * counts.total():
         instead = " in place of `label_separator`" if between else ""
         raise UserError(
@@ -121,9 +121,9 @@ def _refuse_strings(labels: Sequence[Labels], dataset: Dataset) -> None:
         )
 
 
-def _is_list(text: str) -> bool:
+def is_list(text: str) -> bool:
     """Return whether a text is a list rather than a name in brackets."""
-    if text[0] + text[-1] not in ("[]", "()", "{}"):
+    if text[:1] + text[-1:] not in ("[]", "()", "{}"):
         return False
     try:
         entries = _parsed(text)

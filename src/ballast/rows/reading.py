@@ -38,8 +38,10 @@ SUFFIXES = {
 GZIP = b"\x1f\x8b"
 # How files begin that are no text.
 BINARY = {b"PAR1": "parquet", b"ARROW1": "feather", b"\xd0\xcf\x11\xe0": "excel"}
+# Excel's files are zip archives, too.
+ZIP = b"PK\x03\x04"
 PACKED = {
-    b"PK\x03\x04": "a zip archive",
+    ZIP: "a zip archive",
     b"BZh91AY": "packed by bzip2",
     b"\xfd7zXZ": "packed by xz",
     b"\x28\xb5\x2f\xfd": "packed by zstd",
@@ -92,8 +94,11 @@ def read(path: Path, dataset: Layout) -> Iterator[Record]:
         )
     form = dataset.format or format_of(path)
     with explained(path, dataset), opened(path) as stream:
-        if advice := other_kind(stream, form):
-            raise UserError(f"{path} is not {form}: {advice}")
+        if (real := binary_form(stream)) not in (None, form):
+            raise UserError(
+                f"{path} is {real}, not {form}: set `format: {real}` in the dataset's block in "
+                "params.yaml."
+            )
         if form in TABLES:
             used = dataset.used_columns()
             schema, _, batches = table_batches(stream, form, dataset, used=used)
@@ -115,21 +120,23 @@ def opened(path: Path) -> BinaryIO:
     return gzip.open(path) if is_gzip else path.open("rb")
 
 
-def other_kind(stream: BinaryIO, form: str | None) -> str:
-    """Return what to do about a file that begins as none of its format does, or ""."""
+def binary_form(stream: BinaryIO) -> str | None:
+    """Return the format that a file's first bytes give away; None for text.
+
+    Raises:
+        ValueError: it is packed.
+    """
     start = stream.peek(8)
-    kind = next((kind for magic, kind in BINARY.items() if start.startswith(magic)), None)
-    packed = next((kind for magic, kind in PACKED.items() if start.startswith(magic)), None)
-    if packed == "a zip archive":
+    if start.startswith(ZIP):
         with ZipFile(stream) as archive:
-            if {"[Content_Types].xml", "content.xml"} & set(archive.namelist()):
-                kind, packed = "excel", None
+            is_workbook = {"[Content_Types].xml", "content.xml"} & set(archive.namelist())
         stream.seek(0)
-    if packed is not None:
-        return f"it is {packed}. Unpack it."
-    if kind in (None, form):
-        return ""
-    return f"it is {kind}. Set `format: {kind}` in the dataset's block in params.yaml."
+        if is_workbook:
+            return "excel"
+    for magic, packing in PACKED.items():
+        if start.startswith(magic):
+            raise ValueError(f"it is {packing}; unpack it")
+    return next((form for magic, form in BINARY.items() if start.startswith(magic)), None)
 
 
 def table_batches(

@@ -88,13 +88,12 @@ def split(
 
     shares = {TEST: test, VALIDATION: validation} if validation else {TEST: test}
     open_parts = [part for part in shares if part not in predefined]
-    fixed = {part: counts[latest == part].sum(axis=0) for part in (TRAIN, VALIDATION, TEST)}
     parts = latest.copy()
     free = latest == -1
     if open_parts and TRAIN in predefined:
         # Only some parts are predefined (train and test, say): the others are filled from train.
         free |= latest == TRAIN
-        fixed[TRAIN][:] = 0
+    fixed = counts[(latest == TRAIN) & ~free].sum(axis=0)
     _check_units(counts[free], fixed, open_parts, labels)
     order = _order(units, ids, seed)
     free_units = order[free[order]]
@@ -119,9 +118,8 @@ def split(
             last = np.full(len(parts), -np.inf)
             np.maximum.at(last, units, times)
             unit_folds[training] = periods(last[training], sizes[training], folds)
-    row_parts = parts[units]
     excluded = (predefined >= 0) & (predefined != latest[units])
-    row_parts[excluded] = EXCLUDED
+    row_parts = np.where(excluded, EXCLUDED, parts[units])
     return row_parts, np.where(excluded, -1, unit_folds[units])
 
 
@@ -203,10 +201,17 @@ def _deal(counts: np.ndarray, sizes: np.ndarray, folds: int) -> np.ndarray:
 
 
 def _check_units(
-    free: np.ndarray, fixed: dict[int, np.ndarray], open_parts: list[int], labels: Sequence[str]
+    free: np.ndarray, fixed: np.ndarray, open_parts: list[int], labels: Sequence[str]
 ) -> None:
-    """Refuse a label that has fewer units than there are parts to fill."""
-    needed = len(open_parts) + (fixed[TRAIN] == 0)
+    """Refuse a label that has fewer units than there are parts to fill.
+
+    Args:
+        free: rows of each label in each unit that is to be placed, shape (units, labels).
+        fixed: rows of each label that stay in train, shape (labels,).
+        open_parts: the parts to fill beside train.
+        labels: their names.
+    """
+    needed = len(open_parts) + (fixed == 0)
     available = (free > 0).sum(axis=0)
     few = np.flatnonzero((available < needed * (len(free) > 0))[: len(labels)])
     if len(few):

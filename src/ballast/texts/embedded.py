@@ -51,8 +51,18 @@ class Embedded:
         return self.kept | {"vocabulary": self.vocabulary, "vectors": self.vectors}
 
 
+class _Whole:
+    """Texts that are embedded whole."""
+
+    cut = 0
+
+    def files(self) -> Files:
+        """Return what prediction needs."""
+        return self.kept
+
+
 @dataclass(frozen=True)
-class Terms:
+class Terms(_Whole):
     """Texts as weights of their terms.
 
     Attributes:
@@ -62,7 +72,6 @@ class Terms:
 
     weights: csr_array
     kept: Files
-    cut = 0
     input = "terms"
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -74,13 +83,9 @@ class Terms:
             "shape": np.array(self.weights.shape),
         }
 
-    def files(self) -> Files:
-        """Return what prediction needs."""
-        return self.kept
-
 
 @dataclass(frozen=True)
-class Vectors:
+class Vectors(_Whole):
     """Rows as numeric columns: those of the data set, or the vectors of their texts.
 
     Attributes:
@@ -90,16 +95,11 @@ class Vectors:
 
     values: np.ndarray
     kept: Files
-    cut = 0
     input = "features"
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return by file name what a network reads of all rows."""
         return {"vectors": self.values}
-
-    def files(self) -> Files:
-        """Return what prediction needs."""
-        return self.kept
 
 
 @dataclass(frozen=True)
