@@ -71,7 +71,10 @@ def layout_of(path: Path) -> dict[str, Any]:
         layout = Layout(**start | changes)
         records = list(diagnosis.first_records(head, path, layout))
         # One column alone is most likely a line that was not taken apart.
-        usable = sum(record.fault is None and len(record.fields) > 1 for record in records)
+        usable = sum(
+            record.fault is None and len(record.fields) > 1 and not fields.BROKEN.search(record.raw)
+            for record in records
+        )
         if usable and usable / len(records) ** 0.5 > most:
             best, most = start | changes, usable / len(records) ** 0.5
     if most < 0:
