@@ -18,6 +18,7 @@ from ballast.probabilities.ledger import Ledger
 from ballast.project import params
 from ballast.project.errors import UserError
 from ballast.resampling.plans import Plan
+from ballast.texts.corpus import Contents, Corpus
 from ballast.training.batches import Table
 from ballast.training.objective import Objective
 from ballast.training.problem import Problem
@@ -32,6 +33,22 @@ def classes_of(
     """Return the classes as they stand in some rows, named a, b, c, ..."""
     names = LETTERS[: targets.shape[1]]
     return Classes(names, targets.sum(axis=0, dtype=np.int64), len(targets), multilabel, positive)
+
+
+def contents_of(texts=None, *, numbers=None, categories=None, dates=None) -> Contents:
+    """Return some rows' contents, lists of a list for each row, without what is not named."""
+    rows = len(next(each for each in (texts, numbers, categories, dates) if each is not None))
+
+    def matrix(values, kind: type) -> np.ndarray:
+        return np.array([()] * rows if values is None else values, dtype=kind).reshape(rows, -1)
+
+    return Contents(texts, matrix(numbers, float), matrix(categories, object), matrix(dates, float))
+
+
+def corpus_of(contents: Contents, training=None, **folders: Path) -> Corpus:
+    """Return rows as embeddings take them; by default all are training rows."""
+    training = np.ones(len(contents.numbers), dtype=bool) if training is None else training
+    return Corpus(**vars(contents), training=training, **{"vectors": Path("none")} | folders)
 
 
 def one_hot(labels, count: int) -> np.ndarray:

@@ -48,16 +48,36 @@ def evaluated() -> tuple[list[str], list[str], np.ndarray]:
     return ids, labels, p
 
 
+def fields(row: dict, layout: dict) -> dict:
+    """Return what a network sees of a prepared row, by the names of its columns."""
+    written = {
+        "text": [row["text"]] if layout["text"] else [],
+        "features": row["numbers"],
+        "categories": row["categories"],
+        "dates": [
+            None if days is None else str(np.datetime64(round(days * 86_400), "s"))
+            for days in row["dates"]
+        ],
+    }
+    return {
+        name: value
+        for kind, values in written.items()
+        for name, value in zip(_listed(layout[kind]), values, strict=True)
+    }
+
+
+def _listed(names: str | list[str] | None) -> list[str]:
+    return [names] if isinstance(names, str) else names or []
+
+
 def check_prediction() -> None:
     """Predict the test rows of the run in this folder, and hold them against the evaluation."""
     ids, labels, probabilities = evaluated()
     layout = json.loads(Path("models/input.json").read_text(encoding="utf-8"))
     prepared = storage.read_table(Path("data/prepared/rows.parquet")).to_pylist()
     by_id = {row["id"]: row for row in prepared}
-    columns = ["id", *filter(None, [layout["text"]]), *layout["features"]]
-    rows = [[name, *filter(None, [by_id[name]["text"]]), *by_id[name]["features"]] for name in ids]
     # Of another format than any data set's, so that the columns' names are all that counts.
-    lines = [json.dumps(dict(zip(columns, row, strict=True))) for row in rows]
+    lines = [json.dumps({"id": name} | fields(by_id[name], layout)) for name in ids]
     Path("new.jsonl").write_text("\n".join(lines) + os.linesep, encoding="utf-8")
     summary = predict(load(), Path("new.jsonl"), Path("predicted.csv"))
     assert (summary.rows, summary.faults.total()) == (len(ids), 0)

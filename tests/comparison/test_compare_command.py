@@ -478,7 +478,7 @@ def test_broken_files_are_said_not_traced(project):
 
 def test_several_labels_a_row(project):
     rows = [
-        [row, "common|rare" if label == "rare" else label, predicted]
+        [row, '["common", "rare"]' if label == "rare" else f'["{label}"]', f'["{predicted}"]']
         for row, label, predicted in rows_of()
     ]
     project.commit(rows, classes=CLASSES)
@@ -494,8 +494,13 @@ def test_several_labels_a_row(project):
 @pytest.mark.parametrize("told_by", ["metrics.json", "predictions", "nothing"])
 def test_several_labels_are_known_where_the_rows_in_common_have_one_each(project, told_by):
     first, second = rows_of(), rows_of([160], start=150)
+    if told_by != "nothing":
+        first, second = (
+            [[row, *(f'["{label}"]' for label in labels)] for row, *labels in rows]
+            for rows in (first, second)
+        )
     if told_by == "predictions":
-        first[1][1:] = ["common|rare", "common"]
+        first[1][1] = '["common", "rare"]'
     scores = {"f1_micro": 0.9, "f1_samples": 0.9} if told_by == "metrics.json" else {}
     project.commit(first, branch="one", classes=CLASSES, scores=scores)
     project.commit(second, branch="other", classes=CLASSES, scores=scores)
@@ -504,6 +509,13 @@ def test_several_labels_are_known_where_the_rows_in_common_have_one_each(project
     # One rare row is taken for a common one: where each label is asked for, both are wrong.
     assert comparison["classes"]["rare"]["base_only"] == 1
     assert comparison["classes"]["common"]["base_only"] == (told_by != "nothing")
+
+
+def test_several_labels_in_an_older_form_are_refused(project):
+    project.commit([["1", "common|rare", "common"]], classes=CLASSES, scores={"f1_micro": 0.9})
+    done = run("HEAD")
+    assert done.exit_code == 2
+    assert "no JSON list: run `dvc repro`" in done.stderr
 
 
 def test_a_project_in_a_folder_of_a_larger_repository(project, monkeypatch):

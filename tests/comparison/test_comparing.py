@@ -15,14 +15,15 @@ from statsmodels.stats.multitest import multipletests
 from ballast.comparison import comparing, pairs, redrawing
 from ballast.comparison.comparing import compare, holm, mcnemar, rows_needed
 from ballast.evaluation import scores
+from ballast.labels.classes import texts_of
 from ballast.probabilities.rules import Rule
 
 EACH_TASK = pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
 SIMULATION = runpy.run_path(str(ROOT / "benchmarks" / "comparison.py"))
 
 
-def words(matrix: np.ndarray) -> list[str]:
-    return ["|".join(LETTERS[c] for c in np.flatnonzero(row)) for row in matrix]
+def words(matrix: np.ndarray, multilabel: bool) -> list[str]:
+    return texts_of(matrix, LETTERS, multilabel)
 
 
 def some_models(multilabel: bool, rows: int = 200, count: int = 3, seed: int = 5):
@@ -34,7 +35,7 @@ def some_models(multilabel: bool, rows: int = 200, count: int = 3, seed: int = 5
 
 
 def compared(targets, first, second, multilabel=False, **options):
-    rows = zip(words(targets), words(first), words(second), strict=True)
+    rows = zip(*(words(each, multilabel) for each in (targets, first, second)), strict=True)
     return compare(rows, LETTERS[: targets.shape[1]], multilabel, **options)
 
 
@@ -288,18 +289,25 @@ def test_labels_of_a_row_stay_together():
     assert together["scores"]["accuracy"]["difference"] == pytest.approx(5 / 40)
 
 
-def test_a_class_that_no_common_row_has_counts_with_0():
+def test_a_class_that_no_common_row_has_counts_for_both_models_or_for_neither():
     targets = one_hot([0, 1] * 20, 3)
     comparison = compared(targets, targets, targets[:, [1, 0, 2]], replicates=200)
-    assert comparison["scores"]["f1_macro"]["base"] == pytest.approx(2 / 3)
+    assert comparison["scores"]["f1_macro"]["base"] == 1
     assert comparison["classes"]["c"]["rows"] == 0
     assert comparison["verdict"] == "worse"
+    predicted = targets.copy()
+    predicted[0] = [0, 0, 1]
+    comparison = compared(targets, predicted, targets, replicates=200)
+    assert comparison["scores"]["f1_macro"]["head"] == pytest.approx(2 / 3)
+    # One row tells nothing, whatever the mean over other classes would say.
+    assert comparison["p_value"] == 1
 
 
 def test_several_labels_are_told_from_the_rows():
-    assert not pairs.is_multilabel([("a", "b", "a|b")], ["a", "b", "a|b"])
-    assert pairs.is_multilabel([("a", "b", "a|b")], ["a", "b"])
-    assert pairs.is_multilabel([("a", "", "a")], ["a", "b"])
+    assert pairs.is_multilabel([('["a"]', '["b"]', "[]")], ["a", "b"])
+    assert not pairs.is_multilabel([("a", "b", "a|b")], ["a", "b"])
+    # These are names, whatever they look like.
+    assert not pairs.is_multilabel([('["a"]', "b", "b")], ['["a"]', "b"])
 
 
 @pytest.mark.parametrize("positives", [12, 50, 500])

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from problems import ROOT, check_blocks, check_contract
+from problems import ROOT, check_blocks, check_contract, contents_of, corpus_of
 
-from ballast.embeddings import fasttext, numeric, pretrained, word2vec
+from ballast.embeddings import fasttext, pretrained, word2vec
 from ballast.embeddings import random as drawn
 from ballast.project import params, storage
 from ballast.project.errors import UserError
@@ -26,6 +26,8 @@ TERMS = ["tfidf", "tfidf_svd"]
 ENCODED = ["sentence", "wordpieces"]
 YIELDS = {name: Embedded for name in [*WORDS, "wordpieces"]}
 YIELDS |= {"tfidf": Terms, "tfidf_svd": Vectors, "sentence": Vectors}
+OF_TEXTS = list(YIELDS)
+YIELDS |= {"columns": Vectors}
 SMALL = {"tfidf_svd": {"dimensions": 3}}
 TEXTS = ["the cat sat", "The dog sat!", "a cat and a dog", "", "the zebra sat", "cat dog"]
 TRAINING = np.array([True, True, True, True, False, False])
@@ -37,13 +39,9 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("BALLAST_CACHE", str(tmp_path / "cache"))
 
 
-def corpus(
-    texts=TEXTS,
-    columns: int = 2,
-    vectors: Path = Path("data/vectors/none"),
-    encoder: Path = Path("data/encoders/none"),
-) -> Corpus:
-    return Corpus(texts, np.ones((len(TRAINING), columns)), TRAINING, vectors, encoder)
+def corpus(texts=TEXTS, **folders: Path) -> Corpus:
+    numbers = [[number] for number in range(len(TRAINING))]
+    return corpus_of(contents_of(texts, numbers=numbers), TRAINING, **folders)
 
 
 def model_of(name: str, folder: Path) -> Path:
@@ -137,7 +135,7 @@ def test_prediction_reads_new_texts_as_the_stage_did(name, tmp_path):
         else:
             storage.write_json(tmp_path / f"{file}.json", values)
     module, options = check_contract("embedding", name)
-    read = module.reader(tmp_path, options | SMALL.get(name, {}))(TEXTS)
+    read = module.reader(tmp_path, options | SMALL.get(name, {}))(corpus())
     if isinstance(embedded, Embedded):
         read = np.split(read[0], read[1][1:-1])
     elif name == "tfidf":
@@ -208,9 +206,9 @@ def test_more_directions_than_rows_are_refused(tmp_path):
         embed("tfidf_svd", tmp_path, dimensions=9)
 
 
-@pytest.mark.parametrize("name", YIELDS)
+@pytest.mark.parametrize("name", OF_TEXTS)
 def test_a_data_set_without_text_is_refused(name, tmp_path):
-    with pytest.raises(UserError, match=f"embedding: {name}.*numeric"):
+    with pytest.raises(UserError, match=f"embedding: {name} needs texts.*columns"):
         embed(name, tmp_path, None)
 
 
@@ -226,12 +224,6 @@ def test_long_texts_rare_words_and_large_vocabularies_are_cut(name, tmp_path):
     assert embedded.vocabulary == ["a", "cat", "dog", "sat", "the"]
     with pytest.raises(UserError, match="min_count"):
         embed(name, tmp_path, min_count=3)
-
-
-def test_numeric_needs_columns():
-    assert numeric.embed(corpus(), 0) is None
-    with pytest.raises(UserError, match="numeric needs numeric columns"):
-        numeric.embed(corpus(columns=0), 0)
 
 
 @pytest.mark.parametrize("module", [drawn, word2vec, fasttext])
@@ -257,9 +249,9 @@ from ballast.embeddings import NAME
 rng = np.random.default_rng(0)
 words = [f"w{chr(97 + k)}" for k in range(26)]
 texts = [" ".join(rng.choice(words, 12)) for _ in range(40)]
-embedded = NAME.embed(
-    Corpus(texts, np.ones((40, 0)), np.arange(40) < 30, Path("none")), 5, dimensions=12, epochs=3
-)
+none = np.empty((40, 0))
+corpus = Corpus(texts, none, none, none, np.arange(40) < 30, Path("none"))
+embedded = NAME.embed(corpus, 5, dimensions=12, epochs=3)
 print(hashlib.sha256(embedded.vectors.tobytes() + embedded.tokens.tobytes()).hexdigest())
 """
 
@@ -281,7 +273,7 @@ def test_skip_gram_knows_which_words_keep_company(module):
     rng = np.random.default_rng(0)
     topics = [[first + second for second in "abcdefghijklmnopqrstuvwxyz"] for first in "xy"]
     texts = [" ".join(rng.choice(topics[row % 2], 10)) for row in range(1000)]
-    rows = Corpus(texts, np.ones((1000, 0)), np.ones(1000, dtype=bool), Path("none"))
+    rows = corpus_of(contents_of(texts))
     embedded = module.embed(rows, 0, dimensions=10, epochs=20)
     assert not embedded.vectors[:2].any()
     vectors = embedded.vectors[2:] / np.linalg.norm(embedded.vectors[2:], axis=1, keepdims=True)
@@ -297,7 +289,7 @@ def test_words_of_shared_letters_are_near_in_fasttext_and_not_in_word2vec():
     stems = ["".join(rng.choice(list("hijklmnopqrstuvwxyz"), 8)) for _ in range(10)]
     rare = [stem + ending for stem in stems for ending in ("", "e", "es")]
     texts = [" ".join([*rng.choice(common, 9), word]) for word in 4 * rare]
-    rows = Corpus(texts, np.ones((120, 0)), np.ones(120, dtype=bool), Path("none"))
+    rows = corpus_of(contents_of(texts))
     own = np.equal.outer(*[np.arange(30) // 3] * 2)
 
     def nearest_are_of_the_stem(module) -> float:

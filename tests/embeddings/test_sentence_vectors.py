@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 pytest.importorskip("tokenizers", reason="the extra `encoder` is not installed")
 
+from problems import contents_of, corpus_of
 from tiny_models import HIDDEN, describe, write_model
 
 from ballast.cli import app
@@ -48,8 +49,8 @@ def encoded(monkeypatch):
 
 
 def corpus(texts, folder) -> Corpus:
-    rows = len(texts or TEXTS)
-    return Corpus(texts, np.ones((rows, 0)), np.ones(rows, bool), folder, folder)
+    contents = contents_of(texts, numbers=[()] * len(texts or TEXTS))
+    return corpus_of(contents, vectors=folder, encoder=folder)
 
 
 def test_each_text_has_its_vector(folder, capfd):
@@ -105,11 +106,11 @@ def test_prediction_reads_the_copy_of_the_model(folder, tmp_path, prefix):
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, place)
     read = sentence.reader(tmp_path / "embedding", {"prefix": prefix})
-    assert read(TEXTS[2:]).tobytes() == embedded.values[2:].tobytes()
+    assert read(contents_of(TEXTS[2:])).tobytes() == embedded.values[2:].tobytes()
 
 
 def test_missing_texts_models_and_files_are_named(folder):
-    with pytest.raises(UserError, match=r"sentence needs texts.*numeric"):
+    with pytest.raises(UserError, match=r"sentence needs texts.*columns"):
         sentence.embed(corpus(None, folder), 0)
     with pytest.raises(UserError, match=r"needs a model: fetch one with `ballast fetch-encoder"):
         sentence.embed(corpus(TEXTS, folder.parent / "none"), 0)

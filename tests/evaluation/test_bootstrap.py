@@ -244,10 +244,14 @@ def test_true_probabilities_may_have_no_calibration_error():
     assert 0.4 < low < 0.5 < high
 
 
-def test_a_missing_class_contributes_exactly_0():
+def test_a_class_that_does_not_occur_is_left_out_and_one_predicted_in_vain_has_0():
     targets = one_hot([0, 1] * 300, 3)
     low, high = bootstrap.of_shares(targets, targets, classes_of(targets), 0.95)["f1_macro"]
-    assert 0.65 < low < high == pytest.approx(2 / 3)
+    assert 0.98 < low < high == pytest.approx(1)
+    predicted = targets.copy()
+    predicted[0] = [0, 0, 1]
+    low, high = bootstrap.of_shares(targets, predicted, classes_of(targets), 0.95)["f1_macro"]
+    assert 0.64 < low < 2 / 3 < high
 
 
 def test_drawing_within_classes_keeps_their_rows():

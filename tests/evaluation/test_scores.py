@@ -8,7 +8,8 @@ import pytest
 from problems import classes_of, one_hot, some_probabilities, some_targets
 from sklearn import metrics
 
-from ballast.evaluation import scores
+from ballast.evaluation import bootstrap, scores
+from ballast.evaluation.intervals import Plan
 from ballast.probabilities.rules import Rule
 
 TASKS = pytest.mark.parametrize(
@@ -105,7 +106,9 @@ def test_perfect_rows_score_perfectly(count, multilabel, positive):
 
 @TASKS
 @pytest.mark.parametrize("guessed", [False, True], ids=["never_guessed", "guessed"])
-def test_a_class_without_test_rows_has_an_f1_of_0(count, multilabel, positive, guessed):
+def test_a_class_without_test_rows_counts_only_where_it_is_predicted(
+    count, multilabel, positive, guessed
+):
     _, _, p, classes = some_problem(count, multilabel, positive)
     targets = np.zeros((len(p), count), dtype=np.uint8)
     targets[:, 0] = 1
@@ -119,7 +122,7 @@ def test_a_class_without_test_rows_has_an_f1_of_0(count, multilabel, positive, g
     headline = scores.headline(targets, predicted, p, classes)
     assert all(np.isfinite(value) for value in headline.values())
     assert headline["f1_macro"] == pytest.approx(
-        metrics.f1_score(targets, predicted, average="macro", zero_division=0), **EXACT
+        metrics.f1_score(targets, predicted, average="macro", zero_division=np.nan), **EXACT
     )
     assert scores.per_class(targets, predicted, classes)["f1"][classes.names[last]] == 0
     if not multilabel:
@@ -134,6 +137,31 @@ def test_a_class_without_test_rows_has_an_f1_of_0(count, multilabel, positive, g
             ),
             **EXACT,
         )
+
+
+@pytest.mark.parametrize("multilabel", [False, True])
+@pytest.mark.parametrize("seed", range(5))
+def test_macro_f1_of_few_rows_of_many_classes_is_scikit_learns_within_its_interval(
+    seed, multilabel
+):
+    rng = np.random.default_rng(seed)
+    classes = classes_of(some_targets(rng, 200, 10, multilabel), multilabel)
+    if multilabel:
+        targets, predicted = (rng.random((2, 6, 10)) < 0.1).astype(np.uint8)
+    else:
+        targets, predicted = (one_hot(rng.integers(0, 10, 6), 10) for _ in range(2))
+        predicted[:3] = targets[:3]
+    assert not (targets | predicted).any(axis=0).all()
+    p = np.full(targets.shape, 0.1)
+    expected = metrics.f1_score(targets, predicted, average="macro", zero_division=np.nan)
+    if not multilabel:
+        numbers = targets.argmax(axis=1), predicted.argmax(axis=1)
+        assert metrics.f1_score(*numbers, average="macro") == pytest.approx(expected, **EXACT)
+    assert scores.headline(targets, predicted, p, classes)["f1_macro"] == pytest.approx(expected)
+    for kind in ("wilson", "bca", "percentile"):
+        plan = Plan(kind, False, 200, 0.95, seed)
+        low, high = bootstrap.headline(targets, predicted, p, classes, plan)["f1_macro"]
+        assert low <= expected <= high
 
 
 @pytest.mark.parametrize("multilabel", [False, True])

@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("tokenizers", reason="the extra `encoder` is not installed")
 
+from problems import contents_of, corpus_of
 from tiny_models import HIDDEN, PLACES, describe, write_model
 
 from ballast.embeddings import wordpieces
@@ -18,7 +19,6 @@ from ballast.networks.forward import Encoded
 from ballast.networks.inputs import Inputs
 from ballast.networks.layers import interpolating, variables
 from ballast.project.errors import UserError
-from ballast.texts.corpus import Corpus
 from ballast.training.batches import Batch, Table
 from ballast.training.learners.keras import learner
 from ballast.training.options import Training
@@ -32,9 +32,7 @@ def folder(tmp_path):
 
 
 def embed(folder, texts=TEXTS, **options):
-    rows = len(texts)
-    corpus = Corpus(texts, np.ones((rows, 0)), np.ones(rows, bool), folder, folder)
-    return wordpieces.embed(corpus, 0, **options)
+    return wordpieces.embed(corpus_of(contents_of(texts), encoder=folder), 0, **options)
 
 
 def padded(found) -> np.ndarray:
@@ -176,6 +174,6 @@ def test_what_is_missing_is_named(folder):
     with pytest.raises(UserError, match="needs embedding: wordpieces"):
         transformer.build(inputs_of(found.vectors[:, :3], 0, folder))
     with pytest.raises(UserError, match=r"wordpieces needs texts"):
-        wordpieces.embed(Corpus(None, np.ones((1, 0)), np.ones(1, bool), folder, folder), 0)
+        wordpieces.embed(corpus_of(contents_of(numbers=[[1]]), encoder=folder), 0)
     with pytest.raises(UserError, match=r"wordpieces needs a model"):
         embed(folder.parent / "none")

@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 
 from ballast.cli import app
 from ballast.evaluation.decision import Decision
-from ballast.labels.classes import joined
+from ballast.labels.classes import texts_of
 from ballast.prediction import sources
 from ballast.prediction.bundle import load
 from ballast.probabilities.rules import Rule
@@ -67,7 +67,8 @@ def mixed(tmp_path_factory):
     rows[0][0] = f"  {rows[0][0]}\n"
     storage.write_csv(folder / "data/raw/mine/all.csv", ["body", "topic", "a", "b"], rows)
     block = {"files": "all.csv", "text": "body", "label": "topic", "features": ["b", "a"]}
-    run_stages(folder, block, embedding="random", model="two_channel_cnn")
+    embeddings = {"embedding": "random", "second_embedding": "columns"}
+    run_stages(folder, block, **embeddings, model="two_channel_cnn")
     return folder
 
 
@@ -97,12 +98,11 @@ def test_the_raw_file_is_predicted_as_evaluated(here, mixed):
     ids, labels, probabilities = evaluated()
     prepared = {row["id"]: row for row in pq.read_table("data/prepared/rows.parquet").to_pylist()}
     # A row's line, from the lines that the ones before it take.
-    lines = {1 + 1: 0}
-    line = 2
+    lines, line = {}, 2
     for number, row in enumerate(rows):
         lines[line] = number
         line += 1 + row["body"].count("\n")
-    chosen = [rows[lines[prepared[name]["row"]]] for name in ids]
+    chosen = [rows[lines[prepared[name]["line"]]] for name in ids]
     assert [row["predicted"] for row in chosen] == labels
     p = [[float(row[f"p_{name}"]) for name in CLASSES] for row in chosen]
     np.testing.assert_allclose(p, probabilities, rtol=1e-4, atol=1e-5)
@@ -120,7 +120,7 @@ def test_numeric_rows_of_a_file_without_header_line(tmp_path, monkeypatch, model
     (tmp_path / "data/raw/mine/all.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     block = {"files": "all.csv", "quote": "'", "columns": ["x", "y", "label"]}
     block |= {"features": ["x", "y"], "label": "label", "label_names": {"0": "no", "1": "yes"}}
-    options = {"embedding": "numeric", "model": model, "decision": decision}
+    options = {"embedding": "columns", "model": model, "decision": decision}
     run_stages(tmp_path, block, loss="squared_hinge", **options)
     monkeypatch.chdir(tmp_path)
     check_prediction()
@@ -157,7 +157,7 @@ TWO = {
 @pytest.mark.parametrize("combine", TWO)
 def test_two_models_are_predicted_as_evaluated(tmp_path, monkeypatch, combine, decision):
     numeric_rows(tmp_path)
-    chosen = {"embedding": "numeric", "model": "mlp", "decision": decision, **TWO[combine]}
+    chosen = {"embedding": "columns", "model": "mlp", "decision": decision, **TWO[combine]}
     run_stages(tmp_path, NUMBERS, evaluation={"replicates": 100, "combine": combine}, **chosen)
     monkeypatch.chdir(tmp_path)
     check_prediction()
@@ -174,7 +174,7 @@ def test_two_models_are_predicted_as_evaluated(tmp_path, monkeypatch, combine, d
 def test_costs_reach_the_headline_of_every_file(tmp_path, monkeypatch, decision):
     numeric_rows(tmp_path)
     costs = {"rare": {"common": 10.0}}
-    chosen = {"embedding": "numeric", "model": "mlp", "loss": "expected_cost", "weighting": "none"}
+    chosen = {"embedding": "columns", "model": "mlp", "loss": "expected_cost", "weighting": "none"}
     run_stages(tmp_path, NUMBERS, costs=costs, decision=decision, **chosen)
     monkeypatch.chdir(tmp_path)
     check_prediction()
@@ -232,10 +232,11 @@ def test_a_rule_that_looks_at_all_rows_reads_standard_input_once(here, monkeypat
     probabilities = np.array(
         [[row[f"p_{name}"] for name in CLASSES] for row in rows if not row["error"]]
     )
-    labels = joined(rule.predict(probabilities), CLASSES)
+    labels = texts_of(rule.predict(probabilities), CLASSES, multilabel=False)
     assert [row["predicted"] for row in rows if not row["error"]] == labels
     # Adapted to the shares of these rows, some labels are others.
-    assert labels != joined(replace(rule, prior=None).predict(probabilities), CLASSES)
+    plain = replace(rule, prior=None).predict(probabilities)
+    assert labels != texts_of(plain, CLASSES, multilabel=False)
     assert rows[-1]["error"].endswith("empty text")
 
 

@@ -97,7 +97,7 @@ def test_texts_of_the_demo_corpus_change_and_stay_clean():
     targets = one_hot([names.index(label) for _, label in pairs], 9)
     rows = rows_of(targets)
     texts = [text for text, _ in pairs]
-    rows = type(rows)(targets, texts, rows.features)
+    rows = type(rows)(targets, texts, rows.numbers)
     new = eda.sample(rows, classes_of(targets), 0).texts
     assert len(new) > 1000
     for source, text in new:

@@ -2,19 +2,17 @@
 
 from importlib import import_module
 from itertools import product
-from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
 import pytest
-from problems import LETTERS
+from problems import LETTERS, contents_of, corpus_of
 
 from ballast.labels.classes import Classes
 from ballast.networks.inputs import Inputs
 from ballast.project.errors import UserError
 from ballast.project.params import members
 from ballast.resampling.drawing import Rows
-from ballast.texts.corpus import Corpus
 from ballast.training.architecture import Architecture
 
 TEXTS = ["the cat sat", "the dog ran", "a cat and a dog", "the cat ran"] * 3
@@ -58,10 +56,9 @@ def test_only_none_can_be_no_model():
 def test_an_embedding_refuses_a_corpus_without_what_it_needs(name, tmp_path):
     module = member("embeddings", name)
     for kinds in getattr(module, "NEEDS", []):
-        corpus = Corpus(
-            texts=None if kinds == {"text"} else TEXTS,
-            features=np.ones((len(TEXTS), 0 if kinds == {"features"} else 2)),
-            training=np.ones(len(TEXTS), dtype=bool),
+        numbers = [[number][: kinds != {"columns"}] for number in range(len(TEXTS))]
+        corpus = corpus_of(
+            contents_of(None if kinds == {"text"} else TEXTS, numbers=numbers),
             vectors=tmp_path / ("none" if kinds == {"vectors"} else "some.vec"),
             encoder=tmp_path / ("none" if kinds == {"encoder"} else "some"),
         )
@@ -69,14 +66,13 @@ def test_an_embedding_refuses_a_corpus_without_what_it_needs(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", members("embeddings"))
-def test_an_embedding_that_needs_text_alone_returns_the_type_that_it_says(name):
+def test_an_embedding_that_needs_no_file_returns_the_type_that_it_says(name):
     module = member("embeddings", name)
     needs = getattr(module, "NEEDS", [])
     expected = module.embed.__annotations__["return"]
     assert expected is None or expected.input in KINDS
     if {"vectors"} not in needs and {"encoder"} not in needs:
-        training = np.ones(len(TEXTS), dtype=bool)
-        corpus = Corpus(TEXTS, np.ones((len(TEXTS), 2)), training, Path("none"))
+        corpus = corpus_of(contents_of(TEXTS, numbers=[[1]] * len(TEXTS)))
         options = {"dimensions": 2} if name == "tfidf_svd" else {}
         embedded = module.embed(corpus, 0, **options)
         assert type(embedded) is (expected or type(None))
@@ -93,8 +89,8 @@ def test_a_sampler_mixes_labels_and_needs_text_where_it_says_so(name):
     classes = Classes(LETTERS[:3], targets.sum(axis=0), len(targets), several)
     features = targets @ np.eye(3) + rng.normal(size=(len(targets), 3))
     texts = [TEXTS[row % len(TEXTS)] for row in range(len(targets))]
-    plan = module.sample(Rows(targets, texts, features, 0), classes, 0)
+    plan = module.sample(Rows(targets, texts, features), classes, 0)
     assert (plan.label_shares is not None) == getattr(module, "MIXES_LABELS", False)
     needs = getattr(module, "NEEDS", [])
-    without = Rows(targets, None, features, 0)
+    without = Rows(targets, None, features)
     assert refuses(module.sample, without, classes, 0) == (needs == [{"text"}])

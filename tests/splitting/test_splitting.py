@@ -20,12 +20,12 @@ def one_hot(labels):
     return np.eye(max(labels) + 1, dtype=np.uint8)[np.asarray(labels)]
 
 
-def parted(targets, units=None, predefined=None, seed=0, ids=None, **shares):
+def parted(targets, units=None, predefined=None, seed=0, ids=None, times=None, **shares):
     """Return the parts of a split without folds unless said otherwise."""
-    return split_in_folds(targets, units, predefined, seed, ids, **shares)[0]
+    return split_in_folds(targets, units, predefined, seed, ids, times, **shares)[0]
 
 
-def split_in_folds(targets, units=None, predefined=None, seed=0, ids=None, **shares):
+def split_in_folds(targets, units=None, predefined=None, seed=0, ids=None, times=None, **shares):
     """Return parts and folds."""
     count = len(targets)
     return split(
@@ -33,6 +33,7 @@ def split_in_folds(targets, units=None, predefined=None, seed=0, ids=None, **sha
         np.arange(count) if units is None else np.asarray(units),
         names(count) if ids is None else ids,
         np.full(count, -1) if predefined is None else np.asarray(predefined),
+        times,
         [f"class{label}" for label in range(targets.shape[1])],
         seed,
         **{"validation": 0.1, "folds": 1, **shares},
@@ -199,12 +200,12 @@ def test_a_training_row_with_a_duplicate_in_test_is_excluded_when_validation_is_
 def test_a_class_with_too_few_rows_is_named_with_the_remedies(rows):
     with pytest.raises(UserError) as error:
         parted(one_hot([0] * 20 + [1] * rows))
-    for needle in ("'class1'", f"{rows} independent", "3 are needed", "label_names", "group"):
+    for needle in (f"'class1' ({rows})", "independent", "3 are needed", "rare", "group"):
         assert needle in str(error.value)
 
 
 def test_a_class_in_fewer_groups_than_parts_is_named():
-    with pytest.raises(UserError, match=r"'class1'.*2 independent"):
+    with pytest.raises(UserError, match=r"'class1' \(2\).*independent"):
         parted(one_hot([0] * 20 + [1] * 10), [*range(20), *[20] * 5, *[21] * 5])
 
 

@@ -11,9 +11,10 @@ from scipy.sparse import csr_array
 from ballast.project.errors import UserError
 from ballast.resampling.plans import Plan, repeat
 from ballast.texts import embedded
-from ballast.texts.embedded import Embedded, Scaler, Terms, Vectors
+from ballast.texts.embedded import Embedded, Terms, Vectors
 from ballast.training.batches import (
     POOL,
+    Batch,
     Table,
     chunks,
     epoch_batches,
@@ -81,7 +82,7 @@ def test_a_table_is_narrowed_to_what_a_network_reads():
 
 
 def columns() -> np.ndarray:
-    return text_table().features
+    return text_table().columns
 
 
 def words() -> Embedded:
@@ -99,9 +100,8 @@ def save(tmp_path, monkeypatch):
     """Save a slot as the embed stage does, in a folder of the test's own."""
     monkeypatch.chdir(tmp_path)
 
-    def save(slot: str, result=None, features: np.ndarray | None = None) -> str:
-        scaler = None if features is None else Scaler(np.zeros(1), np.ones(1))
-        embedded.save(slot, "some", {}, result, features, scaler)
+    def save(slot: str, result=None) -> str:
+        embedded.save(slot, "some", {}, result)
         return slot
 
     return save
@@ -109,8 +109,9 @@ def save(tmp_path, monkeypatch):
 
 def test_a_slot_is_mapped_with_what_it_holds(save):
     table = text_table()
-    assert open_table([save("one", features=columns())]).tokens is None
-    mapped = open_table([save("one", words(), columns()), save("two")])
+    numbers = save("one", Vectors(columns(), {}))
+    assert open_table([numbers]).tokens is None
+    mapped = open_table([numbers, save("two"), save("three", words())])
     assert isinstance(mapped.tokens, np.memmap)
     rows = np.array([5, 1, 5])
     for name, values in vars(table.take(rows)).items():
@@ -121,20 +122,33 @@ def test_slots_stand_side_by_side_in_their_order(save):
     table, vectors = text_table(), np.random.default_rng(1).random((len(LENGTHS), 3))
     slots = [
         save("a", Terms(terms(), {})),
-        save("b", words(), columns()),
-        save("c", Vectors(vectors.astype(np.float32), {})),
-        save("d", Terms(terms(), {})),
+        save("b", Vectors(columns(), {})),
+        save("c", words()),
+        save("d", Vectors(vectors.astype(np.float32), {})),
+        save("e", Terms(terms(), {})),
     ]
     rows = np.array([5, 1, 5])
     taken = open_table(slots).take(rows)
     np.testing.assert_array_equal(taken.tokens, table.take(rows).tokens)
-    np.testing.assert_allclose(taken.features, np.hstack([table.features, vectors])[rows])
-    assert taken.features.dtype == taken.terms.dtype == np.float32
+    np.testing.assert_allclose(taken.columns, np.hstack([columns(), vectors])[rows])
+    assert taken.columns.dtype == taken.terms.dtype == np.float32
     twice = np.tile(terms().toarray(), 2)
     np.testing.assert_array_equal(taken.terms.toarray(), twice[rows])
     narrow = open_table(slots).only(["terms"]).take(rows).padded()
     assert set(narrow) == {"terms"}
     np.testing.assert_array_equal(narrow["terms"].toarray(), twice[rows])
+
+
+def test_networks_read_the_mean_where_a_number_is_missing_and_trees_the_gap():
+    gap, rows, partners = np.float32("nan"), np.array([0, 1]), np.array([1, -1])
+    table = Table(None, None, np.array([[gap, 2], [1, gap]], np.float32))
+    np.testing.assert_array_equal(table.take(rows).columns, [[gap, 2], [1, gap]])
+    np.testing.assert_array_equal(table.take(rows).padded()["features"], [[0, 2], [1, 0]])
+    shares = np.array([0.5, 0.0])
+    mixed = table.interpolated(rows, partners, shares)["features"]
+    np.testing.assert_array_equal(mixed, [[0.5, 1], [1, 0]])
+    batch = Batch(rows, np.zeros((2, 2)), partners, shares)
+    np.testing.assert_array_equal(table.columns_of(batch), [[gap, gap], [1, gap]])
 
 
 def test_the_words_of_two_embeddings_are_refused(save):

@@ -339,7 +339,7 @@ def test_mean_vectors_by_hand():
     table = Table(
         tokens=np.array([1, 2, 2, 2, 1]),
         offsets=np.array([0, 2, 2, 5]),
-        features=np.array([[7], [8], [9]], dtype=np.float32),
+        columns=np.array([[7], [8], [9]], dtype=np.float32),
     )
     found = mean_vectors(table, words, np.array([2, 1, 0, 0]))
     expected = [[7 / 3, 14 / 3, 9], [0, 0, 8], [2, 4, 7], [2, 4, 7]]

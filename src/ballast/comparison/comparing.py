@@ -32,8 +32,8 @@ def compare(
     """Compare two models on the same rows; the result is plain values, ready for JSON.
 
     Args:
-        rows: (true, first, second) labels of each row, or a Counter of them; several labels are
-            joined by |.
+        rows: (true, first, second) labels of each row, or a Counter of them; several labels are a
+            JSON list.
         names: the classes.
         multilabel: whether a row may have several labels.
         level: of the intervals; the verdict's tests are at 1 - level.

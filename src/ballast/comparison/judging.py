@@ -30,7 +30,13 @@ def report(base: Revision, head: Revision, level: float = 0.95) -> dict[str, Any
     multilabel = several or is_multilabel(every_row, known)
     seen = {text for row in shared for text in row}
     if multilabel:
-        seen = {label for text in seen for label in labels_of(text, True)}
+        try:
+            seen = {label for text in seen for label in labels_of(text, True)}
+        except ValueError as error:
+            raise UserError(
+                "metrics/predictions.csv of one of the two, or both, is of an older version: it "
+                f"holds labels that are no JSON list: run `dvc repro` there ({error})."
+            ) from error
     names = [*known, *sorted(seen - set(known))]
     comparison = comparing.compare(shared, names, multilabel, level)
     rows = {

@@ -112,7 +112,8 @@ def scores(pairs: Pairs, total: np.ndarray) -> tuple[dict, dict]:
     """Return the scores by name of the first and of the second model.
 
     They are those of `evaluation.scores`: f1_macro, balanced_accuracy, mcc and accuracy (of several
-    labels: all right) of shape (...), f1 and recall of shape (..., classes).
+    labels: all right) of shape (...), f1 and recall of shape (..., classes). But f1_macro is over
+    the same classes for both models: those with a row, or predicted by either.
 
     Args:
         pairs: for the number of rows and the task.
@@ -122,8 +123,9 @@ def scores(pairs: Pairs, total: np.ndarray) -> tuple[dict, dict]:
     ends = np.cumsum([classes, classes, classes, 1, classes, classes])
     support, *sides = np.split(total, ends, axis=-1)
     task = Classes((), support, pairs.rows, pairs.multilabel)
+    occurs = (pairs.true | pairs.first | pairs.second).any(axis=0)
     return tuple(
-        of_counts(hits, support, predicted, pairs.rows, task)
+        of_counts(hits, support, predicted, pairs.rows, task, occurs)
         | {
             "accuracy": exact[..., 0] / pairs.rows,
             "f1": share(2 * hits, support + predicted),

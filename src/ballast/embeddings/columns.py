@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.preprocessing import StandardScaler
 
 from ballast.project.errors import UserError
 from ballast.project.storage import read_json
 from ballast.texts.corpus import Contents, Corpus, Count
 from ballast.texts.embedded import Vectors
+from ballast.texts.scaling import scales
 
 NEEDS = [{"columns"}]
 # No name of a category is empty, or begins with a space.
@@ -44,18 +44,20 @@ def embed(corpus: Corpus, seed: int, *, smallest: Count = 5, most: Count = 100) 
             "`features`, `categories` or `dates`. Use embedding: tfidf for texts."
         )
     numbers = _numbers(corpus)[corpus.training]
-    scaler = StandardScaler().fit(numbers)
+    mean, scale = scales(numbers)
     encoder = ColumnEncoder(
-        scaler.mean_.tolist(),
-        scaler.scale_.tolist(),
+        mean.tolist(),
+        scale.tolist(),
         np.flatnonzero(np.isnan(numbers).any(axis=0)).tolist(),
         [_names(column, smallest, most) for column in _categories(corpus)[corpus.training].T],
     )
     values = encoder(corpus)
-    if np.isinf(values).any() or np.isinf(encoder.scale).any():
+    scaled = values[:, : len(mean)]
+    huge = ~np.isfinite([mean, scale]).all(axis=0) | np.isinf(scaled).any(axis=0)
+    if huge.any():
         raise UserError(
-            "the numeric columns contain numbers too large to be scaled; correct them in the data, "
-            "or take the column out of `features` in the dataset's block in params.yaml."
+            f"column {huge.argmax() + 1} of the dataset's `features` has numbers too large to be "
+            "scaled: correct them in the data, or take the column out of the block in params.yaml."
         )
     return Vectors(values, {"columns": asdict(encoder)})
 
@@ -93,7 +95,7 @@ class ColumnEncoder:
         NaN stands for a missing number, infinity for one that is too large.
         """
         numbers = _numbers(contents)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             scaled = ((numbers - np.array(self.mean)) / np.array(self.scale)).astype(np.float32)
         parts = [scaled, np.isnan(numbers[:, self.gaps])]
         for names, column in zip(self.names, _categories(contents).T, strict=True):

@@ -68,12 +68,14 @@ def of_counts(targets: np.ndarray, predicted: np.ndarray, classes: Classes, plan
     true, predicted, times = scores.kinds(targets, predicted)
     strata = true.argmax(axis=1) if plan.stratified else np.zeros(len(times), dtype=int)
     of_rows = scores.of_rows(true, predicted, classes)
+    # What occurs in these rows counts in every sample of them.
+    occurs = (true | predicted).any(axis=0)
     values = np.column_stack([true & predicted, true, predicted, *of_rows.values()]).astype(float)
     names: list[str] = []
 
     def of_sums(sums: np.ndarray, rows: int) -> np.ndarray:
         *counts, totals = np.split(sums, np.arange(1, 4) * true.shape[1], axis=-1)
-        by_name = scores.of_counts(*counts, rows, classes)
+        by_name = scores.of_counts(*counts, rows, classes, occurs)
         by_name |= zip(of_rows, np.moveaxis(totals, -1, 0) / rows, strict=True)
         names[:] = by_name
         return np.stack(list(by_name.values()), axis=-1)

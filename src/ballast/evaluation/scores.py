@@ -38,8 +38,8 @@ def headline(
     over labels, f1_micro the F1 of all labels pooled, f1_samples the mean of the rows' F1.
     expected_cost, if there are costs, is the mean cost of a row.
 
-    A class that no row has and that is never predicted is left out of f1_macro, as by scikit-learn;
-    one that is predicted nevertheless has an F1 of 0.
+    A class that no row has and that is never predicted is left out of f1_macro, as by scikit-learn
+    of label numbers; one that is predicted nevertheless has an F1 of 0.
 
     Args:
         targets: multi-hot labels, shape (rows, classes).
@@ -106,7 +106,12 @@ def kinds(targets: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def of_counts(
-    hits: np.ndarray, support: np.ndarray, positives: np.ndarray, rows: float, classes: Classes
+    hits: np.ndarray,
+    support: np.ndarray,
+    positives: np.ndarray,
+    rows: float,
+    classes: Classes,
+    occurs: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Return the headline scores that follow from the counts of `tally`.
 
@@ -116,6 +121,8 @@ def of_counts(
         positives: likewise.
         rows: number of rows.
         classes: for the task.
+        occurs: the classes whose F1 counts, bool, shape (classes,); by default those with a row or
+            a prediction.
 
     Returns:
         Values of shape (...,) by name.
@@ -123,10 +130,9 @@ def of_counts(
     # Products of counts, of up to four for the correlation, would overflow integers.
     hits, support, positives = (np.asarray(n, dtype=float) for n in (hits, support, positives))
     recall, present = share(hits, support), support > 0
-    # What occurs in one of several samples of the same rows counts in all.
-    occurs = (support + positives > 0).any(axis=tuple(range(support.ndim - 1)))
-    f1 = share(2 * hits, support + positives)[..., occurs]
-    result = {"f1_macro": share(f1.sum(axis=-1), occurs.sum())}
+    occurs = support + positives > 0 if occurs is None else occurs
+    f1 = share(2 * hits, support + positives)
+    result = {"f1_macro": share((f1 * occurs).sum(axis=-1), occurs.sum(axis=-1))}
     if classes.multilabel:
         recall = (recall + share(rows - support - positives + hits, rows - support)) / 2
         covariance = rows * hits - support * positives

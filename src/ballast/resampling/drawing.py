@@ -8,9 +8,10 @@ import numpy as np
 from imblearn.base import BaseSampler
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.preprocessing import OneHotEncoder, StandardScaler, normalize
+from sklearn.preprocessing import OneHotEncoder, normalize
 
 from ballast.project.errors import UserError
+from ballast.texts.scaling import scales
 from ballast.texts.tokens import tokenize
 
 # Of the space of texts.
@@ -47,7 +48,8 @@ class Rows:
         """
         parts = []
         if self.numbers.shape[1]:
-            parts.append(np.nan_to_num(StandardScaler().fit_transform(self.numbers)))
+            mean, scale = scales(self.numbers)
+            parts.append(np.nan_to_num((self.numbers - mean) / scale))
         if self.categories.shape[1]:
             names = OneHotEncoder(sparse_output=False).fit_transform(self.categories)
             parts.append(names * np.sqrt(0.5))
