@@ -7,6 +7,7 @@ from test_samplers import rows_of
 
 from ballast.project import params
 from ballast.project.errors import UserError
+from ballast.resampling.plans import Plan
 from ballast.samplers import mixup, remix
 from ballast.samplers._mixing import mixed
 
@@ -86,7 +87,8 @@ def test_remix_by_hand(monkeypatch, sizes, share, expected):
     partners = np.arange(len(labels))
     partners[[0, other]] = other, 0
     shares = np.full(len(labels), share)
-    monkeypatch.setattr(remix, "pairs", lambda *_: (partners, shares))
+    given = Plan(np.arange(len(labels)), np.ones(len(labels)), partners=partners, shares=shares)
+    monkeypatch.setattr(remix, "mixed", lambda *_: given)
     plan = plan_of(remix, one_hot(labels, 2), partners=1, kappa=3.0, tau=0.5)
     assert plan.shares[0] == share
     assert plan.label_shares[0] == expected
