@@ -44,13 +44,19 @@ DATES = [f"{day}{time}" for day in DAYS for time in ("", " %H:%M", " %H:%M:%S")]
 Changes = dict[str, Any]
 
 
-def remedy(path: Path, layout: Layout, is_usable: Callable[[Record, Layout], bool]) -> str:
+def remedy(
+    path: Path,
+    layout: Layout,
+    is_usable: Callable[[Record, Layout], bool],
+    where: str = "in the dataset's block in params.yaml",
+) -> str:
     """Return which options would let more of a file's first records be used, in words.
 
     Args:
         path: the file.
         layout: as the block has it.
         is_usable: whether a record that was read by a layout can be used.
+        where: options are set.
 
     Returns:
         A sentence, or "" where no option helps.
@@ -59,7 +65,7 @@ def remedy(path: Path, layout: Layout, is_usable: Callable[[Record, Layout], boo
         UserError: the file is damaged.
     """
     if not (layout.format or form_of_name(path)) and (real := recognised(path)):
-        return f"Set `format: {real}` in the dataset's block in params.yaml."
+        return f"Set `format: {real}` {where}."
     head = head_of(path)
 
     def usable(changes: Changes) -> tuple[int, int]:
@@ -82,8 +88,8 @@ def remedy(path: Path, layout: Layout, is_usable: Callable[[Record, Layout], boo
     used = "used" if most[0] > now[0] else "read"
     before, after = (now[0], most[0]) if used == "used" else (now[1], most[1])
     advice = (
-        f"Set {options} in the dataset's block in params.yaml: of the file's first records "
-        f"{after:,} can be {used} then, and {before:,} as it is."
+        f"Set {options} {where}: of the file's first records {after:,} can be {used} then, and "
+        f"{before:,} as it is."
     )
     if "encoding" in best:
         advice += (
