@@ -118,7 +118,7 @@ def report(rows: Rows, task: str, numbers: dict[str, int], notes: list[str]) -> 
         f"{numbers['rows']} rows = {numbers['kept']} kept + {numbers['rejected']} rejected; {task}"
     )
     for line in rejection.by_reason(rows.rejected):
-        print(f"  rejected: {line}")
+        print(f"  {line}" if line.startswith(" ") else f"  rejected: {line}")
     for name in ("exact_duplicates", "near_duplicates", "conflicting_labels"):
         print(f"  {name.replace('_', ' ')}: {numbers[name]} rows")
     for note in notes:

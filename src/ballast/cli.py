@@ -221,6 +221,10 @@ def predict(
         typer.Option("--format", help="of the input, if its name doesn't tell  [default: csv]"),
     ] = None,
     prefix: Annotated[str, typer.Option(help="put before the names of the added columns")] = "",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set-param", "-S", help="what is not as in training: encoding=cp1252, say"),
+    ] = None,
 ) -> None:
     """Predict label and probabilities of each row of INPUT with what the last run left in models/.
 
@@ -233,7 +237,8 @@ def predict(
     from ballast.prediction.bundle import load
     from ballast.prediction.predicting import predict
 
-    summary = predict(load(), rows, output, form, prefix)
+    predictor = load().reading(settings or ())
+    summary = predict(predictor, rows, output, form, prefix)
     print("\n".join(summary.lines()), file=sys.stderr)
 
 

@@ -6,7 +6,7 @@ import pytest
 from problems import classes_of, one_hot
 
 from ballast.labels import parts
-from ballast.labels.classes import LabelSet, joined, multi_hot
+from ballast.labels.classes import LabelSet, labels_of, multi_hot, text_of, texts_of
 from ballast.labels.parts import PARTS, TEST, TRAIN, VALIDATION, Split
 from ballast.project.errors import UserError
 
@@ -48,8 +48,21 @@ def test_labels_are_multi_hot_and_text():
     matrix = multi_hot(labels, 3)
     assert matrix.dtype == np.uint8
     np.testing.assert_array_equal(matrix, [[1, 0, 0], [0, 0, 0], [0, 1, 1], [0, 0, 1]])
-    assert joined(matrix, "abc") == ["a", "", "b|c", "c"]
-    assert joined(matrix[:0], "abc") == []
+    assert texts_of(matrix, "abc", True) == ['["a"]', "[]", '["b", "c"]', '["c"]']
+    assert texts_of(matrix[[0, 3]], "abc", False) == ["a", "c"]
+    assert texts_of(matrix[:0], "abc", True) == []
+
+
+@pytest.mark.parametrize("labels", [["a|b"], ["a", "b"], [], ['"', "[é]", ", "]])
+def test_labels_come_back_from_their_text(labels):
+    assert labels_of(text_of(labels, True), True) == labels
+    assert labels_of(text_of([*labels, "a"], False), False) == [*labels, "a"][:1]
+
+
+@pytest.mark.parametrize("text", ["a", "", "a|b", '{"a": 1}', "[1]", '"a"'])
+def test_a_text_that_is_no_list_of_labels_is_refused(text):
+    with pytest.raises(ValueError, match=r"list|value"):
+        labels_of(text, True)
 
 
 def some_split(folds: bool) -> Split:

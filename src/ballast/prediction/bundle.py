@@ -2,11 +2,12 @@
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+from ruamel.yaml import YAML
 
 from ballast.evaluation.decision import Decision
 from ballast.labels.classes import texts_of
@@ -44,6 +45,24 @@ class Predictor:
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, in the order of every array's class axis."""
         return self.decision.mixture.parts[0].correction.ledger.labels
+
+    def reading(self, settings: Sequence[str]) -> "Predictor":
+        """Return the predictor for files that are written in another way than those of training.
+
+        Args:
+            settings: name=value, options of the layout.
+
+        Raises:
+            UserError: there is no such option, or it has no such value.
+        """
+        if not settings:
+            return self
+        changes = {
+            name: YAML(typ="safe").load(value)
+            for name, _, value in (setting.partition("=") for setting in settings)
+        }
+        layout = params.check(Layout, self.layout.model_dump() | changes, "ballast predict -S")
+        return replace(self, layout=layout)
 
     def encoded(self, contents: Contents) -> Encoded:
         """Return rows as the models read them, from what `layout` takes of each."""

@@ -16,8 +16,11 @@ from ballast.prediction.sources import Chunk, Source
 from ballast.project.errors import UserError
 from ballast.project.progress import bars
 from ballast.rows.cleaning import content
+from ballast.rows.dataset import Layout
+from ballast.rows.diagnosis import remedy
 from ballast.rows.fields import FaultError
 from ballast.rows.places import place
+from ballast.rows.reading import Record
 
 
 @dataclass
@@ -55,6 +58,21 @@ def predict(
         UserError: input or output can't be used, or no row could be predicted.
     """
     summary = Summary()
+    try:
+        _write_all(predictor, rows, output, form, prefix, summary)
+    except UserError as error:
+        raise UserError(f"{error} {_advice(predictor.layout, rows)}".strip()) from error
+    if summary.rows and summary.faults.total() == summary.rows:
+        advice = _advice(predictor.layout, rows)
+        lines = ["no row could be predicted:", *summary.lines()[1:], *filter(None, [advice])]
+        raise UserError("\n".join(lines))
+    return summary
+
+
+def _write_all(
+    predictor: Predictor, rows: Path, output: Path, form: str | None, prefix: str, summary: Summary
+) -> None:
+    """Write each row, and count it in the summary."""
     names = sinks.added(predictor.classes, prefix)
     with (
         sources.opened(rows, form, predictor.layout) as source,
@@ -69,9 +87,24 @@ def predict(
             summary.rows += len(errors)
             # What follows a colon is specific to the row.
             summary.faults.update(fault.partition(":")[0] for fault in scored.faults if fault)
-    if summary.rows and summary.faults.total() == summary.rows:
-        raise UserError("\n".join(["no row could be predicted:", *summary.lines()[1:]]))
-    return summary
+
+
+def _advice(layout: Layout, rows: Path) -> str:
+    """Return how more of an input's rows could be used, "" where no option would help."""
+
+    def is_usable(record: Record, tried: Layout) -> bool:
+        try:
+            content(record, tried)
+        except FaultError:
+            return False
+        return True
+
+    try:
+        where = "with -S, as in -S \"separator=';'\""
+        return remedy(rows, layout, is_usable, where) if rows.is_file() else ""
+    except UserError:
+        # Of a damaged file there is nothing more to say.
+        return ""
 
 
 def _labelled(predictor: Predictor, source: Source) -> Iterator[tuple["_Scored", list[str | None]]]:

@@ -1,6 +1,7 @@
 """From records to clean rows with stable ids; unusable records are rejected with a reason."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -28,9 +29,14 @@ class Content(NamedTuple):
     categories: tuple[str | None, ...] = ()
     dates: tuple[float | None, ...] = ()
 
+    @property
+    def columns(self) -> tuple[float | str | None, ...]:
+        """All but the text."""
+        return self.numbers + self.categories + self.dates
+
     def __str__(self) -> str:
         """The text, or what stands in its place."""
-        return self.text or str([*self.numbers, *self.categories, *self.dates])
+        return self.text or str([*self.columns])
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,7 @@ def clean(record: Record, file: str, part: str | None, dataset: Dataset) -> Row 
             content(record, dataset),
             labelling.written(record.fields, dataset),
             _name(record.fields, dataset.group, "group"),
-            _time(record.fields, dataset.time, dataset.date_formats),
+            _time(record.fields, dataset) if dataset.time else None,
             _part(record.fields, dataset.split) if dataset.split else part,
             _name(record.fields, dataset.id, "id") or "",
         )
@@ -132,15 +138,18 @@ def content(record: Record, layout: Layout) -> Content:
     if record.fault:
         raise FaultError(record.fault)
     values = record.fields
+    text = _text(values, layout)
+    columns = layout.columns_beside_text
+    if not columns:
+        return Content(text)
     result = Content(
-        _text(values, layout),
+        text,
         tuple(fields.number(values.get(name), name, layout.decimal) for name in layout.features),
         tuple(fields.category(values.get(name), name) for name in layout.categories),
         tuple(fields.days(values.get(n), n, form) for n, form in layout.date_formats.items()),
     )
     if layout.missing == "reject":
-        columns = layout.used_columns()[len(layout.texts) :]
-        for name, value in zip(columns, result[1] + result[2] + result[3], strict=True):
+        for name, value in zip(columns, result.columns, strict=True):
             if value is None:
                 raise FaultError(f"column {name} is empty")
     return result
@@ -165,8 +174,9 @@ def _text(values: dict[str, Any], layout: Layout) -> str | None:
 
 def _one_text(values: dict[str, Any], column: str, layout: Layout) -> str:
     value = values.get(column)
-    if layout.tokens and isinstance(value, list) and all(isinstance(v, str) for v in value):
-        value = " ".join(value)
+    if layout.tokens and isinstance(value, list):
+        tokens = (fields.string(token, f"a token of column {column}") for token in value)
+        value = " ".join(filter(None, tokens))
     text = fields.string(value, f"column {column}")
     return "" if fields.is_blank(text) else text
 
@@ -180,17 +190,13 @@ def _name(values: dict[str, Any], column: str | None, role: str) -> str | None:
     return text
 
 
-def _time(
-    values: dict[str, Any], column: str | None, formats: dict[str, str | None]
-) -> float | None:
+def _time(values: dict[str, Any], dataset: Dataset) -> float:
     """Return a point in time, as days since 1970 or as the number that it is."""
-    if column is None:
-        return None
-    value = values.get(column)
+    value = values.get(dataset.time)
     try:
-        time = fields.number(value, column)
+        time = fields.number(value, dataset.time)
     except FaultError:
-        time = fields.days(value, column, formats.get(column))
+        time = fields.days(value, dataset.time, dataset.date_formats.get(dataset.time))
     if time is None:
         raise FaultError("no time")
     return time
@@ -224,13 +230,30 @@ def settle(
     result = Rows(rejected=list(rows.rejected))
     for row, before, after in zip(rows.kept, named, labels, strict=True):
         if after or several:
-            result.kept.append(replace(row, labels=after))
+            result.kept.append(row if row.labels == after else replace(row, labels=after))
         elif before:
             reason = f"label has fewer than {dataset.rare.below} rows: {before[0]!r}"
             result.rejected.append(Rejected.of(row, reason, asked=True))
         else:
             result.rejected.append(Rejected.of(row, "no label"))
-    return result, several, list(labelling.notes(named, dataset, names, rare))
+    notes = list(labelling.notes(named, dataset, names, rare))
+    notes += [
+        f"column {name} tells the label of every row: leave it out if it is known only afterwards"
+        for name in telling(result.kept, dataset.columns_beside_text)
+    ]
+    return result, several, notes
+
+
+def telling(rows: Sequence[Row], columns: Sequence[str]) -> list[str]:
+    """Return the columns that hold the label: each of their few values stands with one label."""
+    found = []
+    for number, name in enumerate(columns):
+        seen: dict[float | str | None, tuple[str, ...]] = {}
+        pairs = ((row.content.columns[number], row.labels) for row in rows)
+        tells = all(seen.setdefault(value, labels) == labels for value, labels in pairs)
+        if tells and 1 < len(seen) <= len(rows) / 10:
+            found.append(name)
+    return found
 
 
 def assign_ids(rows: Rows, has_ids: bool) -> Rows:

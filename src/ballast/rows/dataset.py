@@ -1,9 +1,10 @@
 """The description of a user's files: one block under `datasets:` in `params.yaml`."""
 
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ballast.project import storage
 from ballast.project.errors import UserError
@@ -16,17 +17,26 @@ FORMATS = ("csv", "tsv", "jsonl", "json", "parquet", "feather", "excel")
 
 
 def _as_written(value: Any) -> Any:
-    """Return what YAML takes for a number or a truth value as it looks: a name."""
+    """Return what YAML takes for a number, a truth value or a date as it looks: a name."""
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value) if isinstance(value, int | float) else value
+    return str(value) if isinstance(value, int | float | date) else value
 
 
 # The name of a column or of a label: 2019, true and 1.0 are names too.
 Name = Annotated[str, BeforeValidator(_as_written)]
-Names = Name | list[Name]
+Names = Name | Annotated[list[Name], Field(min_length=1)]
 Files = str | list[str] | None
 Character = Annotated[str, Field(min_length=1, max_length=1)]
+
+
+def _date_format(form: str) -> str:
+    """Return a format of dates, or raise a `ValueError` where `datetime` does not know it."""
+    datetime.strptime(datetime(2000, 1, 1, tzinfo=UTC).strftime(form), form)
+    return form
+
+
+DateFormat = Annotated[str, AfterValidator(_date_format)]
 
 
 class Layout(BaseModel):
@@ -48,7 +58,7 @@ class Layout(BaseModel):
     tokens: bool = False
     features: list[Name] | Literal["auto"] = []
     categories: list[Name] = []
-    dates: list[Name] | dict[Name, str | None] = []
+    dates: list[Name] | dict[Name, DateFormat | None] = []
     missing: Literal["keep", "reject"] = "keep"
 
     @property
@@ -62,9 +72,11 @@ class Layout(BaseModel):
         return self.dates if isinstance(self.dates, dict) else dict.fromkeys(self.dates)
 
     @property
-    def has_columns(self) -> bool:
-        """Whether a network sees more of a row than its text."""
-        return bool(self.features or self.categories or self.dates)
+    def columns_beside_text(self) -> list[str]:
+        """What a network sees of a row but its text, in the order of `Content`."""
+        # What `auto` stands for is known when the columns are.
+        features = [] if self.features == AUTO else self.features
+        return [*features, *self.categories, *self.dates]
 
     def only(self, texts: bool, columns: bool) -> "Layout":
         """Return the layout without what a model does not read."""
@@ -73,11 +85,14 @@ class Layout(BaseModel):
             unread |= {"features": [], "categories": [], "dates": []}
         return self.model_copy(update=unread)
 
+    @property
+    def has_columns(self) -> bool:
+        """Whether a network sees more of a row than its text."""
+        return bool(self.features or self.categories or self.dates)
+
     def used_columns(self) -> list[str]:
         """Return the columns that the files must have."""
-        # What `auto` stands for is known when the columns are.
-        features = [] if self.features == AUTO else self.features
-        return [*self.texts, *features, *self.categories, *self.date_formats]
+        return [*self.texts, *self.columns_beside_text]
 
     def save(self, folder: Path = Path("models")) -> None:
         """Write the layout for prediction."""
@@ -121,7 +136,7 @@ class Dataset(Layout):
     test: Files = None
     label: Names
     label_separator: Annotated[str, Field(min_length=1)] | None = None
-    label_list: bool = False
+    label_list: bool | None = None
     label_names: str | dict[Name, Name] | None = None
     rare: Rare | None = None
     id: Name | None = None
@@ -159,7 +174,7 @@ class Dataset(Layout):
         for name in names:
             if Path(name).is_absolute() or ".." in Path(name).parts:
                 raise ValueError(f"{name!r} is not inside the data set's folder in data/raw/")
-            if names.count(name) > 1:
+            if [Path(other) for other in names].count(Path(name)) > 1:
                 raise ValueError(f"{name!r} is named twice, so its rows would count twice")
         self._check_roles()
         return self

@@ -1,10 +1,11 @@
 """Why a file cannot be read as its block says: the options with which it can be, by trial."""
 
-import gzip
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -12,43 +13,66 @@ from charset_normalizer import from_bytes
 
 from ballast.project.errors import UserError
 from ballast.rows.dataset import Layout
-from ballast.rows.fields import FaultError, days
-from ballast.rows.reading import TABLES, Record, decoding, explained, format_of, read, records
+from ballast.rows.fields import BROKEN, FaultError, days
+from ballast.rows.reading import (
+    TABLES,
+    Record,
+    binary_form,
+    decoding,
+    explained,
+    form_of_name,
+    opened,
+    read,
+    records,
+)
 
 # So much of a file is tried: some thousand rows.
 HEAD, ROWS = 2**18, 2_000
-MAGIC = {
-    b"PAR1": "parquet",
-    b"ARROW1": "feather",
-    b"PK\x03\x04": "excel",
-    b"\xd0\xcf\x11\xe0": "excel",
-}
+# So much of it may stand above the header line.
+TOP = 2**12
 SEPARATORS = (",", ";", "\t", "|")
+# Each is common, and no other is nearly the same.
+ENCODINGS = [
+    *(f"cp{number}" for number in (1252, 1250, 1251, 1253, 1254, 1255, 1256, 1257, 932, 949)),
+    *("koi8_r", "euc_jp", "gb18030", "big5"),
+]
+TEXTS, JSON = ("csv", "tsv"), ("json", "jsonl")
+# 1,5 and not 1,005, in which the comma may part thousands.
+DECIMAL_COMMA = re.compile(r"\s*[+-]?\d*,(?!\d{3}\s*$)\d+\s*")
 DAYS = ("%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d %b %Y")
 DATES = [f"{day}{time}" for day in DAYS for time in ("", " %H:%M", " %H:%M:%S")]
 Changes = dict[str, Any]
 
 
-def remedy(path: Path, layout: Layout, is_usable: Callable[[Record, Layout], bool]) -> str:
+def remedy(
+    path: Path,
+    layout: Layout,
+    is_usable: Callable[[Record, Layout], bool],
+    where: str = "in the dataset's block in params.yaml",
+) -> str:
     """Return which options would let more of a file's first records be used, in words.
 
     Args:
         path: the file.
         layout: as the block has it.
         is_usable: whether a record that was read by a layout can be used.
+        where: options are set.
 
     Returns:
         A sentence, or "" where no option helps.
-    """
-    head = head_of(path)
-    form = layout.format or format_of(path)
-    real = recognised(head)
-    if real not in (None, form):
-        return f"The file is {real}: set `format: {real}` in the dataset's block in params.yaml."
 
-    def usable(changes: Changes) -> int:
+    Raises:
+        UserError: the file is damaged.
+    """
+    if not (layout.format or form_of_name(path)) and (real := recognised(path)):
+        return f"Set `format: {real}` {where}."
+    head = head_of(path)
+
+    def usable(changes: Changes) -> tuple[int, int]:
+        """Return how many records can be used, and how many be read."""
         tried = layout.model_copy(update=changes)
-        return sum(is_usable(record, tried) for record in first_records(head, path, tried))
+        read = [each for each in first_records(head, path, tried) if _is_read(each, tried)]
+        return sum(is_usable(each, tried) for each in read), len(read)
 
     best: Changes = {}
     now = most = usable(best)
@@ -59,69 +83,107 @@ def remedy(path: Path, layout: Layout, is_usable: Callable[[Record, Layout], boo
             if (count := usable(before | changes)) > most:
                 best, most = before | changes, count
     if not best:
-        return ""
+        return "" if any(now) else _header_below(head, layout)
     options = " and ".join(f"`{name}: {_as_yaml(value)}`" for name, value in best.items())
-    return (
-        f"Set {options} in the dataset's block in params.yaml: of the file's first records "
-        f"{most:,} can be used then, and {now:,} as it is."
+    used = "used" if most[0] > now[0] else "read"
+    before, after = (now[0], most[0]) if used == "used" else (now[1], most[1])
+    advice = (
+        f"Set {options} {where}: of the file's first records {after:,} can be {used} then, and "
+        f"{before:,} as it is."
     )
+    if "encoding" in best:
+        advice += (
+            f" Letters read {_letters(head, best['encoding'])!r} then: if that is wrong, set the "
+            "encoding in which the file was written."
+        )
+    return advice
 
 
-def recognised(head: bytes) -> str | None:
-    """Return the format that the first bytes give away; None for text."""
-    return next((form for magic, form in MAGIC.items() if head.startswith(magic)), None)
+def _header_below(head: bytes, layout: Layout) -> str:
+    """Return what to do where the header line is not the first one, or ""."""
+    lines = head[:TOP].decode(errors="replace").splitlines()
+    for (number, line), separator in itertools.product(enumerate(lines, 1), SEPARATORS):
+        names = [name.strip(' "') for name in line.split(separator)]
+        if number > 1 and not layout.columns and {*layout.used_columns()} <= {*names}:
+            return f"Line {number} has these columns: delete the lines above it."
+    return ""
+
+
+def recognised(path: Path) -> str | None:
+    """Return the format that a file's first bytes give away; None for text.
+
+    Raises:
+        UserError: the file is packed or damaged.
+    """
+    with explained(path, Layout()), opened(path) as stream:
+        return binary_form(stream)
 
 
 def head_of(path: Path) -> bytes:
-    """Return the beginning of a file, up to the end of a line."""
-    with path.open("rb") as raw:
-        is_gzip = raw.read(2) == b"\x1f\x8b"
-        raw.seek(0)
-        with gzip.GzipFile(fileobj=raw) if is_gzip else raw as stream:
-            head = stream.read(HEAD)
+    """Return the beginning of a file, up to the end of a line where there is one.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    with explained(path, Layout()), opened(path) as stream:
+        head = stream.read(HEAD)
+    if len(head) < HEAD:
+        return head
     # An even number of bytes: UTF-16 has two to a character.
-    return head if len(head) < HEAD else head[: (head.rfind(b"\n") + 1) // 2 * 2]
+    return head[: (head.rfind(b"\n") + 1) // 2 * 2] or head
+
+
+def _letters(head: bytes, encoding: str) -> str:
+    """Return what the first bytes that are not ASCII are in an encoding, with what surrounds it."""
+    text = head.decode(encoding, errors="replace")
+    first = next((i for i, letter in enumerate(text) if letter > "\x7f"), 0)
+    return " ".join(text[max(0, first - 20) : first + 20].split())
 
 
 def first_records(head: bytes, path: Path, layout: Layout) -> Iterator[Record]:
     """Yield the first records, up to an error that ends the reading."""
-    form = layout.format or format_of(path)
+    form = layout.format or form_of_name(path)
     with suppress(UserError):
-        if form in TABLES:
+        # One JSON array has no beginning that could be parsed.
+        if form in TABLES or (form in JSON and head.lstrip().startswith(b"[")):
             yield from itertools.islice(read(path, layout), ROWS)
-            return
-        with explained(path, layout):
-            lines = head.decode(**decoding(layout)).splitlines(keepends=True)
-            yield from records(lines, form, layout, path)[1]
+        elif form is not None:
+            with explained(path, layout):
+                lines = StringIO(head.decode(**decoding(layout)), newline="")
+                yield from records(lines, form, layout, path)[1]
+
+
+def _is_read(record: Record, layout: Layout) -> bool:
+    """Return whether a record has its fields, and what is used of them is text."""
+    used = (record.fields.get(name) for name in layout.used_columns())
+    return record.fault is None and not any(map(BROKEN.search, filter(_is_text, used)))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
 def readings(head: bytes, path: Path, layout: Layout) -> Iterator[Changes]:
     """Yield other ways to read the bytes, few changes first."""
-    form = layout.format or format_of(path)
-    if form in TABLES:
-        return
+    form = layout.format or form_of_name(path)
     start = head.lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \r\n\t")[:1]
-    forms: list[Changes] = [{}]
     if start in (b"{", b"["):
-        if form not in ("json", "jsonl"):
-            forms.append({"format": "json" if start == b"[" else "jsonl"})
+        real = "json" if start == b"[" else "jsonl"
+        forms: list[Changes] = [{} if form in JSON else {"format": real}]
     else:
-        current = layout.separator or ("\t" if form == "tsv" else ",")
         separators = [
             {"format": "tsv"} if separator == "\t" else {"separator": separator}
             for separator in SEPARATORS
-            if separator != current
         ]
-        quotings = [{}, {"quote": None}, {"escape": "\\"}]
-        forms = [a | b for a, b in itertools.product([{}, *separators], quotings)]
-        if form in ("json", "jsonl"):
-            forms = [{"format": "csv"} | each for each in forms]
+        quotings = [{}, {"quote": None}, {"escape": "\\"}, {"quote": "'"}]
+        base = {} if form in TEXTS else {"format": "csv"}
+        forms = [base | a | b for a, b in itertools.product([{}, *separators], quotings)]
     encodings = [{}, *({"encoding": name} for name in _encodings(head))]
     yield from sorted((a | b for a, b in itertools.product(forms, encodings)), key=len)
 
 
 def _encodings(head: bytes) -> list[str]:
-    """Return the encodings that the bytes may be in."""
+    """Return the encodings that the bytes may be in, the likely one first."""
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return ["utf-16"]
     if head.count(0) > len(head) // 5:
@@ -129,18 +191,33 @@ def _encodings(head: bytes) -> list[str]:
     try:
         head.decode("utf-8")
     except UnicodeDecodeError:
-        guess = from_bytes(head).best()
-        return ["cp1252", *([guess.encoding] if guess else [])]
+        if _is_mixed(head):
+            return []
+        guesses = from_bytes(head, cp_isolation=ENCODINGS)
+        first = guesses.best()
+        likely = [guess for guess in guesses if guess.chaos == first.chaos]
+        # Western European comes before what has the same letters and is less common.
+        if any("cp1252" in guess.could_be_from_charset for guess in likely):
+            return ["cp1252"]
+        return [*(guess.encoding for guess in likely), "cp1252"]
     return ["utf-8"]
+
+
+def _is_mixed(head: bytes) -> bool:
+    """Return whether many lines are UTF-8, so that no other encoding reads all."""
+    lines = [line for line in head.splitlines() if not line.isascii()]
+    broken = sum("\ufffd" in line.decode("utf-8", errors="replace") for line in lines)
+    return len(lines) - broken > len(lines) / 10
 
 
 def _meanings(head: bytes, path: Path, layout: Layout) -> Iterator[Changes]:
     """Yield other ways to take the fields: lists of tokens, decimal commas, dates of a format."""
     yield {"tokens": True}
-    if layout.features:
+    rows = [record.fields for record in first_records(head, path, layout)]
+    numbers = (str(row.get(name)) for row in rows for name in layout.features)
+    if any(map(DECIMAL_COMMA.fullmatch, numbers)):
         yield {"decimal": ","}
     if layout.dates:
-        rows = [record.fields for record in first_records(head, path, layout)]
         formats = {
             name: form or date_format([row.get(name) for row in rows])
             for name, form in layout.date_formats.items()
@@ -166,5 +243,6 @@ def _as_yaml(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{k}: {_as_yaml(v)}" for k, v in value.items()) + "}"
     if isinstance(value, str):
-        return value if value.replace("-", "").isalnum() else f"'{value}'"
+        mark = '"' if "'" in value else "'"
+        return value if re.fullmatch(r"[\w-]+", value) else f"{mark}{value}{mark}"
     return json.dumps(value)

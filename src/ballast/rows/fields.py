@@ -15,7 +15,9 @@ MISSING = {
 TRUTH = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}
 # Narrower than float(), which takes 1_005 and other scripts' digits for numbers too.
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-EPOCH = datetime(1970, 1, 1)
+# What stands for a byte that is not in the encoding.
+BROKEN = re.compile("[\ud800-\udfff]")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECONDS_A_DAY = 86_400
 
 
@@ -24,7 +26,7 @@ class FaultError(Exception):
 
 
 def string(value: Any, role: str) -> str:
-    """Return a field as NFC text; numbers and Booleans as in JSON, null and NaN as "".
+    """Return a field as NFC text; null and NaN as "", truth values as in JSON, 1.0 as "1".
 
     Args:
         value: as the format gives it.
@@ -42,11 +44,12 @@ def string(value: Any, role: str) -> str:
         raise FaultError(f"{role} is {kind}, not a string")
     if isinstance(value, bytes):
         value = value.decode("utf-8", errors="surrogateescape")
+    elif isinstance(value, float) and value.is_integer():
+        # A column of whole numbers is one of floats where some are missing.
+        value = int(value)
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise FaultError("broken encoding") from error
+    if BROKEN.search(text):
+        raise FaultError("broken encoding")
     return unicodedata.normalize("NFC", text).strip()
 
 
@@ -63,14 +66,17 @@ def number(value: Any, column: str, decimal: str = ".") -> float | None:
         FaultError: it is none of these, or infinite.
     """
     text = string(value, f"column {column}")
+    plain = text
+    if decimal != "." and isinstance(value, str):
+        # A point separates thousands then, and 1.234 would be read as a thousandth of what it is.
+        plain = "" if "." in text else text.replace(decimal, ".")
+    if NUMBER.fullmatch(plain) and math.isfinite(parsed := float(plain)):
+        return parsed
     if text in MISSING:
         return None
     if (truth := TRUTH.get(text.lower())) is not None:
         return truth
-    plain = text.replace(decimal, ".") if decimal != "." else text
-    if NUMBER.fullmatch(plain) and math.isfinite(parsed := float(plain)):
-        return parsed
-    raise FaultError(f"feature {column} is not a finite number: {text!r}")
+    raise FaultError(f"column {column} is not a finite number: {text!r}")
 
 
 def category(value: Any, column: str) -> str | None:
@@ -100,8 +106,9 @@ def days(value: Any, column: str, form: str | None = None) -> float | None:
             moment = datetime.strptime(text, form) if form else datetime.fromisoformat(text)
         except ValueError as error:
             raise FaultError(
-                f"date {column} is not {f'like {form}' if form else 'an ISO date'}: {text!r}"
+                f"column {column} is not a date {f'like {form}' if form else 'in ISO format'}: "
+                f"{text!r}"
             ) from error
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
     return (moment - EPOCH).total_seconds() / SECONDS_A_DAY

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ballast.labels.classes import LabelSet
@@ -15,9 +16,14 @@ from ballast.rows.fields import FaultError, number, string
 
 # A row's labels; None where a field that is no list is blank.
 Labels = tuple[str, ...] | None
-HOT = {"0", "1"}
+FLAGS = {"0": False, "1": True, "false": False, "true": True}
+# A list whose entries are not in quotation marks, and one of numbers as NumPy writes it.
+PLAIN_LIST = re.compile(r"\[([^\[\]'\"]*)\]")
+NUMPY_LIST = re.compile(r"[\d.\s]*")
 # Categories of characters that nobody sees in a name.
 INVISIBLE = ("Cc", "Cf", "Zs", "Zl", "Zp")
+# From this share of the rows on, what looks like lists may be no names.
+LISTS = 0.05
 # So many names are listed in a message.
 SHOWN = 10
 
@@ -31,7 +37,7 @@ def written(fields: Mapping[str, Any], dataset: Dataset) -> Labels:
     if isinstance(dataset.label, list):
         return tuple(name for name in dataset.label if _is_set(fields.get(name), name))
     value = fields.get(dataset.label)
-    if dataset.label_list:
+    if dataset.label_list and not isinstance(value, list):
         value = _parsed(string(value, "label"))
     elif dataset.label_separator and not isinstance(value, list):
         value = string(value, "label").split(dataset.label_separator)
@@ -42,22 +48,35 @@ def written(fields: Mapping[str, Any], dataset: Dataset) -> Labels:
 
 
 def _is_set(value: Any, column: str) -> bool:
-    flag = number(value, column)
-    if flag not in (0, 1):
-        raise FaultError(f"label {column} is neither 0 nor 1: {value!r}")
-    return bool(flag)
+    with suppress(FaultError):
+        if (flag := number(value, column)) in (0, 1):
+            return bool(flag)
+    raise FaultError(f"label {column} is neither 0 nor 1: {value!r}")
 
 
 def _parsed(text: str) -> list:
-    """Return a list that was written as a string, of "" an empty one."""
+    """Return a list that was written as a string; of "" an empty one, of a name one of it.
+
+    Raises:
+        FaultError: it begins like a list and is none.
+    """
+    if not text.startswith(("[", "(", "{")):
+        return [text] if text else []
+    # NumPy has no commas: ['a' 'b']
+    with_commas = re.sub(r"(?<=['\"])\s+(?=['\"])", ", ", text)
     for read in (json.loads, ast.literal_eval):
         try:
-            value = read(text or "[]")
-        except (ValueError, SyntaxError, RecursionError):
+            value = read(with_commas)
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
             continue
         if isinstance(value, list | tuple | set):
             return list(value)
-    raise FaultError(f"label is no list: {text!r}")
+    if plain := PLAIN_LIST.fullmatch(text):
+        entries = plain[1]
+        return entries.split() if NUMPY_LIST.fullmatch(entries) else entries.split(",")
+    if text.startswith("["):
+        raise FaultError(f"label is no list: {text!r}")
+    return [text]
 
 
 def named(
@@ -75,53 +94,70 @@ def named(
     """
     if isinstance(dataset.label, str):
         _refuse_strings(labels, dataset)
-        if length := _hot_length(labels):
-            entries = _names_of_hot(length, names, dataset.label)
+        if lengths := _hot_lengths(labels):
+            entries = _names_of_hot(lengths, names, dataset.label)
             return [row and _ones(row, entries) for row in labels]
     renamed = names or {}
-    return [
-        None if row is None else tuple(sorted({renamed.get(name, name) for name in row}))
-        for row in labels
-    ]
+    done = {
+        row: None if row is None else tuple(sorted({renamed.get(name, name) for name in row}))
+        for row in set(labels)
+    }
+    return [done[row] for row in labels]
 
 
 def _refuse_strings(labels: Sequence[Labels], dataset: Dataset) -> None:
-    """Raise a `UserError` where most labels are lists written as strings."""
-    counts = counted(labels)
-    lists = [name for name in counts if name[0] + name[-1] == "[]" and _is_list(name)]
-    if not dataset.label_list and sum(counts[name] for name in lists) > counts.total() / 2:
+    """Raise a `UserError` where labels are lists written as strings, and nobody says what to do."""
+    if dataset.label_list is not None:
+        return
+    between = dataset.label_separator or ""
+    counts = Counter(between.join(row) for row in labels if row)
+    lists = {text: count for text, count in counts.items() if is_list(text)}
+    if sum(lists.values()) > LISTS * counts.total():
+        instead = " in place of `label_separator`" if between else ""
         raise UserError(
             f"params.yaml: label: {dataset.label!r} holds lists that are written as strings, as in "
-            f"{max(lists, key=len)!r}: set `label_list: true` in the dataset's block, and each "
-            "entry is a label."
+            f"{max(lists, key=len)!r}: set `label_list: true` in the dataset's block{instead}, and "
+            "each entry is a label; or `label_list: false`, and each whole string is one."
         )
 
 
-def _is_list(name: str) -> bool:
+def is_list(text: str) -> bool:
+    """Return whether a text is a list rather than a name in brackets."""
+    if text[:1] + text[-1:] not in ("[]", "()", "{}"):
+        return False
     try:
-        _parsed(name)
+        entries = _parsed(text)
     except FaultError:
         return False
-    return True
+    return entries != [text] and (len(entries) != 1 or "'" in text or '"' in text)
 
 
-def _hot_length(labels: Sequence[Labels]) -> int | None:
-    """Return the length of multi-hot vectors, None where labels are names.
+def _hot_lengths(labels: Sequence[Labels]) -> set[int]:
+    """Return the lengths of multi-hot vectors; none where labels are names.
 
-    They are vectors if all have equally many entries, two or more, and all of these are 0 or 1.
+    They are vectors if all entries are 0 or 1 and all have equally many entries, or one has an
+    entry twice.
     """
-    rows = [row for row in labels if row is not None]
+    rows = set(filter(None, labels))
     lengths = set(map(len, rows))
-    is_hot = len(lengths) == 1 and min(lengths) > 1 and all(map(HOT.issuperset, rows))
-    return lengths.pop() if is_hot else None
+    if not rows or lengths == {1} or not all(FLAGS.keys() >= set(row) for row in rows):
+        return set()
+    return lengths if len(lengths) == 1 or any(len(row) > len(set(row)) for row in rows) else set()
 
 
 def _ones(flags: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
     """Return the names of a vector's ones, sorted."""
-    return tuple(sorted(name for name, flag in zip(names, flags, strict=True) if flag == "1"))
+    return tuple(sorted(name for name, flag in zip(names, flags, strict=True) if FLAGS[flag]))
 
 
-def _names_of_hot(length: int, names: Mapping[str, str] | None, column: str) -> list[str]:
+def _names_of_hot(lengths: set[int], names: Mapping[str, str] | None, column: str) -> list[str]:
+    if len(lengths) > 1:
+        raise UserError(
+            f"params.yaml: label: {column!r} holds lists of 0 and 1 that have {min(lengths)} to "
+            f"{max(lengths)} entries. Give all of them one entry for each label, or write the "
+            "labels' names."
+        )
+    (length,) = lengths
     if names is not None and set(names) == set(map(str, range(length))):
         return [names[str(entry)] for entry in range(length)]
     raise UserError(
@@ -172,10 +208,10 @@ def label_set(labels: Sequence[tuple[str, ...]], multilabel: bool, dataset: Data
     """
     counts = counted(labels)
     if len(counts) < 2:
+        found = [f"one class only: every usable row has the label {name!r}" for name in counts]
         raise UserError(
-            f"one class only: every usable row has the label {next(iter(counts), None)!r}. Check "
-            f"`label: {dataset.label}` in the dataset's block in params.yaml, and the rejected "
-            "rows in data/prepared/rejected.csv."
+            f"{(found or ['no row has a label'])[0]}. Check `label: {dataset.label}` in the "
+            "dataset's block in params.yaml, and the rejected rows in data/prepared/rejected.csv."
         )
     several = any(len(row) > 1 for row in labels)
     inferred = "multilabel" if multilabel else "binary" if len(counts) == 2 else "multiclass"
@@ -219,6 +255,8 @@ def notes(
         others = {name: counts[name] for name in counts if name not in names.values()}
         if others:
             yield f"labels that label_names does not list stay as they are: {listed(others)}"
+        if unused := sorted(set(names.values()) - set(counts)):
+            yield f"label_names has names of labels that no row has: {', '.join(unused[:SHOWN])}"
     if rare:
         became = "are left out" if dataset.rare.drop else f"are {dataset.rare.into!r} now"
         yield f"labels with fewer than {dataset.rare.below} rows {became}: {listed(rare)}"
@@ -242,7 +280,7 @@ def _quoted(name: str) -> str:
 
 
 def spellings(counts: Mapping[str, int]) -> Iterator[list[str]]:
-    """Yield names that are likely one: alike but for case, blanks, invisibles, number format.
+    """Yield names that are likely one: alike but for case, blanks, hyphens or number format.
 
     The most frequent spelling comes first.
     """
@@ -254,6 +292,8 @@ def spellings(counts: Mapping[str, int]) -> Iterator[list[str]]:
 
 def _folded(name: str) -> str:
     text = unicodedata.normalize("NFKC", name).casefold()
-    text = "".join(c for c in text if unicodedata.category(c) not in INVISIBLE and c not in "-_")
-    # 1, 1.0 and 01
-    return repr(float(text)) if re.fullmatch(r"\d+(\.\d*)?", text, re.ASCII) else text
+    text = "".join(c for c in text if unicodedata.category(c) not in INVISIBLE)
+    if re.fullmatch(r"[+-]?\d+(\.\d*)?", text, re.ASCII):
+        # 1, 1.0 and 01
+        return repr(float(text))
+    return re.sub(r"(?<=[^\W\d_])[-_]+(?=[^\W\d_])", "", text)

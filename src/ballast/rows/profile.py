@@ -13,7 +13,7 @@ from ballast.project.errors import UserError, did_you_mean
 from ballast.rows import diagnosis, fields
 from ballast.rows.dataset import AUTO, Dataset, Layout
 from ballast.rows.fields import FaultError
-from ballast.rows.reading import format_of, read
+from ballast.rows.reading import Record, format_of, read
 
 # So many rows are looked at.
 ROWS = 20_000
@@ -21,6 +21,8 @@ ROWS = 20_000
 ODD = 0.02
 # A text has so many words in the mean; a category at most so many names, or this share of the rows.
 WORDS, NAMES, SHARE = 3.0, 50, 0.05
+# A column's name has at most so many words.
+LONGEST_NAME = 6
 # What a column of labels is often called, the surest names first.
 LABELS = (
     *("label", "labels", "target", "class", "y", "category", "tags", "tag", "topic", "sentiment"),
@@ -56,9 +58,8 @@ def layout_of(path: Path) -> dict[str, Any]:
     Raises:
         UserError: there is no way to read it.
     """
-    head = diagnosis.head_of(path)
     start: dict[str, Any] = {}
-    if form := diagnosis.recognised(head):
+    if form := diagnosis.recognised(path):
         start["format"] = form
     else:
         try:
@@ -66,11 +67,16 @@ def layout_of(path: Path) -> dict[str, Any]:
         except UserError:
             start["format"] = "csv"
     best, most = start, -1.0
-    for changes in ({}, *diagnosis.readings(head, path, Layout(**start))):
+    head = diagnosis.head_of(path)
+    others = [] if form else diagnosis.readings(head, path, Layout(**start))
+    for changes in ({}, *others):
         layout = Layout(**start | changes)
         records = list(diagnosis.first_records(head, path, layout))
         # One column alone is most likely a line that was not taken apart.
-        usable = sum(record.fault is None and len(record.fields) > 1 for record in records)
+        usable = sum(
+            record.fault is None and len(record.fields) > 1 and not fields.BROKEN.search(record.raw)
+            for record in records
+        )
         if usable and usable / len(records) ** 0.5 > most:
             best, most = start | changes, usable / len(records) ** 0.5
     if most < 0:
@@ -78,7 +84,25 @@ def layout_of(path: Path) -> dict[str, Any]:
             f"{path} cannot be read as a table with several columns, whatever the separator and "
             "the encoding. Write it as CSV, JSON Lines or Parquet."
         )
+    first = next(diagnosis.first_records(head, path, Layout(**best)))
+    if not _is_header(first):
+        best = best | {
+            "columns": [f"column_{number}" for number in range(1, len(first.fields) + 1)]
+        }
     return best
+
+
+def _is_header(first: Record) -> bool:
+    """Return whether the names of the first record's fields are names, not a row of data."""
+    numbers = [name for name in first.fields if fields.NUMBER.fullmatch(name)]
+    # A column may be called 2019, but not all that hold numbers.
+    is_data = numbers and all(map(_is_number, (first.fields[name] for name in numbers)))
+    longest = max((len(name.split()) for name in first.fields), default=0)
+    return not is_data and longest <= LONGEST_NAME
+
+
+def _is_number(value: Any) -> bool:
+    return bool(fields.NUMBER.fullmatch(_text(value)))
 
 
 def table(path: Path, layout: Layout) -> pd.DataFrame:

@@ -3,14 +3,16 @@
 import csv
 import gzip
 import json
+import re
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 from itertools import chain, count
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import pyarrow as pa
 import pyarrow.feather
@@ -19,6 +21,7 @@ import pyarrow.parquet as pq
 from ballast.project.errors import UserError, did_you_mean
 from ballast.project.params import listed
 from ballast.rows.dataset import FORMATS, Layout
+from ballast.rows.fields import string
 from ballast.rows.places import place
 
 SUFFIXES = {
@@ -30,15 +33,28 @@ SUFFIXES = {
     ".parquet": "parquet",
     ".feather": "feather",
     ".arrow": "feather",
-    ".xlsx": "excel",
-    ".xls": "excel",
-    ".ods": "excel",
+    **dict.fromkeys([".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"], "excel"),
 }
-# What is read whole, as a table with types.
+GZIP = b"\x1f\x8b"
+# How files begin that are no text.
+BINARY = {b"PAR1": "parquet", b"ARROW1": "feather", b"\xd0\xcf\x11\xe0": "excel"}
+# Excel's files are zip archives, too.
+ZIP = b"PK\x03\x04"
+PACKED = {
+    ZIP: "a zip archive",
+    b"BZh91AY": "packed by bzip2",
+    b"\xfd7zXZ": "packed by xz",
+    b"\x28\xb5\x2f\xfd": "packed by zstd",
+}
+# Tables with types.
 TABLES = ("parquet", "feather", "excel")
 # What stands between the rows and is none of them.
 EMPTY, HEADER = "empty line", "the header line once more"
 NO_OBJECT = "not a JSON object"
+# How one JSON array of objects begins, and no line of JSON Lines.
+ARRAY = re.compile(r"\s*\[\s*([{\]]|$)")
+# So many names of columns are shown, and so much of each.
+SHOWN, WIDTH = 20, 40
 # A field may be a whole document; the csv module's default limit is 128 KiB.
 csv.field_size_limit(2**31 - 1)
 
@@ -77,61 +93,108 @@ def read(path: Path, dataset: Layout) -> Iterator[Record]:
             "name in the dataset's block in params.yaml."
         )
     form = dataset.format or format_of(path)
-    opener = gzip.open if path.suffix.lower() == ".gz" else open
-    with explained(path, dataset):
+    with explained(path, dataset), opened(path) as stream:
+        if (real := binary_form(stream)) not in (None, form):
+            raise UserError(
+                f"{path} is {real}, not {form}: set `format: {real}` in the dataset's block in "
+                "params.yaml."
+            )
         if form in TABLES:
-            with opener(path, "rb") as stream:
-                schema, _, batches = table_batches(stream, form, dataset)
-                require(schema.names, dataset, path)
-                row = 0
-                for batch in batches:
-                    for fields in batch.to_pylist():
-                        row += 1
-                        yield Record(row, fields, None, str(fields))
-            return
-        # newline="": a field may contain line breaks of any kind.
-        with opener(path, "rt", newline="", **decoding(dataset)) as stream:
-            yield from records(stream, form, dataset, path)[1]
+            used = dataset.used_columns()
+            schema, _, batches = table_batches(stream, form, dataset, used=used)
+            require(schema.names, dataset, path)
+            rows = chain.from_iterable(batch.to_pylist() for batch in batches)
+            for row, fields in enumerate(rows, 1):
+                is_empty = form == "excel" and not any(v is not None for v in fields.values())
+                yield Record(row, fields, EMPTY if is_empty else None, str(fields))
+        else:
+            # newline="": a field may contain line breaks of any kind.
+            text = TextIOWrapper(stream, newline="", **decoding(dataset))
+            yield from records(text, form, dataset, path)[1]
+
+
+def opened(path: Path) -> BinaryIO:
+    """Open a file, gzipped or not, whatever its name says."""
+    with path.open("rb") as stream:
+        is_gzip = stream.read(len(GZIP)) == GZIP
+    return gzip.open(path) if is_gzip else path.open("rb")
+
+
+def binary_form(stream: BinaryIO) -> str | None:
+    """Return the format that a file's first bytes give away; None for text.
+
+    Raises:
+        ValueError: it is packed.
+    """
+    start = stream.peek(8)
+    if start.startswith(ZIP):
+        with ZipFile(stream) as archive:
+            is_workbook = {"[Content_Types].xml", "content.xml"} & set(archive.namelist())
+        stream.seek(0)
+        if is_workbook:
+            return "excel"
+    for magic, packing in PACKED.items():
+        if start.startswith(magic):
+            raise ValueError(f"it is {packing}; unpack it")
+    return next((form for magic, form in BINARY.items() if start.startswith(magic)), None)
 
 
 def table_batches(
-    stream: BinaryIO, form: str, layout: Layout, size: int = 10_000
+    stream: BinaryIO, form: str, layout: Layout, size: int = 10_000, used: Sequence[str] = ()
 ) -> tuple[pa.Schema, int, Iterator[pa.RecordBatch]]:
     """Return the columns of a table with types, its number of rows, and these in batches.
 
     Args:
         stream: the file, which can be searched.
         form: parquet, feather or excel.
-        layout: the sheet of an Excel file; the first one unless it names another.
+        layout: the sheet of an Excel file.
         size: rows a batch.
+        used: the columns to read, where others can be left out; all unless named.
+
+    Raises:
+        ValueError: an Excel file is damaged, or its sheet is not named.
     """
     if form == "parquet":
         file = pq.ParquetFile(stream)
-        return file.schema_arrow, file.metadata.num_rows, file.iter_batches(batch_size=size)
-    if form == "feather":
-        table = pa.feather.read_table(stream)
-    else:
-        # Imported here: it takes half a second, and other formats do without.
-        import pandas as pd
-
-        frame = pd.read_excel(stream, layout.sheet or 0, dtype=object, na_filter=False)
-        # A column of an Excel file may hold numbers, dates and texts.
-        fields = [frame[name].map(_cell).tolist() for name in frame.columns]
-        table = pa.table(
-            {str(name): _column(cells) for name, cells in zip(frame.columns, fields, strict=True)}
-        )
+        columns = [name for name in file.schema_arrow.names if name in used] if used else None
+        batches = file.iter_batches(size, columns=columns)
+        return file.schema_arrow, file.metadata.num_rows, batches
+    table = _arrow(stream) if form == "feather" else _sheet(stream, layout.sheet)
     return table.schema, len(table), iter(table.to_batches(size))
 
 
-def _cell(value: Any) -> Any:
-    return None if value == "" else value
+def _arrow(stream: BinaryIO) -> pa.Table:
+    """Return the table of a Feather file, or of an Arrow stream, as Hugging Face writes it."""
+    if stream.peek(4).startswith(b"\xff\xff\xff\xff"):
+        return pa.ipc.open_stream(stream).read_all()
+    return pa.feather.read_table(stream)
 
 
-def _column(cells: list[Any]) -> pa.Array:
+def _sheet(stream: BinaryIO, name: str | None) -> pa.Table:
+    """Return a sheet of an Excel file as a table, its first row being the header line."""
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    try:
+        book = CalamineWorkbook.from_filelike(stream)
+        if name is None and len(book.sheet_names) == 1:
+            (name,) = book.sheet_names
+        if name not in book.sheet_names:
+            sheets = ", ".join(book.sheet_names)
+            raise ValueError(f"it has the sheets {sheets}: name one under `sheet`")
+        header, *rows = book.get_sheet_by_name(name).to_python() or [[]]
+    except CalamineError as error:
+        raise ValueError(str(error)) from error
+    columns = zip(*rows, strict=True) if rows else [()] * len(header)
+    return pa.table([_column(cells) for cells in columns], [string(name, "") for name in header])
+
+
+def _column(cells: Iterable[Any]) -> pa.Array:
+    """Return cells as an array; numbers, dates and texts in one column become texts."""
+    cells = [None if cell == "" else cell for cell in cells]
     try:
         return pa.array(cells)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.array([None if cell is None else str(cell) for cell in cells])
+        return pa.array([string(cell, "") for cell in cells])
 
 
 def decoding(layout: Layout) -> dict[str, str]:
@@ -159,9 +222,11 @@ def explained(path: Path, layout: Layout) -> Iterator[None]:
         ) from error
     except (pa.ArrowException, BadZipFile) as error:
         raise UserError(
-            f"{path} is not a complete {layout.format or format_of(path)} file: {error}. Download "
-            "or write it again."
+            f"{path} is not a complete {layout.format or format_of(path)} file: "
+            f"{str(error).rstrip('.')}. Download or write it again."
         ) from error
+    except (OSError, ValueError, OverflowError) as error:
+        raise UserError(f"{path} cannot be read: {str(error).rstrip('.')}.") from error
 
 
 def records(
@@ -189,13 +254,19 @@ def format_of(path: Path) -> str:
     Raises:
         UserError: the suffix is unknown.
     """
-    suffix = Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix
-    if suffix.lower() not in SUFFIXES:
+    form = form_of_name(path)
+    if form is None:
         raise UserError(
             f"{path}: the file's suffix does not tell its format. Set `format` in the dataset's "
             f"block in params.yaml to {', '.join(FORMATS[:-1])} or {FORMATS[-1]}."
         )
-    return SUFFIXES[suffix.lower()]
+    return form
+
+
+def form_of_name(path: Path) -> str | None:
+    """Return the format that a file's suffix stands for, None where that is unknown."""
+    suffix = Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix
+    return SUFFIXES.get(suffix.lower())
 
 
 class _Lines:
@@ -216,6 +287,16 @@ class _Lines:
         self.record.append(line)
         return line
 
+    def peek(self) -> str:
+        """Return the first line that is not blank, and read all again."""
+        lines = []
+        for line in self.stream:
+            lines.append(line)
+            if not line.isspace():
+                break
+        self.pushed_back.extend(lines)
+        return lines[-1] if lines else ""
+
     def give_up(self) -> str:
         """Return the first line of the record; the lines after it will be read again."""
         first, *others = self.record
@@ -228,26 +309,32 @@ def _read_csv(
     stream: Iterable[str], dataset: Layout, path: Path, separator: str
 ) -> tuple[list[str], Iterator[Record]]:
     lines = _Lines(stream)
+    separator = dataset.separator or separator
     form = {
-        "delimiter": dataset.separator or separator,
+        "delimiter": separator,
         "quotechar": dataset.quote,
         "quoting": csv.QUOTE_NONE if dataset.quote is None else csv.QUOTE_MINIMAL,
         "escapechar": dataset.escape,
         "strict": True,
     }
-    columns, reader = dataset.columns, csv.reader(lines, **form)
+    first = lines.peek().split(separator)[1:]
+    # A blank after every separator, as in `text, "label"`.
+    form["skipinitialspace"] = bool(first) and all(field.startswith(" ") for field in first)
+    try:
+        reader = csv.reader(lines, **form)
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"params.yaml: `separator`, `quote` and `escape` do not go together: {error}."
+        ) from error
+    columns = dataset.columns
     if columns is None:
         try:
-            columns = next(reader, [])
-            if any(name.startswith(" ") for name in columns):
-                # A blank after every separator, as in `text, "label"`.
-                form["skipinitialspace"] = True
-                columns, reader = next(csv.reader(lines.record, **form)), csv.reader(lines, **form)
+            columns = [name.strip() for name in next(filter(any, reader), [])]
         except csv.Error as error:
             raise UserError(f"{path}: the header line has malformed quoting ({error}).") from error
-        columns = [name.strip() for name in columns]
-    require(columns, dataset, path)
-    return columns, _csv_records(lines, reader, columns, form["delimiter"], path)
+    headless = "" if dataset.columns else " A file without a header line needs `columns`."
+    require(columns, dataset, path, headless)
+    return columns, _csv_records(lines, reader, columns, separator, path)
 
 
 def _csv_records(
@@ -274,11 +361,12 @@ def _csv_records(
             # Separators at the end of a line, as spreadsheets leave them.
             del values[len(columns) :]
         fault = None
-        if not values:
+        if all(not value or value.isspace() for value in values):
             fault = EMPTY
         elif len(values) != len(columns):
-            fault = f"{len(values)} fields instead of {len(columns)}"
-        elif values == columns:
+            fields = "field" if len(values) == 1 else "fields"
+            fault = f"{len(values)} {fields} instead of {len(columns)}"
+        elif values[-1].strip() == columns[-1] and [*map(str.strip, values)] == columns:
             fault = HEADER
         fields = {} if fault else dict(zip(columns, values, strict=True))
         yield Record(row, fields, fault, raw, line)
@@ -286,18 +374,24 @@ def _csv_records(
 
 def _read_json(stream: Iterable[str], dataset: Layout, path: Path) -> Iterator[Record]:
     """Yield the objects of JSON Lines, or of one JSON array."""
-    lines = iter(stream)
-    first = next((line for line in lines if not line.isspace()), "")
-    if first.lstrip("\ufeff \t").startswith("["):
-        parsed = _array_records(first + "".join(lines), path)
+    lines = _Lines(stream)
+    if ARRAY.match(lines.peek()):
+        parsed = _array_records("".join(lines), path)
     else:
-        parsed = _line_records(chain([first] if first else [], lines))
-    seen: set[str] = set()
-    for record in parsed:
-        seen |= record.fields.keys()
-        yield record
+        parsed = _line_records(lines)
     # Single objects may lack a key; a key that no object has is a wrong name.
-    require(sorted(seen), dataset, path)
+    seen: dict[str, None] = {}
+    fault, rows = None, 0
+    for record in parsed:
+        rows += 1
+        seen |= dict.fromkeys(record.fields)
+        if record.fault and not seen:
+            fault = fault or f"{record.place}: {record.fault}"
+        yield record
+    shape = "Rows are JSON objects, one a line or all in one array"
+    if fault and not seen:
+        raise UserError(f"{path} has no row: {fault}. {shape}.")
+    require(list(seen), dataset, path, f" {shape}; this file is one object." * (rows == 1))
 
 
 def _line_records(lines: Iterable[str]) -> Iterator[Record]:
@@ -323,17 +417,22 @@ def _array_records(text: str, path: Path) -> Iterator[Record]:
         yield Record(row, item if is_object else {}, None if is_object else NO_OBJECT, raw)
 
 
-def require(columns: list[str], dataset: Layout, path: Path) -> None:
+def require(columns: list[str], dataset: Layout, path: Path, advice: str = "") -> None:
     """Raise a `UserError` unless a file has each column that is used, once; it names them all."""
-    faults = []
-    for name in dict.fromkeys(dataset.used_columns()):
-        if name not in columns:
-            faults.append(
-                f"{path} has no column {name!r}, which the dataset's block in params.yaml names; "
-                f"found: {', '.join(columns) or 'none'}.{did_you_mean(name, columns)} A file "
-                "without a header line needs `columns`."
-            )
-        elif columns.count(name) > 1:
-            faults.append(f"{path} has more than one column {name!r}: rename all but one.")
+    used = dict.fromkeys(dataset.used_columns())
+    faults = [
+        f"{path} has more than one column {name!r}: rename all but one."
+        for name in used
+        if columns.count(name) > 1
+    ]
+    if missing := [name for name in used if name not in columns]:
+        known = [name for name in columns if name.isprintable()] if len(columns) > 1 else []
+        hints = "".join(dict.fromkeys(did_you_mean(name, known) for name in missing))
+        found = ", ".join(repr(name[:WIDTH]) for name in columns[:SHOWN]) or "none"
+        found += f" and {len(columns) - SHOWN:,} more" if len(columns) > SHOWN else ""
+        faults.append(
+            f"{path} has no column{'s' * (len(missing) > 1)} {', '.join(map(repr, missing))}, "
+            f"which the dataset's block in params.yaml names; found: {found}.{hints}{advice}"
+        )
     if faults:
         raise UserError(listed(faults))

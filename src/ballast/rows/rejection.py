@@ -7,6 +7,7 @@ from pathlib import Path
 from ballast.project.errors import UserError
 from ballast.rows.cleaning import Rejected, Rows
 from ballast.rows.dataset import Dataset
+from ballast.rows.fields import BROKEN
 
 # So many reasons are named, and so many rows of each.
 REASONS, EXAMPLES = 5, 3
@@ -23,12 +24,20 @@ def by_reason(rejected: Sequence[Rejected]) -> list[str]:
     for item in rejected:
         groups[kind(item.reason)].append(item)
     lines = []
-    for reason, items in sorted(groups.items(), key=lambda pair: -len(pair[1])):
+    order = sorted(groups.items(), key=lambda pair: -len(pair[1]))
+    for reason, items in order[:REASONS]:
         lines.append(f"{len(items):,} x {reason}")
-        lines += [
-            f"  {item.place}: {item.reason} in {item.content[:80]!r}" for item in items[:EXAMPLES]
-        ]
+        lines += [f"  {item.place}: {_detail(item, reason)}" for item in items[:EXAMPLES]]
+    if others := sum(len(items) for _, items in order[REASONS:]):
+        lines.append(f"{others:,} x {len(order) - REASONS} other reasons")
     return lines
+
+
+def _detail(item: Rejected, reason: str) -> str:
+    """Return what differs from row to row of a reason, and the beginning of the content."""
+    detail = item.reason.removeprefix(reason).removeprefix(":").strip()
+    content = BROKEN.sub("\ufffd", item.content[:80])
+    return " in ".join(filter(None, [detail, repr(content)]))
 
 
 def require_enough(
@@ -49,8 +58,10 @@ def require_enough(
     total = len(rows.kept) + len(lost)
     if rows.kept and len(lost) <= dataset.max_rejected * total:
         return
-    if not lost:
+    if not rows.rejected:
         raise UserError(f"{folder} has no rows: {', '.join(name for _, name in dataset.parts())}.")
+    # Where no row is left, what is left out on purpose is a reason too.
+    lost, total = (lost, total) if lost else (rows.rejected, len(rows.rejected))
     allowed = f", and `max_rejected: {dataset.max_rejected}` allows fewer" if rows.kept else ""
     ((worst, _),) = Counter(item.file for item in lost).most_common(1)
     advice = remedy(folder / worst) or "Correct the rows, or the dataset's block in params.yaml."

@@ -16,7 +16,6 @@ from ballast.rows import labelling, rejection
 from ballast.rows.cleaning import Row, Rows, clean, settle
 from ballast.rows.dataset import Dataset, Layout
 from ballast.rows.duplicates import exact_groups
-from ballast.rows.fields import FaultError
 from ballast.rows.profile import Column, columns_of, layout_of, table
 from ballast.rows.reading import read
 from ballast.setup import recipes
@@ -171,7 +170,7 @@ def _label_form(frame: pd.DataFrame, label: str | list[str]) -> dict[str, Any]:
     if values.map(lambda value: isinstance(value, list)).any():
         return {}
     texts = values.astype(str)
-    if texts.map(_is_list).mean() > 0.9:
+    if texts.map(labelling.is_list).mean() > 0.9:
         return {"label_list": True}
     for separator in SEPARATORS:
         several = texts.str.contains(separator, regex=False)
@@ -180,16 +179,6 @@ def _label_form(frame: pd.DataFrame, label: str | list[str]) -> dict[str, Any]:
         if several.mean() > 0.05 and len(parts) < texts.nunique() / 2:
             return {"label_separator": separator}
     return {}
-
-
-def _is_list(text: str) -> bool:
-    try:
-        labelling.written(
-            {"label": text}, Dataset(files="-", text="-", label="label", label_list=True)
-        )
-    except FaultError:
-        return False
-    return True
 
 
 def _rows(file: Path, dataset: Dataset) -> Rows:
