@@ -5,17 +5,19 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import Field
-from sklearn.preprocessing import SplineTransformer
 
 from ballast.project.errors import UserError
 from ballast.project.storage import read_json
 from ballast.texts.corpus import Contents, Corpus, Count
 from ballast.texts.embedded import Vectors
 from ballast.texts.scaling import scales
+
+if TYPE_CHECKING:
+    from sklearn.preprocessing import SplineTransformer
 
 NEEDS = [{"columns"}]
 # No name of a category is empty, or begins with a space.
@@ -66,7 +68,7 @@ def embed(
         scale.tolist(),
         np.flatnonzero(np.isnan(numbers).any(axis=0)).tolist(),
         [_names(column, smallest, most) for column in _categories(corpus)[corpus.training].T],
-        _knots((numbers - mean) / scale, knots),
+        _knots(numbers, mean, scale, knots),
     )
     values = encoder(corpus)
     scaled = values[:, : len(mean)]
@@ -127,16 +129,23 @@ class ColumnEncoder:
         return np.hstack(parts, dtype=np.float32)
 
     @cached_property
-    def _splines(self) -> SplineTransformer:
+    def _splines(self) -> "SplineTransformer":
+        # Imported here: prediction without splines starts faster.
+        from sklearn.preprocessing import SplineTransformer
+
         return SplineTransformer(knots=np.array(self.knots), degree=2).fit(self.knots)
 
 
-def _knots(scaled: np.ndarray, count: int) -> list[list[float]]:
-    """Return knots of each column; a column of equal numbers has some as well."""
+def _knots(
+    numbers: np.ndarray, mean: np.ndarray, scale: np.ndarray, count: int
+) -> list[list[float]]:
+    """Return knots of each scaled column; a column of equal numbers has some as well."""
     if not count:
         return []
+    with np.errstate(invalid="ignore"):
+        scaled = np.nan_to_num((numbers - mean) / scale)
     # Beyond the rarest values a curve is flat: a few outliers do not stretch it.
-    low, high = np.nanquantile(np.nan_to_num(scaled), [TAIL, 1 - TAIL], axis=0)
+    low, high = np.quantile(scaled, [TAIL, 1 - TAIL], axis=0)
     high = np.where(high > low, high, low + 1)
     return np.linspace(low, high, max(2, count)).tolist()
 

@@ -154,7 +154,7 @@ def test_formats_that_are_read_only_come_out_in_a_similar_one(here, form):
 def test_a_date_of_another_form_is_a_fault_of_its_row(here):
     stdin = b"text,x,y,kind,day\ngoods,1,2,red,2024-09-01\ngoods,1,2,red,01.09.2024\n"
     first, second = predict("-", stdin=stdin).stdout.splitlines()[1:]
-    assert first.endswith("line 2: date day is not like %d.%m.%Y: '2024-09-01'")
+    assert first.endswith("(line 2): column day is not a date like %d.%m.%Y: '2024-09-01'")
     assert second.endswith(",")
 
 
