@@ -29,7 +29,7 @@ from ballast.project.errors import run
 from ballast.project.params import in_effect
 from ballast.report.audit import shared_rows
 from ballast.report.page import Run, render
-from ballast.rows.dataset import Dataset, selected
+from ballast.rows.dataset import Dataset, Layout, selected
 from ballast.rows.places import place
 from ballast.rows.prepared import Prepared
 from ballast.texts import embedded
@@ -66,7 +66,8 @@ def leaks(rows: Prepared, split: Split, dataset: Dataset) -> dict[str, dict | No
 
 def contents(rows: Prepared, ids: list[str], dataset: Dataset) -> Iterator[tuple[str, str]]:
     """Yield where some rows come from, and their content, of long texts the beginning."""
-    columns = dataset.used_columns()[len(dataset.texts) :]
+    # With `features: auto`, the block does not name them.
+    columns = Layout.load().columns_beside_text
     for row in rows.rows(ids):
         text = row["text"] or ""
         content = [text if len(text) <= SHOWN else f"{text[:SHOWN]} …"]
@@ -76,7 +77,7 @@ def contents(rows: Prepared, ids: list[str], dataset: Dataset) -> Iterator[tuple
             for value in (*row["numbers"], *row["categories"], *dates)
         )
         content.append(
-            ", ".join(f"{name} = {value}" for name, value in zip(columns, values, strict=False))
+            ", ".join(f"{name} = {value}" for name, value in zip(columns, values, strict=True))
         )
         origin = f"{row['file']}, {place(row['record'], row['line'])}"
         own = f"{dataset.id} {row['id']}: " if dataset.id else ""
