@@ -2,18 +2,27 @@
 
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 from typer.core import TyperGroup
 
 from ballast.project.errors import UserError, run
 from ballast.project.storage import read_json
+
+if TYPE_CHECKING:
+    from ballast.rows.profile import Column
+
+# So many columns of a file are shown.
+MOST_ROWS = 30
 
 
 class _Commands(TyperGroup):
@@ -57,8 +66,9 @@ def _put_under_dvc(folder: Path, following: str) -> None:
         # Under DVC, queued experiments and colleagues have the files too.
         done = subprocess.run([sys.executable, "-m", "dvc", "add", "-q", folder])
         if done.returncode:
-            raise UserError(f"{folder} is there, but `dvc add {folder}` failed.")
-        print(f"{folder} is under DVC. Now: {following}")
+            raise UserError(f"`dvc add {folder}` failed.")
+        print(f"{folder} is under DVC. ", end="")
+    print(f"Now: {following}")
 
 
 @app.command()
@@ -75,18 +85,31 @@ def new(
 
     def main() -> None:
         plan = new.plan(file, name, label or [])
-        table = Table("column", "is", "missing", "different values")
-        for each in plan.columns:
-            form = f" ({each.note})" if each.role == "date" and each.note else ""
-            table.add_row(each.name, each.role + form, f"{each.missing:.1%}", f"{each.distinct:,}")
-        Console().print(table)
+        _print_columns(plan.columns)
         print("\n".join(new.report(plan)))
         print(f"recipe: {plan.recipe}\n")
         if not yes and not typer.confirm(f"Add it to params.yaml as {plan.name}?", default=True):
             return
-        _put_under_dvc(new.add(plan), "dvc repro")
+        with new.added(plan) as folder:
+            print(f"params.yaml has the block datasets.{plan.name} and the recipe {plan.recipe}.")
+            _put_under_dvc(folder, "dvc repro")
 
     run(main)
+
+
+def _print_columns(columns: Sequence["Column"]) -> None:
+    """Print what each column is; of many, those that are not like most."""
+    roles = Counter(column.role for column in columns)
+    order = sorted(columns, key=lambda column: roles[column.role] > MOST_ROWS)
+    table = Table("column", "is", "missing", "different values")
+    for each in sorted(order[:MOST_ROWS], key=columns.index):
+        form = f" ({each.note})" if each.role == "date" and each.note else ""
+        cells = (each.name, each.role + form, f"{each.missing:.1%}", f"{each.distinct:,}")
+        # Names in brackets are no markup.
+        table.add_row(*map(Text, cells))
+    Console().print(table)
+    if more := Counter(column.role for column in order[MOST_ROWS:]):
+        print("and", ", ".join(f"{count:,} more: {role}" for role, count in more.items()))
 
 
 @app.command()

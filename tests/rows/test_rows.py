@@ -215,7 +215,8 @@ def test_a_column_that_holds_the_label_is_told():
     block = {"files": "-", "label": "y", "features": ["leak", "few", "many", "same"]}
     _, _, notes = settle(Rows(rows), Dataset(**block), None)
     assert [note for note in notes if "tells the label" in note] == [
-        "column leak tells the label of every row: leave it out if it is known only afterwards"
+        "column leak tells the label of nearly every row: leave it out if it is known only "
+        "afterwards"
     ]
 
 

@@ -1,7 +1,6 @@
 """From records to clean rows with stable ids; unusable records are rejected with a reason."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -10,6 +9,7 @@ from ballast.labels.parts import EXCLUDED, PARTS
 from ballast.rows import fields, labelling
 from ballast.rows.dataset import Dataset, Layout
 from ballast.rows.fields import FaultError
+from ballast.rows.leaks import gives_away
 from ballast.rows.places import place
 from ballast.rows.reading import EMPTY, HEADER, Record
 
@@ -237,23 +237,15 @@ def settle(
         else:
             result.rejected.append(Rejected.of(row, "no label"))
     notes = list(labelling.notes(named, dataset, names, rare))
+    known = [row.labels for row in result.kept]
+    columns = zip(*(row.content.columns for row in result.kept), strict=True)
     notes += [
-        f"column {name} tells the label of every row: leave it out if it is known only afterwards"
-        for name in telling(result.kept, dataset.columns_beside_text)
+        f"column {name} tells the label of nearly every row: leave it out if it is known only "
+        "afterwards"
+        for name, values in zip(dataset.columns_beside_text, columns, strict=False)
+        if gives_away(values, known)
     ]
     return result, several, notes
-
-
-def telling(rows: Sequence[Row], columns: Sequence[str]) -> list[str]:
-    """Return the columns that hold the label: each of their few values stands with one label."""
-    found = []
-    for number, name in enumerate(columns):
-        seen: dict[float | str | None, tuple[str, ...]] = {}
-        pairs = ((row.content.columns[number], row.labels) for row in rows)
-        tells = all(seen.setdefault(value, labels) == labels for value, labels in pairs)
-        if tells and 1 < len(seen) <= len(rows) / 10:
-            found.append(name)
-    return found
 
 
 def assign_ids(rows: Rows, has_ids: bool) -> Rows:

@@ -217,10 +217,12 @@ def _meanings(head: bytes, path: Path, layout: Layout) -> Iterator[Changes]:
     numbers = (str(row.get(name)) for row in rows for name in layout.features)
     if any(map(DECIMAL_COMMA.fullmatch, numbers)):
         yield {"decimal": ","}
-    if layout.dates:
+    # A time that is no number is read as the date of its name.
+    time = getattr(layout, "time", None)
+    if dates := ({time: None} if time else {}) | layout.date_formats:
         formats = {
             name: form or date_format([row.get(name) for row in rows])
-            for name, form in layout.date_formats.items()
+            for name, form in dates.items()
         }
         yield {"dates": formats}
 

@@ -286,11 +286,12 @@ def spellings(counts: Mapping[str, int]) -> Iterator[list[str]]:
     """
     alike = defaultdict(list)
     for name in sorted(counts, key=lambda name: (-counts[name], name)):
-        alike[_folded(name)].append(name)
+        alike[folded(name)].append(name)
     return (each for each in alike.values() if len(each) > 1)
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """Return what names that are likely one have in common."""
     text = unicodedata.normalize("NFKC", name).casefold()
     text = "".join(c for c in text if unicodedata.category(c) not in INVISIBLE)
     if re.fullmatch(r"[+-]?\d+(\.\d*)?", text, re.ASCII):

@@ -1,22 +1,24 @@
 """What a file holds: how it is read, and what each of its columns is."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 
+from ballast.labels.parts import EXCLUDED, PARTS
 from ballast.project.errors import UserError, did_you_mean
-from ballast.rows import diagnosis, fields
+from ballast.rows import diagnosis, fields, labelling
 from ballast.rows.dataset import AUTO, Dataset, Layout
 from ballast.rows.fields import FaultError
-from ballast.rows.reading import Record, format_of, read
+from ballast.rows.leaks import gives_away
+from ballast.rows.reading import SHOWN, TABLES, Record, form_of_name, read
 
-# So many rows are looked at.
-ROWS = 20_000
+# So many rows are looked at, and so many values of each column are parsed.
+ROWS, VALUES = 20_000, 1_000
 # A column is of a kind if all but so many of its values are.
 ODD = 0.02
 # A text has so many words in the mean; a category at most so many names, or this share of the rows.
@@ -27,10 +29,23 @@ LONGEST_NAME = 6
 LABELS = (
     *("label", "labels", "target", "class", "y", "category", "tags", "tag", "topic", "sentiment"),
     *("intent", "priority", "outcome", "churned", "churn", "spam", "is_spam", "fraud", "is_fraud"),
+    *("klasse", "kategorie", "ziel", "étiquette", "catégorie", "classe", "etiqueta", "clase"),
+    *("categoría", "etichetta", "categoria", "метка", "категория", "标签", "类别", "ラベル"),
 )
-# A column that alone tells the label of so many rows gives it away.
-LEAK = 0.99
-Role = Literal["text", "number", "category", "date", "id", "group", "label", "left out"]
+IDS = ("id", "ids", "uid", "uuid", "guid", "userid", "key")
+CODES = ("zip", "zipcode", "postcode", "postal", "plz", "phone", "telephone", "tel", "mobile")
+# As pandas and spreadsheets call the numbers of the rows.
+INDEX = ("", "unnamed: 0", "index", "level_0")
+# Letters of scripts that have no blanks between words; about two of them are one.
+UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
+# A number with a currency, a percent sign, or separated thousands.
+SIGNED = re.compile(r"(?=.*\d)\W?\s*(?:[A-Z]{3}\s*)?[+-]?\d[\d.,'\s]*\s*(?:\W|[A-Z]{3})?")
+# A date without separators.
+COMPACT = r"(19|20)\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])"
+Role = Literal[
+    "text", "number", "category", "date", "id", "group", "split", "label", "left out"
+]  # fmt: skip
+SEEN = ("text", "number", "category", "date")
 
 
 @dataclass(frozen=True)
@@ -58,124 +73,284 @@ def layout_of(path: Path) -> dict[str, Any]:
     Raises:
         UserError: there is no way to read it.
     """
+    form = diagnosis.recognised(path)
     start: dict[str, Any] = {}
-    if form := diagnosis.recognised(path):
-        start["format"] = form
-    else:
-        try:
-            format_of(path)
-        except UserError:
-            start["format"] = "csv"
-    best, most = start, -1.0
+    if form or not form_of_name(path):
+        start["format"] = form or "csv"
+    if form == form_of_name(path):
+        del start["format"]
+    if form in TABLES:
+        layout = Layout(**start)
+        # The error tells what is wrong: which sheets there are, for example.
+        return start | _decimal(list(islice(read(path, layout), diagnosis.ROWS)))
+    best, most, found = start, 0.0, []
     head = diagnosis.head_of(path)
-    others = [] if form else diagnosis.readings(head, path, Layout(**start))
-    for changes in ({}, *others):
-        layout = Layout(**start | changes)
-        records = list(diagnosis.first_records(head, path, layout))
+    for changes in ({}, *diagnosis.readings(head, path, Layout(**start))):
+        records = list(diagnosis.first_records(head, path, Layout(**start | changes)))
         # One column alone is most likely a line that was not taken apart.
         usable = sum(
             record.fault is None and len(record.fields) > 1 and not fields.BROKEN.search(record.raw)
             for record in records
         )
         if usable and usable / len(records) ** 0.5 > most:
-            best, most = start | changes, usable / len(records) ** 0.5
-    if most < 0:
+            best, most, found = start | changes, usable / len(records) ** 0.5, records
+    if not found:
         raise UserError(
             f"{path} cannot be read as a table with several columns, whatever the separator and "
             "the encoding. Write it as CSV, JSON Lines or Parquet."
         )
-    first = next(diagnosis.first_records(head, path, Layout(**best)))
-    if not _is_header(first):
-        best = best | {
-            "columns": [f"column_{number}" for number in range(1, len(first.fields) + 1)]
-        }
-    return best
+    if found[0].line and (best.get("format") or form_of_name(path)) in diagnosis.TEXTS:
+        usable = [record for record in found if record.fault is None]
+        if not _has_header(usable):
+            count = len(usable[0].fields)
+            best = best | {"columns": [f"column_{number}" for number in range(1, count + 1)]}
+    return best | _decimal(found)
 
 
-def _is_header(first: Record) -> bool:
-    """Return whether the names of the first record's fields are names, not a row of data."""
-    numbers = [name for name in first.fields if fields.NUMBER.fullmatch(name)]
+def _has_header(records: Sequence[Record]) -> bool:
+    """Return whether the first line has the columns' names, and is not a row of data."""
+    names = list(records[0].fields)
+    counted = [[str(start + number) for number in range(len(names))] for start in (0, 1)]
+    if names in counted or any(name.lower() in LABELS for name in names):
+        return True
     # A column may be called 2019, but not all that hold numbers.
-    is_data = numbers and all(map(_is_number, (first.fields[name] for name in numbers)))
-    longest = max((len(name.split()) for name in first.fields), default=0)
-    return not is_data and longest <= LONGEST_NAME
+    if any(
+        not fields.NUMBER.fullmatch(name)
+        and _holds_numbers(record.fields[name] for record in records)
+        for name in names
+    ):
+        return True
+    # Names of classes come again; long texts are no names.
+    again = any(
+        name not in fields.MISSING and any(record.fields[name] == name for record in records)
+        for name in names
+    )
+    return not again and max(len(name.split()) for name in names) <= 3 * LONGEST_NAME
 
 
-def _is_number(value: Any) -> bool:
-    return bool(fields.NUMBER.fullmatch(_text(value)))
+def _decimal(records: Sequence[Record]) -> dict[str, str]:
+    """Return the option of a decimal comma, where more columns have one than a point."""
+    commas = points = 0
+    for name in records[0].fields if records else ():
+        texts = {_text(record.fields.get(name)) for record in records} - fields.MISSING
+        for mark in ",.":
+            are_numbers = texts and all(_is_number(text, mark) for text in texts)
+            if are_numbers and any(mark in text for text in texts):
+                commas, points = commas + (mark == ","), points + (mark == ".")
+    return {"decimal": ","} if commas > points else {}
+
+
+def _holds_numbers(values: Iterable[str]) -> bool:
+    texts = {*map(_text, values)} - fields.MISSING
+    return bool(texts) and all(_is_number(text, ".") for text in texts)
+
+
+def _is_number(value: Any, decimal: str) -> bool:
+    try:
+        return fields.number(value, "", decimal) is not None
+    except FaultError:
+        return False
 
 
 def table(path: Path, layout: Layout) -> pd.DataFrame:
-    """Return a file's first rows, as read."""
+    """Return all columns of a file's first rows, as read.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    # Of what a network sees nothing: of a table with types, no other columns would be read.
+    plain = layout.model_dump(exclude={"text", "features", "categories", "dates"})
+    layout = Layout(**{name: plain[name] for name in Layout.model_fields if name in plain})
     records = islice(read(path, layout), ROWS)
-    return pd.DataFrame([record.fields for record in records if record.fault is None])
+    rows = [record.fields for record in records if record.fault is None]
+    # As objects, since a gap would make floats of whole numbers.
+    return pd.DataFrame(rows, dtype=object)
 
 
-def columns_of(frame: pd.DataFrame, label: Sequence[str] = ()) -> list[Column]:
+def columns_of(frame: pd.DataFrame, label: Sequence[str] = (), decimal: str = ".") -> list[Column]:
     """Return what each column is.
 
     Args:
         frame: the rows as read.
         label: the columns of the label; empty to guess one.
+        decimal: the decimal point.
 
     Raises:
         UserError: no column looks like a label, or there is none of that name.
     """
+    names = list(frame.columns)
     for name in label:
-        if name not in frame.columns:
-            names = list(map(str, frame.columns))
+        if name not in names:
             raise UserError(
-                f"there is no column {name!r}: there are {', '.join(names)}."
-                f"{did_you_mean(name, names)}"
+                f"there is no column {name!r}: {_listed(names)}.{did_you_mean(name, names)}"
             )
-    found = [_column(frame[name]) for name in frame.columns]
-    if not label:
-        label = [_guessed(found, frame)]
-    labels = frame[list(label)].astype(str).agg("|".join, axis=1)
+    found = [_column(frame[name], decimal) for name in names]
+    label = label or [_guessed(found)]
+    found = [replace(each, role="label", note="") if each.name in label else each for each in found]
+    labels = _labels(frame[list(label)])
+    return _with_text([_without_leak(each, frame, labels) for each in _once(found)])
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return the columns that there are, in words."""
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return f"there are {', '.join(map(repr, names[:SHOWN]))}{more}"
+
+
+def _labels(frame: pd.DataFrame) -> list[tuple[str, ...]]:
+    """Return the label of each row; spellings of one name are one."""
+    columns = [
+        [
+            labelling.folded(str(value) if isinstance(value, list) else _text(value))
+            for value in values
+        ]
+        for _, values in frame.items()
+    ]
+    return list(zip(*columns, strict=True))
+
+
+def _once(columns: Sequence[Column]) -> list[Column]:
+    """Leave out all but the first id, group and split."""
+    first: dict[str, str] = {}
     result = []
-    for column in found:
-        if column.name in label:
-            column = Column(column.name, "label", column.missing, column.distinct)
-        elif column.role in ("number", "category") and _gives_away(frame[column.name], labels):
-            note = "gives the label away: known only afterwards?"
-            column = Column(column.name, "left out", column.missing, column.distinct, note)
+    for column in columns:
+        name = first.setdefault(column.role, column.name)
+        if column.role in ("id", "group", "split") and name != column.name:
+            column = replace(
+                column, role="left out", note=f"is {_article(column.role)}, as {name} is"
+            )
         result.append(column)
     return result
 
 
-def _column(values: pd.Series) -> Column:
+def _article(role: str) -> str:
+    return f"an {role}" if role == "id" else f"a {role}"
+
+
+def _without_leak(column: Column, frame: pd.DataFrame, labels: Sequence[tuple]) -> Column:
+    """Return the column, left out if it gives the label away."""
+    if column.role not in SEEN:
+        return column
+    texts = [None if text in fields.MISSING else text for text in map(_text, frame[column.name])]
+    values = [_number(text) for text in texts] if column.role == "number" else texts
+    # A row without a label says nothing.
+    rows = [row for row in zip(values, labels, strict=True) if any(row[1])]
+    if not gives_away([value for value, _ in rows], [label for _, label in rows]):
+        return column
+    note = "tells the label of nearly every row, so it may be known only afterwards"
+    return replace(column, role="left out", note=note)
+
+
+def _number(text: str | None) -> float | None:
+    """Return a number to be sorted by; None for what is none."""
+    plain = (text or "").replace(",", ".")
+    return float(plain) if fields.NUMBER.fullmatch(plain) else fields.TRUTH.get(plain.lower())
+
+
+def _with_text(columns: list[Column]) -> list[Column]:
+    """Make a text of the column with the most values, if else a model would see nothing."""
+    if any(column.role in SEEN for column in columns):
+        return columns
+    others = [each for each in columns if each.role == "id" or each.note == DIFFER]
+    if not others:
+        return columns
+    chosen = max(others, key=lambda each: each.distinct)
+    return [replace(each, role="text", note="") if each is chosen else each for each in columns]
+
+
+def _column(values: pd.Series, decimal: str) -> Column:
     """Return what a column is, by its name and its values."""
     name = str(values.name)
-    lists = values.map(lambda value: isinstance(value, list | dict))
-    if lists.any():
-        return Column(name, "left out", 0.0, 0, "holds lists or objects")
-    texts = values.map(lambda value: _text(value))
-    present = texts[~texts.isin(fields.MISSING)]
-    missing, distinct = 1 - len(present) / max(len(texts), 1), present.nunique()
-    words = present.str.split().str.len().mean() if len(present) else 0.0
+    if values.map(lambda value: isinstance(value, list | dict)).any():
+        texts = values.astype(str)
+        return Column(name, "left out", _rounded(values.isna()), texts.nunique(), LISTS)
+    texts = values.map(_text)
+    present = texts[~texts.isin(fields.MISSING)].astype(object)
+    role, note = _role(name, present, len(texts), decimal)
+    return Column(name, role, _rounded(texts.isin(fields.MISSING)), present.nunique(), note)
 
-    def column(role: Role, note: str = "") -> Column:
-        return Column(name, role, round(missing, 4), distinct, note)
 
-    if distinct < 2:
-        return column("left out", "has one value only" if distinct else "is empty")
-    unique = distinct == len(texts)
-    if _share(present, lambda text: fields.number(text, name)) >= 1 - ODD:
-        whole = present.str.fullmatch(r"\d+").all()
-        is_id = unique and whole and (_named(name, "id") or _named(name, "number"))
-        return column("id" if is_id else "number")
-    form = diagnosis.date_format(present.head(200))
-    if _share(present, lambda text: fields.days(text, name, form)) >= 1 - ODD:
-        return column("date", form or "")
-    if words < WORDS and unique:
-        return column("id")
+LISTS, DIFFER = "holds lists or objects", "holds names of which nearly all differ"
+
+
+def _rounded(flags: pd.Series) -> float:
+    return round(float(flags.mean()), 4)
+
+
+def _role(name: str, present: pd.Series, rows: int, decimal: str) -> tuple[Role, str]:
+    """Return what a column is, and its note.
+
+    Args:
+        name: of the column.
+        present: its values, as texts, without gaps.
+        rows: their number, gaps included.
+        decimal: the decimal point.
+    """
+    names = present.drop_duplicates()
+    if len(names) < 2 and len(present) in (0, rows):
+        return "left out", "has one value only" if len(names) else "is empty"
+    if (
+        len(names) > 1
+        and {*names.str.lower()} <= {*PARTS[:EXCLUDED]}
+        and "test" in {*names.str.lower()}
+    ):
+        return "split", ""
+    few = len(names) <= max(min(NAMES, rows / 2), SHARE * rows)
+    unique = len(names) == rows
+    if _share(present, lambda text: _is_number(text, decimal)) >= 1 - ODD:
+        return _of_numbers(name, present, few, unique)
+    names = _sample(names)
+    if names.str.contains(r"\d").mean() >= 1 - ODD:
+        form = diagnosis.date_format(names[:: 1 + len(names) // 200])
+        if _share(present, lambda text: _is_date(text, form)) >= 1 - ODD:
+            return "date", form or ""
+        if not few and _share(present, SIGNED.fullmatch) >= 1 - ODD:
+            return "left out", f"holds numbers that are written as {names.iloc[0]!r} is"
+    words = names.map(_words).mean()
     if words >= WORDS:
-        return column("text")
-    if _named(name, "id"):
-        return column("group")
-    if distinct <= max(NAMES, SHARE * len(texts)):
-        return column("category")
-    return column("text" if words > 1.5 else "left out", "" if words > 1.5 else "nearly all differ")
+        is_category = names.size <= min(NAMES, SHARE * rows)
+        return ("category" if is_category else "text"), ""
+    if words < 1.5 and unique and (_named(name, IDS) or names.str.contains(r"\d").mean() > 0.5):
+        return "id", ""
+    if _named(name, IDS) and _is_group(len(present.unique()), rows):
+        return "group", ""
+    if few:
+        return "category", ""
+    return ("text", "") if words >= 1.5 else ("left out", DIFFER)
+
+
+def _of_numbers(name: str, present: pd.Series, few: bool, unique: bool) -> tuple[Role, str]:
+    """Return what a column of numbers is, and its note."""
+    if not present.str.fullmatch(r"\d+").all():
+        return "number", ""
+    if present.str.fullmatch(COMPACT).all():
+        return "date", ""
+    # In a number, no zeros stand at the left.
+    if _named(name, CODES) or present.str.fullmatch(r"0\d+").any():
+        return ("category", "") if few else ("left out", "holds codes of which nearly all differ")
+    is_id = _named(name, (*IDS, "number"))
+    if unique and is_id:
+        return "id", ""
+    if unique and (name.lower() in INDEX or _are_consecutive(present)):
+        return "left out", "numbers the rows"
+    if _named(name, IDS):
+        rows = len(present)
+        return ("group" if _is_group(present.nunique(), rows) else "category"), ""
+    return "number", ""
+
+
+def _are_consecutive(present: pd.Series) -> bool:
+    numbers = present.map(int)
+    return bool(numbers.max() - numbers.min() == len(numbers) - 1)
+
+
+def _is_group(distinct: int, rows: int) -> bool:
+    """Return whether so many ids are those of groups: with few, the split could not part them."""
+    return distinct > max(10, rows / 50)
+
+
+def _words(text: str) -> float:
+    return len(text.split()) + len(UNSPACED.findall(text)) / 2
 
 
 def _text(value: Any) -> str:
@@ -185,54 +360,54 @@ def _text(value: Any) -> str:
         return ""
 
 
-def _named(name: str, word: str) -> bool:
-    return name.lower().replace("-", "_").split("_")[-1] == word or name.lower() == word
+def _named(name: str, words: Sequence[str]) -> bool:
+    """Return whether a name, or its last word, is one of these: `customer_id`, `customerId`."""
+    parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[^\W_A-Z]+", name)
+    return name.lower() in words or (bool(parts) and parts[-1].lower() in words)
 
 
-def _share(texts: pd.Series, parse) -> float:
-    """Return the share of the values that can be parsed; of a sample, if they are many."""
-    sample = texts.iloc[:: 1 + len(texts) // 2_000]
-
-    def is_parsed(text: str) -> bool:
-        try:
-            return parse(text) is not None
-        except FaultError:
-            return False
-
-    return sample.map(is_parsed).mean() if len(sample) else 0.0
+def _sample(values: pd.Series) -> pd.Series:
+    return values.iloc[:: 1 + len(values) // VALUES]
 
 
-def _guessed(columns: Sequence[Column], frame: pd.DataFrame) -> str:
-    """Return the column that is most likely the label."""
-    names = {column.name.lower(): column.name for column in columns}
+def _share(texts: pd.Series, is_one: Callable[[str], Any]) -> float:
+    """Return the share of the values that are of a kind; of a sample, if they are many."""
+    return float(_sample(texts).map(lambda text: bool(is_one(text))).mean())
+
+
+def _is_date(text: str, form: str | None) -> bool:
+    try:
+        return fields.days(text, "", form) is not None
+    except FaultError:
+        return False
+
+
+def _guessed(columns: Sequence[Column]) -> str:
+    """Return the column that is most likely the label.
+
+    Raises:
+        UserError: none looks like one.
+    """
+    several = [column for column in columns if column.distinct > 1]
     for name in LABELS:
-        if name in names:
-            return names[name]
+        for is_called in (
+            lambda each, name: each.lower() == name,
+            lambda each, name: _named(each, (name,)),
+        ):
+            for column in several:
+                if is_called(column.name, name):
+                    return column.name
     few = [
         column.name
-        for column in columns
-        if 2 <= column.distinct <= NAMES and column.role in ("category", "number")
+        for column in several
+        if column.distinct <= NAMES and column.role in ("category", "number")
     ]
     if few:
         return few[-1]
     raise UserError(
-        f"no column looks like a label: name it with --label, one of {', '.join(names.values())}."
+        "no column looks like a label: name one with --label; "
+        f"{_listed([column.name for column in columns])}."
     )
-
-
-def _gives_away(values: pd.Series, labels: pd.Series) -> bool:
-    """Return whether a column alone tells nearly every row's label, far better than chance."""
-    texts = values.map(_text)
-    largest = labels.value_counts(normalize=True).iloc[0]
-    if texts.nunique() > len(texts) / 10:
-        # Many different numbers: by the label of the nearest one.
-        order = pd.to_numeric(texts, errors="coerce").argsort(kind="stable")
-        sorted_labels = labels.iloc[order].to_numpy()
-        right = (sorted_labels[1:] == sorted_labels[:-1]).mean()
-    else:
-        right = pd.crosstab(texts, labels).max(axis=1).sum() / len(labels)
-    # Of the rows that the most frequent label does not explain, nearly all.
-    return bool((right - largest) / max(1 - largest, np.finfo(float).eps) > LEAK)
 
 
 def completed(dataset: Dataset, folder: Path) -> Dataset:
@@ -241,23 +416,25 @@ def completed(dataset: Dataset, folder: Path) -> Dataset:
     These are the numbers, categories and dates of the first file that have no other role.
 
     Raises:
-        UserError: the file cannot be read.
+        UserError: the file cannot be read, has no such label, or nothing that a model could see.
     """
     if dataset.features != AUTO:
         return dataset
+    path = folder / dataset.parts()[0][1]
     named = dataset.model_copy(update={"features": []})
-    frame = table(folder / dataset.parts()[0][1], named)
     taken = {*named.used_columns()}
-    columns = [each for each in columns_of(frame, dataset.labels) if each.name not in taken]
-    found = {
-        role: [column.name for column in columns if column.role == role]
-        for role in ("number", "category")
-    }
-    dates = {column.name: column.note or None for column in columns if column.role == "date"}
+    found = columns_of(table(path, named), dataset.labels, dataset.decimal)
+    columns = [column for column in found if column.name not in taken]
+    if not (named.texts or named.has_columns or any(each.role in SEEN[1:] for each in columns)):
+        raise UserError(f"{path} has no column for `features: auto`: no number, category or date.")
     return dataset.model_copy(
         update={
-            "features": found["number"],
-            "categories": [*dataset.categories, *found["category"]],
-            "dates": dataset.date_formats | dates,
+            "features": [each.name for each in columns if each.role == "number"],
+            "categories": [
+                *dataset.categories,
+                *(each.name for each in columns if each.role == "category"),
+            ],
+            "dates": dataset.date_formats
+            | {each.name: each.note or None for each in columns if each.role == "date"},
         }
     )
