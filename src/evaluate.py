@@ -81,7 +81,7 @@ def contents(
     for row in rows.rows(ids):
         text = row["text"] or ""
         dates = [
-            None if day is None else str(np.datetime64("1970") + floor(day)) for day in row["dates"]
+            None if day is None else str(np.datetime64(floor(day), "D")) for day in row["dates"]
         ]
         values = zip(columns, [*row["numbers"], *row["categories"], *dates], strict=True)
         content = [

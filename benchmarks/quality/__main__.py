@@ -26,7 +26,6 @@ from data_sets import PUBLIC, ROOT, DataSet, Workspace, create
 from kept import Kept
 from our_recipes import RECIPES
 
-from ballast.labels.classes import joined
 from ballast.project.errors import UserError, did_you_mean
 
 HERE = Path(__file__).parent
@@ -104,7 +103,7 @@ def keep_split(store: Kept, workspace: Workspace, seed: int) -> rows.Rows:
             "counts": classes.counts.tolist(),
             "multilabel": classes.multilabel,
             "ids": table.test_ids.tolist(),
-            "actual": joined(table.targets[test], classes.names),
+            "actual": rows.joined(table.targets[test], classes.names),
         }
         store.add(record)
     return table

@@ -1,6 +1,7 @@
 """The rows that every system sees: what the stages prepare and split left in a folder."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -91,6 +92,11 @@ class Rows:
         return blake2b(json.dumps(content).encode(), digest_size=8).hexdigest()
 
 
+def joined(labels: np.ndarray, names: Sequence[str]) -> list[str]:
+    """Return each row's labels as one text, as they are kept: several joined by |."""
+    return ["|".join(names[code] for code in np.flatnonzero(row)) for row in labels]
+
+
 def read(folder: Path) -> Rows:
     """Read the rows in a folder in which the stages prepare and split have run."""
     prepared = Prepared(folder / prepared_rows.FOLDER)
@@ -100,7 +106,7 @@ def read(folder: Path) -> Rows:
         ids=np.array(split.ids),
         parts=np.array([parts.PARTS[part] for part in split.parts]),
         texts=prepared.texts,
-        features=prepared.features,
+        features=prepared.numbers,
         targets=split.targets,
         classes=labels.classes(split.targets[split.training]),
     )

@@ -17,6 +17,7 @@ from typing import Any
 
 from data_sets import DataSet, Workspace
 
+from ballast.labels.classes import labels_of
 from ballast.project.errors import UserError
 
 # Rows are prepared for all systems alike.
@@ -36,9 +37,10 @@ def ours(workspace: Workspace, recipe: dict[str, Any], seed: int) -> dict[str, A
     headline = json.loads((metrics / "metrics.json").read_text(encoding="utf-8"))
     with (metrics / "predictions.csv").open(encoding="utf-8", newline="") as stream:
         lines = list(csv.DictReader(stream))
+    several = "f1_micro" in headline
     return {
         "ids": [row["id"] for row in lines],
-        "predicted": [row["predicted"] for row in lines],
+        "predicted": ["|".join(labels_of(row["predicted"], several)) for row in lines],
         **{name: headline[name] for name in ("log_loss", "calibration_error")},
     }
 
@@ -50,7 +52,6 @@ def peer(folder: Path, name: str, seed: int) -> dict[str, Any]:
     import rows
 
     from ballast.evaluation import scores
-    from ballast.labels.classes import joined
 
     table = rows.read(folder)
     multilabel, test = table.classes.multilabel, table.part("test")
@@ -61,8 +62,9 @@ def peer(folder: Path, name: str, seed: int) -> dict[str, Any]:
         return {"missing": str(error)}
     values = dict.fromkeys(("log_loss", "calibration_error"))
     if likely is not None:
-        values = {name: getattr(scores, name)(test.targets, likely, multilabel) for name in values}
-    return {"predicted": joined(predicted, table.classes.names), **values}
+        values["log_loss"] = float(scores.row_losses(test.targets, likely, multilabel).mean())
+        values["calibration_error"] = scores.calibration_error(test.targets, likely, multilabel)
+    return {"predicted": rows.joined(predicted, table.classes.names), **values}
 
 
 def peak_mib() -> float:

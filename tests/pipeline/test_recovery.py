@@ -266,7 +266,7 @@ def sampled(name: str, options: dict[str, Any]) -> tuple[Ledger, Errors]:
         before = classes_of(rows.targets, multilabel=draw is label_sets)
         features = np.zeros((TRAINING, 0)) if rows.texts else rows.x
         try:
-            plan = sample(Rows(rows.targets, rows.texts, features, SEED), before, SEED)
+            plan = sample(Rows(rows.targets, rows.texts, features, seed=SEED), before, SEED)
             break
         except UserError:
             continue

@@ -11,7 +11,9 @@ from ballast.cli import app
 from ballast.evaluation import baselines, bootstrap, scores
 from ballast.evaluation.intervals import Plan
 from ballast.evaluation.judging import bounded, bounds_per_class
+from ballast.evaluation.notes import SHOWN
 from ballast.probabilities.rules import Rule
+from ballast.project import storage
 
 
 @pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
@@ -33,6 +35,7 @@ def test_show_fits_eighty_columns(multilabel, tmp_path, monkeypatch):
         "baselines": baselines.scores_of(targets, classes),
         "per_class": scores.per_class(targets, predicted, classes),
         "per_class_bounds": bounds_per_class(targets, predicted, classes, 0.95),
+        "data": {"rows": 2100, "kept": 2000, "rejected": 100},
     }
     (tmp_path / "metrics").mkdir()
     for name, value in values.items():
@@ -41,6 +44,7 @@ def test_show_fits_eighty_columns(multilabel, tmp_path, monkeypatch):
     assert shown.exit_code == 0
     lines = shown.stdout.splitlines()
     assert max(map(len, lines)) <= 80
+    assert lines[0].startswith("100 of 2,100 rows were rejected: data/prepared/rejected.csv")
     assert "…" not in shown.stdout
     headline = values["metrics"]
     expected = "{mcc:.3f} ({mcc_low:.3f} to {mcc_high:.3f})".format(**headline)
@@ -55,3 +59,25 @@ def test_show_fits_eighty_columns(multilabel, tmp_path, monkeypatch):
     assert counts == [list(pair) for pair in sorted(pairs, key=lambda pair: -pair[0])]
     # A class that is always right has a bound below 1.
     assert any("│ 1.00 .9" in line for line in rows)
+
+
+def test_of_many_classes_the_worst_and_the_rarest_are_shown_or_all(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = [f"[c{number}]" for number in range(200)]
+    support = {name: number for number, name in enumerate(names)}
+    scores = {score: dict.fromkeys(names, 0.5) for score in ("f1", "recall", "precision")}
+    bounds = {score: {"low": values, "high": values} for score, values in scores.items()}
+    counts = {"support": support, "predicted": dict.fromkeys(names, 1)}
+    values = {"per_class": scores | counts, "per_class_bounds": bounds}
+    values |= {"metrics": {}, "validation": {}, "baselines": {}, "data": {"rows": 9, "rejected": 0}}
+    for name, value in values.items():
+        storage.write_json(tmp_path / f"metrics/{name}.json", value)
+
+    def shown(*options) -> list[str]:
+        done = CliRunner().invoke(app, ["show", *options], catch_exceptions=False)
+        return [line.split()[1] for line in done.stdout.splitlines() if "[c" in line[:9]]
+
+    # Its F1 is that of all others: the first in order are as bad as any, and the rarest.
+    assert len(shown()) == SHOWN
+    assert set(names[1:11]) <= set(shown())
+    assert set(shown("--all")) == set(names)

@@ -67,6 +67,7 @@ def mixed(tmp_path_factory):
     rows[0][0] = f"  {rows[0][0]}\n"
     storage.write_csv(folder / "data/raw/mine/all.csv", ["body", "topic", "a", "b"], rows)
     block = {"files": "all.csv", "text": "body", "label": "topic", "features": ["b", "a"]}
+    block["missing"] = "reject"
     embeddings = {"embedding": "random", "second_embedding": "columns"}
     run_stages(folder, block, **embeddings, model="two_channel_cnn")
     return folder
@@ -363,12 +364,12 @@ def test_no_row_is_lost(here):
     reasons = [row[-1] for row in rows]
     assert reasons == [
         "",
-        "line 3: empty text",
-        "line 4: feature a is not a finite number: 'x'",
-        "line 5: 3 fields instead of 4",
-        "line 6: empty line",
-        "line 7: broken encoding",
-        "line 8: a numeric column holds a number too large to be scaled",
+        "record 2 (line 3): empty text",
+        "record 3 (line 4): column a is not a finite number: 'x'",
+        "record 4 (line 5): 3 fields instead of 4",
+        "record 5 (line 6): empty line",
+        "record 6 (line 7): broken encoding",
+        "record 7 (line 8): a numeric column holds a number too large to be scaled",
         "",
     ]
     assert [bool(row[4]) for row in rows] == [not reason for reason in reasons]
@@ -383,8 +384,8 @@ def test_faulty_rows_of_json_lines_stay_in_place(here):
     rows = [json.loads(line) for line in lines]
     assert [row["predicted"] is None for row in rows] == [False, True, True]
     assert [row["p_social"] is None for row in rows] == [False, True, True]
-    assert rows[1]["error"].startswith("line 2: not JSON")
-    assert rows[2]["error"] == "line 3: empty text"
+    assert rows[1]["error"].startswith("record 2 (line 2): not JSON")
+    assert rows[2]["error"] == "record 3 (line 3): empty text"
 
 
 def test_where_no_row_can_be_predicted_the_command_fails(here):
@@ -405,11 +406,11 @@ def test_a_header_line_alone_gives_one(here):
     ("arguments", "stdin", "message"),
     [
         (["none.csv"], None, "none.csv does not exist"),
-        (["-"], b"", "no column 'body'"),
+        (["-"], b"", "no columns 'body'"),
         (["-"], b"Body,a,b\nx,1,2\n", "Did you mean 'Body'"),
         (["-"], b"body,a,b,error\nx,1,2,3\n", "already has a column 'error'.*--prefix"),
         (["-"], b"body,a,b,c,c\nx,1,2,3,4\n", "more than one column 'c'"),
-        (["-", "--format", "parquet"], b"nonsense", "not a complete Parquet file"),
+        (["-", "--format", "parquet"], b"nonsense", "not a complete parquet file"),
         (["params.yaml"], None, "--format"),
         (["-", "-o", "out.txt"], b"body,a,b\nx,1,2\n", "out.txt: the file's suffix"),
         (["-", "-o", "no/out.csv"], b"body,a,b\nx,1,2\n", "no folder no"),

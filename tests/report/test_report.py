@@ -13,6 +13,7 @@ from problems import classes_of, one_hot, some_probabilities, some_targets
 from ballast.decisions import argmax, cost_matrix, max_f1
 from ballast.evaluation import curves, scores
 from ballast.evaluation.judging import Options, evaluate
+from ballast.evaluation.notes import MANY, SHOWN, worst_and_rarest
 from ballast.labels.classes import Classes
 from ballast.probabilities.ledger import Ledger
 from ballast.probabilities.scored import Scored
@@ -121,8 +122,15 @@ def test_opens_without_an_error_or_a_request_and_shows_every_class(which, opened
     run, page = a_run(*which), opened(which)
     assert page.title().startswith("demo: macro-F1")
     for name in run.classes.names:
+        assert page.locator("#classes tbody th").get_by_text(name, exact=True).count() == 1
+    many = len(run.classes.names) > MANY
+    panels = worst_and_rarest(run.evaluation.per_class, SHOWN) if many else run.classes.names
+    for name in panels:
         assert page.locator("#curves summary b").get_by_text(name, exact=True).count() == 1
-    assert page.locator("#confusion tbody tr").count() >= len(run.classes.names)
+    assert page.locator("#curves summary b").count() == len(panels)
+    assert page.get_by_text(f"Charts and curves are of {SHOWN} of the").count() == many
+    rows = page.locator("#confusion tbody tr").count()
+    assert rows == MANY if many else rows >= len(run.classes.names)
     assert page.locator("#errors li").count() == len(run.mistakes) > 0
     assert HOSTILE in page.locator("#errors li .text").first.inner_text()
 
@@ -203,6 +211,7 @@ def test_works_by_keyboard(opened):
     assert panel.get_attribute("open") is not None
     assert panel.locator("svg").first.is_visible()
     # A wide table can be scrolled without a mouse.
+    page = opened(RUNS["28 labels"], viewport={"width": 375, "height": 700})
     table = page.locator("#confusion .scroll")
     table.focus()
     page.keyboard.press("ArrowRight")
@@ -327,6 +336,18 @@ def test_the_headline_has_bounds_and_numbers_of_rows():
     for name, support in run.evaluation.per_class["support"].items():
         if name != HOSTILE:
             assert f"{name} : {support} test rows" in page
+
+
+def test_the_first_screen_says_which_classes_have_no_test_row_and_what_was_rejected():
+    run = a_run(3)
+    scores = run.evaluation.per_class
+    absent = {name: {**scores[name], "class 01": 0} for name in ("f1", "support", "predicted")}
+    evaluation = replace(run.evaluation, per_class=scores | absent)
+    head = render(replace(run, evaluation=evaluation)).split("</header>")[0]
+    assert "No test row of: class 01; macro-F1 leaves it out." in head
+    assert "10 of 1,000 rows were rejected: data/prepared/rejected.csv says why." in head
+    data = run.data | {"rejected": 0}
+    assert 'class="note"' not in render(replace(run, data=data)).split("</header>")[0]
 
 
 def test_errors_can_be_left_out():
