@@ -152,6 +152,7 @@ def main() -> None:
         from ballast.rows.profile import completed
 
         dataset = completed(dataset, folder)
+        print(f"features: auto is {', '.join(dataset.columns_beside_text) or 'no column'}")
     names = label_names(folder, dataset)
     rows, several, notes = settle(read_rows(folder, dataset), dataset, names)
     if dataset.duplicates == "drop":

@@ -94,8 +94,9 @@ def write(data: Path) -> None:
     _table(raw["french_sources"] / "french_sources.csv", ["text", "label"], texts)
     letters = [(text, label, number % 7) for number, (text, label) in enumerate(texts)]
     _table(raw["letters"] / "letters.csv", ["text", "label", "age"], letters)
-    news = [(text, label, number % 50) for number, (text, label) in enumerate(texts)]
-    _table(raw["news"] / "news.csv.gz", ["body", "topic", "source"], news)
+    news = [(text, label, f"source {number % 50}") for number, (text, label) in enumerate(texts)]
+    for ending in ("csv", "csv.gz"):
+        _table(raw["news"] / f"news.{ending}", ["body", "topic", "source"], news)
     for part, begin in {"train": 0, "dev": 200, "test": 250}.items():
         _table(raw["news"] / f"{part}.tsv", ["body", "topic"], news[begin:][:200], "\t")
     demo.write(raw["demo_multilabel"] / "demo_multilabel.csv", rows=ROWS, multilabel=True)

@@ -1,8 +1,11 @@
 """Every recipe, and what README and docs tell a reader to do, done through real `dvc`."""
 
 import json
+import shutil
 
+import columns
 import documents
+import pandas as pd
 import pytest
 import stand_ins
 import workspace
@@ -99,14 +102,53 @@ def test_a_strategy_is_tried_compared_and_taken_back(clean):
 
 def test_new_data_are_added_committed_and_run(clean):
     readme = ROOT / "README.md"
-    merge(clean.folder / "params.yaml", block_with(readme, "yaml", "news:"))
-    printed = do(clean, block_with(readme, "sh", "dvc add"), readme)
-    assert "in order" in printed[1]
+    with modify_yaml(clean.folder / "params.yaml") as values:
+        del values["datasets"]["news"]
+    clean.commit("without the news")
+    shutil.move(clean.folder / "data/raw/news/news.csv", clean.folder / "news.csv")
+    shutil.rmtree(clean.folder / "data/raw/news")
+    # A reader would be asked.
+    block = block_with(readme, "sh", "ballast new").replace("news.csv ", "news.csv --yes ")
+    printed = do(clean, block, readme)
+    assert "data/raw/news is under DVC. Now: dvc repro" in printed[0]
+    added = YAML(typ="safe").load(clean.folder / "params.yaml")["datasets"]["news"]
+    shown = YAML(typ="safe").load(block_with(readme, "yaml", "news:"))
+    assert shown == {"datasets": {"news": added}}
     check_results(clean)
     # Going back leaves the new block: it is committed.
+    (clean.folder / "news.csv").unlink()
     do(clean, block_with(readme, "sh", "git restore"), readme)
     assert "news" in YAML(typ="safe").load(clean.folder / "params.yaml")["datasets"]
     assert clean.run("git", "status", "--porcelain") == ""
+
+
+def test_a_text_a_category_a_date_and_gaps_go_from_new_to_prediction(clean):
+    days = [f"{i % 28 + 1:02}.{i % 12 + 1:02}.2020" if i % 5 else "" for i in range(columns.ROWS)]
+    table = pd.DataFrame(
+        {
+            "body": ["", *columns.TEXTS[1:]],
+            "kind": columns.cycled("a", "b", ""),
+            "day": days,
+            "topic": columns.LABELS,
+        }
+    )
+    table.to_csv(clean.folder / "mine.csv", index=False)
+    clean.run("ballast", "new", "mine.csv", "--yes")
+    clean.run("ballast", "check")
+    clean.run("dvc", "repro")
+    check_results(clean)
+    table.drop(columns="topic").to_csv(clean.folder / "rows.csv", index=False)
+    printed = clean.run("ballast", "predict", "rows.csv", "--output", "labelled.csv")
+    assert f"{columns.ROWS} of {columns.ROWS} rows predicted" in printed
+    # The same columns by themselves.
+    with modify_yaml(clean.folder / "params.yaml") as values:
+        del values["datasets"]["mine"]["categories"], values["datasets"]["mine"]["dates"]
+        values["datasets"]["mine"]["features"] = "auto"
+    clean.run("ballast", "check")
+    before = clean.text("metrics/predictions.csv")
+    assert "features: auto is kind, day" in clean.run("dvc", "repro")
+    assert clean.text("metrics/predictions.csv") == before
+    assert "kind = a" in clean.text("metrics/report.html")
 
 
 def test_an_experiment_is_taken_up_again(clean):

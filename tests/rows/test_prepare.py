@@ -16,7 +16,7 @@ import prepare
 from ballast.project.errors import UserError
 from ballast.rows import prepared
 from ballast.rows.cleaning import Content, Row, Rows
-from ballast.rows.dataset import Dataset
+from ballast.rows.dataset import Dataset, Layout
 
 LEFT = ("L’été", "Noël", "我", "שלום", "🎉", "A fox", "Hundred", "Cœur", "NaN", "Two, or")
 RIGHT = ("runs", "said “no”", "jump's", "l'art", "null", "falls", "returns", "…", "shines", "x")
@@ -318,3 +318,28 @@ def test_texts_columns_and_gaps_come_back_as_they_were_read(project, monkeypatch
         found.dates[order, 0], [1.0 if 20 <= i < 40 else np.nan for i in range(99)]
     )
     assert [found.labels[i] for i in order] == [["seldom"]] * 40 + [["common"]] * 59
+
+
+def test_auto_takes_the_columns_and_the_layout_has_their_names(project, monkeypatch, capsys):
+    rows = [(message(i), i / 7, "ab"[i % 2], f"{i % 28 + 1:02}.01.2020", i % 3) for i in range(60)]
+    write_csv(project.raw / "a.csv", rows, ("text", "size", "kind", "day", "label"))
+    project.describe(files="a.csv", text="text", label="label", features="auto")
+    monkeypatch.chdir(project.folder)
+    prepare.main()
+    assert "features: auto is size, kind, day" in capsys.readouterr().out
+    layout = Layout.load()
+    assert (layout.features, layout.categories) == (["size"], ["kind"])
+    assert layout.dates == {"day": "%d.%m.%Y"}
+    project.describe(files="a.csv", text="text", label="labl", features="auto")
+    with pytest.raises(UserError, match=r"no column 'labl'.* Did you mean 'label'"):
+        prepare.main()
+
+
+def test_a_time_that_is_not_in_iso_format_has_a_way_out(project):
+    rows = [(message(i), f"{i % 28 + 1:02}.08.2020", "ab"[i % 2]) for i in range(60)]
+    write_csv(project.raw / "a.csv", rows, ("text", "day", "label"))
+    project.describe(files="a.csv", text="text", label="label", time="day")
+    refuse(project, "prepare", "is not a date in ISO format", "`dates: {day: '%d.%m.%Y'}`")
+    dates = {"day": "%d.%m.%Y"}
+    project.describe(files="a.csv", text="text", label="label", time="day", dates=dates)
+    succeed(project, "prepare")

@@ -262,3 +262,15 @@ def test_a_file_that_is_no_yaml_is_said_to_be_none(project):
     assert "params.yaml cannot be read" in check("-S", "loss=focal")[0]
     YAML(typ="safe").dump([1], project.folder / "params.yaml")
     assert "must hold names and values" in check()[0]
+
+
+def test_columns_that_auto_would_take_are_looked_for(project):
+    (project.raw / "a.csv").write_text("body,size,y\n" + "one two three,1,a\n" * 3, "utf-8")
+    block = {"files": "a.csv", "text": "body", "label": "y", "features": "auto"}
+    project.describe(**block)
+    assert check() == []
+    project.describe(**block | {"label": "z", "group": "who"})
+    (line,) = check()
+    assert "no columns 'z', 'who'" in line
+    project.describe(files="a.csv", label="y", features="auto")
+    assert "no column for `features: auto`" in check()[0]

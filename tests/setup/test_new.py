@@ -132,6 +132,14 @@ def test_a_messy_table_is_added_with_one_command(project, tmp_path):
     assert (project / "params.yaml").read_text("utf-8") == text.replace("seed: 0", "seed: 1")
 
 
+def test_how_a_file_is_read_is_told(project, tmp_path):
+    rows = [f"{label};{text}é" for text, label in zip(TEXTS, LABELS, strict=True)]
+    (tmp_path / "a.dat").write_bytes("\n".join(rows).encode("cp1252"))
+    code, printed = run(tmp_path / "a.dat", answer="n\n")
+    assert code == 0, printed
+    assert "read as csv, separator ';', encoding 'cp1252', no header line\n" in printed
+
+
 def test_what_is_odd_is_told(project, tmp_path):
     columns = {
         **PLAIN,
@@ -144,6 +152,7 @@ def test_what_is_odd_is_told(project, tmp_path):
     code, printed = run(write(tmp_path / "a.csv", columns), answer="y\n")
     assert code == 0, printed
     for line in (
+        "read as csv\n",
         "1 are duplicates",
         "task: binary, 2 classes",
         'labels with fewer than 5 rows are left out: "rare" (1)',

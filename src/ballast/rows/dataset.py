@@ -99,7 +99,7 @@ class Layout(BaseModel):
         storage.write_json(folder / LAYOUT, self.model_dump())
 
     @classmethod
-    def load(cls, folder: Path) -> "Layout":
+    def load(cls, folder: Path = Path("models")) -> "Layout":
         """Read what `save` wrote.
 
         Raises:

@@ -8,7 +8,7 @@ from random import Random
 # A column gives the label away if, of the rows without the most frequent one, it tells so many.
 LEAK = 0.99
 # So many rows are looked at; of so many rows to a value, values are many.
-ROWS, MANY = 20_000, 10
+ROWS, MANY = 10_000, 10
 
 
 def gives_away(values: Sequence[float | str | None], labels: Sequence[Hashable]) -> bool:

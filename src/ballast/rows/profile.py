@@ -11,10 +11,9 @@ import pandas as pd
 
 from ballast.labels.parts import EXCLUDED, PARTS
 from ballast.project.errors import UserError, did_you_mean
-from ballast.rows import diagnosis, fields, labelling
+from ballast.rows import diagnosis, fields, labelling, leaks
 from ballast.rows.dataset import AUTO, Dataset, Layout
 from ballast.rows.fields import FaultError
-from ballast.rows.leaks import gives_away
 from ballast.rows.reading import SHOWN, TABLES, Record, form_of_name, read
 
 # So many rows are looked at, and so many values of each column are parsed.
@@ -187,8 +186,9 @@ def columns_of(frame: pd.DataFrame, label: Sequence[str] = (), decimal: str = ".
     found = [_column(frame[name], decimal) for name in names]
     label = label or [_guessed(found)]
     found = [replace(each, role="label", note="") if each.name in label else each for each in found]
-    labels = _labels(frame[list(label)])
-    return _with_text([_without_leak(each, frame, labels) for each in _once(found)])
+    sample = frame.iloc[:: 1 + len(frame) // leaks.ROWS]
+    labels = _labels(sample[list(label)])
+    return _with_text([_without_leak(each, sample, labels) for each in _once(found)])
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -235,7 +235,7 @@ def _without_leak(column: Column, frame: pd.DataFrame, labels: Sequence[tuple]) 
     values = [_number(text) for text in texts] if column.role == "number" else texts
     # A row without a label says nothing.
     rows = [row for row in zip(values, labels, strict=True) if any(row[1])]
-    if not gives_away([value for value, _ in rows], [label for _, label in rows]):
+    if not leaks.gives_away([value for value, _ in rows], [label for _, label in rows]):
         return column
     note = "tells the label of nearly every row, so it may be known only afterwards"
     return replace(column, role="left out", note=note)

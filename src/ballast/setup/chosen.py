@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from ballast.project.errors import UserError
 from ballast.project.params import EMBEDDINGS, FAMILIES, MODELS, SELECTORS, members, select
-from ballast.rows.dataset import Dataset, selected
+from ballast.rows.dataset import AUTO, Dataset, selected
 from ballast.rows.reading import read
 
 # So many records at the beginning of a file are read.
@@ -94,8 +94,17 @@ def _raw_data(name: str, dataset: Dataset | None) -> Iterator[str]:
             f"with `ballast fetch {name}` or `dvc pull`."
         )
     elif dataset:
-        for _, file in dataset.parts():
-            yield from fault(deque, islice(read(folder / file, dataset), RECORDS), 0)
+        refused = [
+            line
+            for _, file in dataset.parts()
+            for line in fault(deque, islice(read(folder / file, dataset), RECORDS), 0)
+        ]
+        yield from refused
+        if dataset.features == AUTO and not refused:
+            # Imported here: it takes half a second, and other data sets do without.
+            from ballast.rows.profile import completed
+
+            yield from fault(completed, dataset, folder)
         labels = dataset.label_names
         if isinstance(labels, str) and not (folder / labels).is_file():
             yield f"params.yaml: datasets.{name}.label_names: there is no file {folder / labels}."

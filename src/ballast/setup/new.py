@@ -21,10 +21,11 @@ from ballast.rows.cleaning import Row, Rows, assign_ids, clean, settle
 from ballast.rows.dataset import Dataset, Layout
 from ballast.rows.duplicates import exact_groups
 from ballast.rows.profile import Column, columns_of, layout_of, table
-from ballast.rows.reading import SHOWN, read
+from ballast.rows.reading import SHOWN, format_of, read
 from ballast.setup import recipes
 
 RAW, PARAMS = Path("data/raw"), Path("params.yaml")
+READING = ("separator", "quote", "escape", "decimal", "encoding")
 # Between labels, and how often fewer labels than fields there must be.
 SEPARATORS = {"|": 1, ";": 1, ",": 2}
 # Texts of so many words in the middle are long; labels of fewer rows can't be split.
@@ -101,6 +102,10 @@ def plan(file: Path, name: str | None, label: Sequence[str]) -> Plan:
 
 def report(plan: Plan) -> Iterator[str]:
     """Yield what a reader should know before the data set is added, line by line."""
+    form = plan.block.get("format") or format_of(plan.file)
+    options = [f"{name} {plan.block[name]!r}" for name in READING if name in plan.block]
+    options += ["no header line"] if "columns" in plan.block else []
+    yield f"read as {', '.join([form, *options])}"
     kept, rejected = len(plan.rows.kept), plan.rows.rejected
     duplicates = kept - int(exact_groups(plan.rows.kept).max()) - 1
     yield f"{kept + len(rejected):,} rows; {kept:,} can be used, {duplicates:,} are duplicates"
