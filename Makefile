@@ -1,5 +1,6 @@
 # make repro: environment, pipeline, results.
-# make check: lint, and the tests that run no pipeline. make test: environment, lint, all tests.
+# make check: lint, and the tests but those that run a pipeline or are marked thorough.
+# make test: environment, lint, all tests.
 # make encoder: what pretrained models need, and a small one in data/encoders/minilm.
 # make strategies: every strategy on the demo corpus, docs/strategy-results.md.
 # make bench: speed of training and prediction, docs/speed.md.
@@ -23,7 +24,7 @@ repro: $(ENV)/ready
 	$(ENV)/bin/ballast show
 
 check: $(ENV)/ready-for-tests lint
-	$(PYTEST) -m 'not pipeline'
+	$(PYTEST) -m 'not pipeline and not thorough'
 
 test: $(ENV)/ready-for-tests lint
 	$(PYTEST)

@@ -1,7 +1,10 @@
 """Fixtures that several tests share."""
 
+import contextlib
 import gc
+import io
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -52,6 +55,20 @@ class Project:
         YAML(typ="safe").dump(self.params, self.folder / "params.yaml")
 
     def run(self, stage: str) -> subprocess.CompletedProcess:
+        """Run a stage's script as `__main__`, but in this process."""
+        script, code = str(REPO / "src" / f"{stage}.py"), 0
+        with (
+            contextlib.chdir(self.folder),
+            contextlib.redirect_stdout(io.StringIO()) as out,
+            contextlib.redirect_stderr(io.StringIO()) as err,
+        ):
+            try:
+                runpy.run_path(script, run_name="__main__")
+            except SystemExit as end:
+                code = end.code
+        return subprocess.CompletedProcess(script, code, out.getvalue(), err.getvalue())
+
+    def run_alone(self, stage: str) -> subprocess.CompletedProcess:
         """Run a stage in a process of its own."""
         return subprocess.run(
             [sys.executable, "-W", "error", str(REPO / "src" / f"{stage}.py")],

@@ -310,8 +310,22 @@ def test_several_labels_are_told_from_the_rows():
     assert not pairs.is_multilabel([('["a"]', "b", "b")], ['["a"]', "b"])
 
 
-@pytest.mark.parametrize("positives", [12, 50, 500])
-@pytest.mark.parametrize("title", ["equal models", "more found"])
+@pytest.mark.parametrize(
+    ("title", "positives"),
+    [
+        ("equal models", 12),
+        ("more found", 500),
+        *(
+            pytest.param(*each, marks=pytest.mark.thorough)
+            for each in [
+                ("equal models", 50),
+                ("equal models", 500),
+                ("more found", 12),
+                ("more found", 50),
+            ]
+        ),
+    ],
+)
 def test_interval_and_verdict_keep_their_word(positives, title):
     (case,) = [case for case in SIMULATION["problems"](positives) if case.title == title]
     shares = SIMULATION["simulate"](case, trials=200)

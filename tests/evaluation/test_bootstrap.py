@@ -82,7 +82,7 @@ def test_calibration_error_keeps_its_bins():
 
 def test_the_expected_cost_has_the_interval_of_a_mean():
     """With many rows, that of the normal distribution."""
-    problem = some_problem(costs=COSTS, rows=20_000)
+    problem = some_problem(costs=COSTS, rows=5000)
     targets, predicted, _, classes = problem
     costs = scores.of_rows(targets, predicted, classes)["expected_cost"]
     half = 1.645 * costs.std() / np.sqrt(len(costs))

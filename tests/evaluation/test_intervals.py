@@ -185,8 +185,8 @@ def test_the_coverage_of_wilson_is_the_level(positives, simulation):
         ("2 classes, recall .8", 12),
         ("2 classes, recall .9", 12),
         ("4 classes", 12),
-        ("2 classes, recall .9", 50),
-        ("4 classes", 500),
+        pytest.param("2 classes, recall .9", 50, marks=pytest.mark.thorough),
+        pytest.param("4 classes", 500, marks=pytest.mark.thorough),
     ],
 )
 def test_the_coverage_of_macro_f1_from_wilson_is_the_level(name, positives, simulation):
@@ -199,6 +199,7 @@ def test_the_coverage_of_macro_f1_from_wilson_is_the_level(name, positives, simu
     assert 0.935 < coverage["balanced_accuracy", "wilson"] < 0.99
 
 
+@pytest.mark.thorough
 def test_roc_auc_and_calibration_error_are_covered_where_a_bootstrap_fails(simulation):
     methods = {kind: (kind, False) for kind in ("wilson", "bca")}
     name = "2 classes, ROC AUC .90, too sure"
@@ -209,6 +210,7 @@ def test_roc_auc_and_calibration_error_are_covered_where_a_bootstrap_fails(simul
         assert coverage[name, "bca"] < 0.95 - 0.032, name
 
 
+@pytest.mark.thorough
 def test_bca_covers_macro_f1_more_often_than_percentile_unless_positives_are_few(simulation):
     methods = {kind: (kind, False) for kind in ("bca", "percentile")}
     many, few = (

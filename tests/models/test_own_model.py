@@ -1,6 +1,7 @@
 """A user's own Keras model, a file of thirty lines: it trains, is stored, and predicts by Keras."""
 
 import importlib
+from functools import cache
 from pathlib import Path
 
 import keras
@@ -25,7 +26,6 @@ from ballast.training.options import Training
 ROWS, WORDS, TERMS, COLUMNS, CLASSES = 60, 20, 7, 3, 2
 ALL = np.arange(ROWS)
 FOLDS = ALL % 2
-BOTH = ("tokens", "features")
 EVERY = ("tokens", "terms", "features")
 
 
@@ -34,13 +34,13 @@ def deterministic():
     start()
 
 
-@pytest.fixture
-def file(monkeypatch):
+@pytest.fixture(scope="module")
+def file():
     """The model's file, as if it were in src/ballast/models/."""
-    monkeypatch.setattr(
-        ballast.models, "__path__", [*ballast.models.__path__, str(ROOT / "tests/own_models")]
-    )
-    return importlib.import_module("ballast.models.mine")
+    folders = [*ballast.models.__path__, str(ROOT / "tests/own_models")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ballast.models, "__path__", folders)
+        yield importlib.import_module("ballast.models.mine")
 
 
 @pytest.fixture(scope="module")
@@ -70,14 +70,20 @@ def inputs_of(table: Table, kinds) -> Inputs:
     return Inputs(vectors if "tokens" in kinds else None, columns, CLASSES, terms)
 
 
-def learn(file, table, targets, kinds, epochs: int = 5):
+def learn(file, table, targets, kinds):
     """Train a network for each of two folds; return architecture, networks and history."""
     architecture = Architecture(file, {"units": 5}, inputs_of(table, kinds))
     problem = problem_of(table, Plan(ALL, np.ones(ROWS)), targets, folds=FOLDS)
     models = architecture.build(problem.network_count, 7)
-    options = Training(epochs=epochs, batch_size=16, learning_rate=0.03, patience=epochs)
+    options = Training(epochs=5, batch_size=16, learning_rate=0.03, patience=5)
     networks, history = train(problem, objective_of(problem.before), architecture, models, options)
     return architecture, networks, history
+
+
+@pytest.fixture(scope="module")
+def learnt(file, table, targets):
+    """What `learn` returns for some kinds of inputs, once for all tests."""
+    return cache(lambda *kinds: learn(file, table, targets, kinds))
 
 
 def by_keras(architecture: Architecture, weights, table: Table) -> np.ndarray:
@@ -98,8 +104,8 @@ def test_it_is_a_file_of_thirty_lines_with_nothing_but_build(file):
 
 
 @pytest.mark.parametrize("kinds", [("tokens",), ("features",), EVERY], ids=" and ".join)
-def test_it_trains_is_stored_and_predicts_alike(file, table, targets, kinds, tmp_path):
-    architecture, networks, history = learn(file, table, targets, kinds)
+def test_it_trains_is_stored_and_predicts_alike(learnt, table, kinds, tmp_path):
+    architecture, networks, history = learnt(*kinds)
     assert history[-1]["loss"] < 0.9 * history[0]["loss"]
     # Keras numbers layers without a name: no network has the names of another.
     assert not set(networks[0]) & set(networks[1])
@@ -131,15 +137,15 @@ def test_it_trains_is_stored_and_predicts_alike(file, table, targets, kinds, tmp
     np.testing.assert_allclose(np.concatenate(alone), logits[[3, 8]], rtol=1e-5, atol=1e-6)
 
 
-def test_it_is_trained_by_keras_the_same_twice(file, table, targets):
-    architecture, networks, history = learn(file, table, targets, BOTH, epochs=2)
+def test_it_is_trained_by_keras_the_same_twice(learnt, file, table, targets):
+    architecture, networks, history = learnt(*EVERY)
     (model,) = architecture.build(1, 0)
     loss = objective_of(problem_of(table, Plan(ALL, np.ones(ROWS)), targets).before).loss
     learner = architecture.learner(model, loss, Training(), mixes=False)
     assert type(learner) is KerasLearner
     # Whatever was built and drawn in between.
     keras.layers.Dense(3)(np.ones((1, 1)))
-    _, again, same = learn(file, table, targets, BOTH, epochs=2)
+    _, again, same = learn(file, table, targets, EVERY)
     assert history == same
     for first, second in zip(networks, again, strict=True):
         assert list(first) == list(second)

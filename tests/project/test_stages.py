@@ -1,6 +1,8 @@
 """dvc.yaml, params.yaml and src/ballast say the same."""
 
+import json
 import re
+import runpy
 import subprocess
 import sys
 from typing import get_args
@@ -65,11 +67,13 @@ def test_train_runs_for_each_of_the_models_with_a_loss_and_a_weighting_of_its_ow
 
 
 @pytest.mark.parametrize("name", SLOTS)
-def test_a_script_names_the_selectors_where_there_is_none_of_that_name(name):
-    command = [sys.executable, str(SOURCE / f"{name}.py"), "modell"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert f"there is no selector 'modell'. Known: {', '.join(SLOTS[name])}" in done.stderr
+def test_a_script_names_the_selectors_where_there_is_none_of_that_name(name, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", "modell"])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(SOURCE / f"{name}.py"), run_name="__main__")
+    assert end.value.code == 1
+    known = ", ".join(SLOTS[name])
+    assert f"there is no selector 'modell'. Known: {known}" in capsys.readouterr().err
 
 
 def script_of(name: str) -> str:
@@ -126,19 +130,30 @@ def test_a_stage_depends_on_the_parameters_it_reads(name):
     assert plain <= read or "params.flat(settings)" in script
 
 
-@pytest.mark.parametrize("name", [name for name in ORDER if name != "train"])
-def test_only_train_imports_tensorflow(name):
-    modules = [file.relative_to(SOURCE).with_suffix("") for file in families(PIPELINE[name])]
-    names = [name, *(".".join(module.parts) for module in modules)]
+@pytest.fixture(scope="module")
+def imported():
+    """What of TensorFlow one process has imported after each stage but train."""
+    stages = {}
+    for name in (name for name in ORDER if name != "train"):
+        modules = [file.relative_to(SOURCE).with_suffix("") for file in families(PIPELINE[name])]
+        stages[name] = [name, *(".".join(module.parts) for module in modules)]
     code = (
-        f"import importlib, sys; sys.path.insert(0, {str(SOURCE)!r})\n"
+        f"import importlib, json, sys; sys.path.insert(0, {str(SOURCE)!r})\n"
         # Only the tests have it: scikit-learn takes it where it is, and must do without.
         "sys.modules['pandas'] = None\n"
-        f"for name in {names!r}: importlib.import_module(name)\n"
-        "print(sorted({'tensorflow', 'keras'} & set(sys.modules)))"
+        "found = {}\n"
+        f"for stage, names in {stages!r}.items():\n"
+        "    for name in names: importlib.import_module(name)\n"
+        "    found[stage] = sorted({'tensorflow', 'keras'} & set(sys.modules))\n"
+        "print(json.dumps(found))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("name", [name for name in ORDER if name != "train"])
+def test_only_train_imports_tensorflow(name, imported):
+    assert imported[name] == []
 
 
 @pytest.fixture

@@ -148,6 +148,7 @@ def test_empty_texts_alone_are_learnt_from(name):
     }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", params.members("losses"))
 def test_every_loss_is_learnt_from(name):
     module, options = params.member(parameters(), "loss", name)

@@ -323,7 +323,7 @@ def learn(table, labels, plan, kind="mlp", model=None, weights=None, **options):
 
 # Folds.
 
-FOLDS = ALL % 3
+FOLDS = ALL % 2
 
 
 def learn_folds(table, labels, plan, kind="mlp", **options):
@@ -344,7 +344,9 @@ def test_a_network_learns_nothing_of_its_fold(kind, mixed, table, labels):
     """Other labels and other inputs in fold 0 leave network 0 as it is, and no other."""
     plan = Plan(ALL, np.ones(ROWS))
     if mixed:
-        plan = replace(plan, partners=np.roll(ALL, 1), shares=np.full(ROWS, 0.4))
+        # Of the other fold, or of the row's own.
+        partners = np.where(ALL % 3, np.roll(ALL, 1), np.roll(ALL, 2))
+        plan = replace(plan, partners=partners, shares=np.full(ROWS, 0.4))
     left_out = FOLDS[:, None] == 0
     changed = Table(table.tokens, table.offsets, np.where(left_out, 5, table.features))
     other = np.where(left_out, 1 - labels, labels)
@@ -352,7 +354,6 @@ def test_a_network_learns_nothing_of_its_fold(kind, mixed, table, labels):
     second, _ = learn_folds(changed, other, plan, kind, epochs=1)
     assert bits(first[0]) == bits(second[0])
     assert bits(first[1]) != bits(second[1])
-    assert bits(first[2]) != bits(second[2])
 
 
 def test_one_of_several_networks_is_what_it_is_alone(table, labels):
