@@ -43,7 +43,7 @@ def reader_of(embedded, folder):
 @pytest.mark.parametrize("seed", range(5))
 def test_prediction_reads_rows_as_the_stage_did_to_the_bit(seed, tmp_path):
     corpus = some_rows(seed)
-    embedded = columns.embed(corpus, 0, smallest=4, knots=seed)
+    embedded = columns.embed(corpus, 0, smallest=4)
     read = reader_of(embedded, tmp_path)
     assert embedded.values.dtype == np.float32
     assert read(corpus).tobytes() == embedded.values.tobytes()
@@ -117,12 +117,11 @@ def test_dates_are_days_weekdays_and_months(start):
 @pytest.mark.parametrize(
     ("number", "row"), [(1e300, 0), (-1e300, 0), (1e300, ROWS - 1), (1e40, ROWS - 1)]
 )
-@pytest.mark.parametrize("knots", [0, 4])
-def test_numbers_too_large_are_refused_by_their_column(number, row, knots):
+def test_numbers_too_large_are_refused_by_their_column(number, row):
     numbers = np.tile(np.arange(float(ROWS))[:, None] % 7, 3)
     numbers[row, 1] = number
     with pytest.raises(UserError, match="column 2 of the dataset's `features` has numbers too"):
-        columns.embed(corpus_of(contents_of(numbers=numbers), TRAINING), 0, knots=knots)
+        columns.embed(corpus_of(contents_of(numbers=numbers), TRAINING), 0)
 
 
 @pytest.mark.parametrize("number", [0.1, 1e15 + 0.3, 0.0])
@@ -150,14 +149,6 @@ def test_gaps_may_be_everywhere(missing, tmp_path):
             np.isnan(values).sum(), np.isnan(np.hstack([corpus.numbers, corpus.dates])).sum()
         )
         np.testing.assert_array_equal(reader_of(embedded, tmp_path)(corpus), values)
-
-
-def test_splines_add_up_to_1_whatever_the_number():
-    corpus, knots = some_rows(0), 5
-    plain, embedded = (columns.embed(corpus, 0, knots=count).values for count in (0, knots))
-    np.testing.assert_array_equal(embedded[:, : plain.shape[1]], plain)
-    splines = embedded[:, plain.shape[1] :].reshape(ROWS, 4, knots + 1)
-    np.testing.assert_allclose(splines.sum(axis=-1), 1, rtol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["numbers", "categories", "dates"])

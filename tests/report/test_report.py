@@ -121,7 +121,7 @@ EACH_RUN = pytest.mark.parametrize("which", RUNS.values(), ids=RUNS)
 def test_opens_without_an_error_or_a_request_and_shows_every_class(which, opened):
     run, page = a_run(*which), opened(which)
     assert page.title().startswith("demo: macro-F1")
-    rows = page.locator("#classes tbody th").all_inner_texts()
+    rows = page.locator("#classes tbody th").all_text_contents()
     assert [name for name in run.classes.names if rows.count(name) != 1] == []
     many = len(run.classes.names) > MANY
     panels = worst_and_rarest(run.evaluation.per_class, SHOWN) if many else run.classes.names

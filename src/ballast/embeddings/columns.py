@@ -3,12 +3,10 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
 import numpy as np
-from pydantic import Field
 
 from ballast.project.errors import UserError
 from ballast.project.storage import read_json
@@ -16,24 +14,12 @@ from ballast.texts.corpus import Contents, Corpus, Count
 from ballast.texts.embedded import Vectors
 from ballast.texts.scaling import scales
 
-if TYPE_CHECKING:
-    from sklearn.preprocessing import SplineTransformer
-
 NEEDS = [{"columns"}]
 # No name of a category is empty, or begins with a space.
 MISSING, OTHER = "", " "
-# Share of a column's numbers beyond the outer knots at either end.
-TAIL = 0.005
 
 
-def embed(
-    corpus: Corpus,
-    seed: int,
-    *,
-    smallest: Count = 5,
-    most: Count = 100,
-    knots: Annotated[int, Field(ge=0)] = 0,
-) -> Vectors:
+def embed(corpus: Corpus, seed: int, *, smallest: Count = 5, most: Count = 100) -> Vectors:
     """Return a row's numbers, categories and dates side by side.
 
     - Numbers, and dates as days, are scaled to mean 0 and variance 1 over the training rows. What
@@ -42,16 +28,12 @@ def embed(
     - A category is one column for each name, 1 where it is the row's. Names that are rare, or were
       never seen, share a column; so do gaps.
     - A date is also its weekday and its month, as categories.
-    - With knots, quadratic B-splines stand beside each number, of which a linear model makes a
-      curve: it is a generalised additive model then (Eilers and Marx, Flexible smoothing with
-      B-splines and penalties, 1996). Trees have no use for them.
 
     Args:
         corpus: all rows; means, variances and names are those of the training rows.
         seed: not used.
         smallest: names in fewer training rows are rare.
         most: largest number of names of a category; the most frequent ones have columns.
-        knots: of the splines of a number, evenly between its rarest values; 0 for no splines.
 
     Raises:
         UserError: the data set has no such columns, or numbers too large to be scaled.
@@ -68,7 +50,6 @@ def embed(
         scale.tolist(),
         np.flatnonzero(np.isnan(numbers).any(axis=0)).tolist(),
         [_names(column, smallest, most) for column in _categories(corpus)[corpus.training].T],
-        _knots(numbers, mean, scale, knots),
     )
     values = encoder(corpus)
     scaled = values[:, : len(mean)]
@@ -101,14 +82,12 @@ class ColumnEncoder:
         gaps: the numbers of those that a training row lacks.
         names: of each category those that have a column, at last `OTHER` if training rows have
             others; a name that is not here has no column where there is none for others.
-        knots: of the scaled numbers' splines, a list for each place; none for no splines.
     """
 
     mean: list[float]
     scale: list[float]
     gaps: list[int]
     names: list[list[str]]
-    knots: list[list[float]]
 
     def __call__(self, contents: Contents) -> np.ndarray:
         """Return the columns of some rows, float32, shape (rows, columns).
@@ -124,30 +103,7 @@ class ColumnEncoder:
             other = number.get(OTHER, -1)
             codes = np.array([number.get(name, other) for name in column.tolist()], dtype=np.int64)
             parts.append(codes[:, None] == np.arange(len(names)))
-        if self.knots:
-            parts.append(self._splines.transform(np.where(np.isfinite(scaled), scaled, 0)))
         return np.hstack(parts, dtype=np.float32)
-
-    @cached_property
-    def _splines(self) -> "SplineTransformer":
-        # Imported here: prediction without splines starts faster.
-        from sklearn.preprocessing import SplineTransformer
-
-        return SplineTransformer(knots=np.array(self.knots), degree=2).fit(self.knots)
-
-
-def _knots(
-    numbers: np.ndarray, mean: np.ndarray, scale: np.ndarray, count: int
-) -> list[list[float]]:
-    """Return knots of each scaled column; a column of equal numbers has some as well."""
-    if not count:
-        return []
-    with np.errstate(invalid="ignore"):
-        scaled = np.nan_to_num((numbers - mean) / scale)
-    # Beyond the rarest values a curve is flat: a few outliers do not stretch it.
-    low, high = np.quantile(scaled, [TAIL, 1 - TAIL], axis=0)
-    high = np.where(high > low, high, low + 1)
-    return np.linspace(low, high, max(2, count)).tolist()
 
 
 def _numbers(contents: Contents) -> np.ndarray:
