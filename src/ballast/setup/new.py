@@ -17,7 +17,7 @@ from ballast.labels.classes import LabelSet
 from ballast.project import params
 from ballast.project.errors import UserError
 from ballast.rows import labelling, rejection
-from ballast.rows.cleaning import Row, Rows, assign_ids, clean, settle
+from ballast.rows.cleaning import Row, Rows, clean, settle
 from ballast.rows.dataset import Dataset, Layout
 from ballast.rows.duplicates import exact_groups
 from ballast.rows.profile import Column, columns_of, layout_of, table
@@ -83,7 +83,7 @@ def plan(file: Path, name: str | None, label: Sequence[str]) -> Plan:
     block = {"files": _target(file, name).as_posix()} | layout | _roles(columns, label)
     block |= _label_form(frame, block["label"])
     rows = _rows(file, _dataset(name, block))
-    if "id" in block and len(assign_ids(rows, has_ids=True).kept) < len(rows.kept):
+    if "id" in block and not _has_ids(rows):
         # Among the first rows each was there once.
         del block["id"]
         rows = _rows(file, _dataset(name, block))
@@ -263,6 +263,12 @@ def _rows(file: Path, dataset: Dataset) -> Rows:
         row = clean(record, file.name, None, dataset)
         (rows.kept if isinstance(row, Row) else rows.rejected).append(row)
     return rows
+
+
+def _has_ids(rows: Rows) -> bool:
+    """Return whether every row has an id of its own."""
+    is_lacking = any(item.reason == "no id" for item in rows.rejected)
+    return not is_lacking and len({row.id for row in rows.kept}) == len(rows.kept)
 
 
 def _lost(rows: Rows, label: str | list[str]) -> dict[str, float]:
