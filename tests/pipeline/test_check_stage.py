@@ -11,14 +11,16 @@ def project(tmp_path_factory):
     return workspace.create(tmp_path_factory.mktemp("check") / "project", rows=300)
 
 
-@pytest.mark.parametrize("options", [[], ["--temp"]], ids=["workspace", "temp"])
 @pytest.mark.parametrize(
-    ("setting", "answer"),
+    ("options", "setting", "answer"),
     [
-        ("loss=fokal", "loss: 'fokal' is not a member of losses"),
-        ("dataset=dmeo", "'dmeo' has no block under datasets"),
-        ("encoder=minilm", "ballast fetch-encoder minilm"),
-        ("model=linear", "model: linear needs features or terms"),
+        ([], "loss=fokal", "loss: 'fokal' is not a member of losses"),
+        ([], "dataset=dmeo", "'dmeo' has no block under datasets"),
+        ([], "encoder=minilm", "ballast fetch-encoder minilm"),
+        ([], "model=linear", "model: linear needs features or terms"),
+        # In a folder of its own, where other files stand.
+        (["--temp"], "loss=fokal", "loss: 'fokal' is not a member of losses"),
+        (["--temp"], "encoder=minilm", "ballast fetch-encoder minilm"),
     ],
 )
 def test_it_is_named_before_anything_runs(project, options, setting, answer):

@@ -46,12 +46,10 @@ def test_a_second_repro_runs_nothing(clean):
         (["model=two_channel_cnn"], [MODEL, "evaluate"]),
         (["second_model=two_channel_cnn", "second_loss=focal"], [SECOND_MODEL, "evaluate"]),
         (["sampler=random_over"], ["resample", *TRAIN, "evaluate"]),
-        (["sampler=random_under"], ["resample", *TRAIN, "evaluate"]),
         (["decision=max_f1"], ["evaluate"]),
         (["evaluation.level=0.9"], ["evaluate"]),
         (["embedding=random"], [FIRST, *TRAIN, "evaluate"]),
         (["second_embedding=tfidf"], [SECOND, *TRAIN, "evaluate"]),
-        (["model=linear", "embedding=tfidf"], [FIRST, *TRAIN, "evaluate"]),
         (
             ["model=wide_and_deep", "second_embedding=tfidf", "embedding=random"],
             [FIRST, SECOND, *TRAIN, "evaluate"],
