@@ -267,6 +267,7 @@ def test_a_file_that_is_no_yaml_is_said_to_be_none(project):
 def test_columns_that_auto_would_take_are_looked_for(project):
     (project.raw / "a.csv").write_text("body,size,y\n" + "one two three,1,a\n" * 3, "utf-8")
     block = {"files": "a.csv", "text": "body", "label": "y", "features": "auto"}
+    project.params["second_embedding"] = "columns"
     project.describe(**block)
     assert check() == []
     project.describe(**block | {"label": "z", "group": "who"})
