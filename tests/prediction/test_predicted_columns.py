@@ -158,6 +158,19 @@ def test_a_date_of_another_form_is_a_fault_of_its_row(here):
     assert second.endswith(",")
 
 
+def test_what_an_input_has_otherwise_is_told_and_set(here):
+    file = here / "new.csv"
+    lines = ["text;x;y;kind;day", *(f"goods sold é;{n},5;50;red;01.09.2024" for n in range(9))]
+    file.write_bytes("\n".join(lines).encode("cp1252"))
+    options = ["separator=';'", "encoding=cp1252", "decimal=','"]
+    advice = predict(file, code=1).stderr
+    assert all(f"`{option.replace('=', ': ')}`" in advice for option in options)
+    assert "with -S" in advice
+    settings = [word for option in options for word in ("-S", option)]
+    assert "9 of 9 rows predicted" in predict(file, *settings, "-o", here / "out.csv").stderr
+    assert "encodng" in predict(file, "-S", "encodng=cp1252", code=1).stderr
+
+
 NAMES = ["a|b", 'the "best"', "two\nlines", "plain"]
 
 

@@ -57,11 +57,17 @@ class Predictor:
         """
         if not settings:
             return self
-        changes = {
-            name: YAML(typ="safe").load(value)
-            for name, _, value in (setting.partition("=") for setting in settings)
-        }
-        layout = params.check(Layout, self.layout.model_dump() | changes, "ballast predict -S")
+        changes = {}
+        for setting in settings:
+            name, sign, value = setting.partition("=")
+            if not sign:
+                raise UserError(f"-S {setting}: expected name=value, as in encoding=cp1252.")
+            changes[name] = YAML(typ="safe").load(value)
+        try:
+            layout = params.check(Layout, self.layout.model_dump() | changes, "-S")
+        except UserError as error:
+            # What is checked is no file.
+            raise UserError(str(error).replace("params.yaml: -S.", "-S ")) from error
         return replace(self, layout=layout)
 
     def encoded(self, contents: Contents) -> Encoded:
