@@ -48,6 +48,9 @@ class Command:
     @property
     def changes(self) -> list[str]:
         """What the command sets in params.yaml: ["loss=focal"]."""
+        if self.words[:2] == ["ballast", "predict"]:
+            # It sets how a file is read.
+            return []
         return [
             value
             for option, value in zip(self.words, self.words[1:], strict=False)
