@@ -48,7 +48,7 @@ class Command:
     @property
     def changes(self) -> list[str]:
         """What the command sets in params.yaml: ["loss=focal"]."""
-        if self.words[:2] == ["ballast", "predict"]:
+        if self.words[:2] == ("ballast", "predict"):
             # It sets how a file is read.
             return []
         return [
