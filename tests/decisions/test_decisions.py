@@ -133,6 +133,7 @@ def test_a_rule_comes_back_from_json_as_it_was(name, multilabel):
     np.testing.assert_array_equal(predict(back, others), predict(rule, others))
 
 
+@pytest.mark.thorough
 @EACH_TASK
 @pytest.mark.parametrize("name", MEMBERS)
 @pytest.mark.parametrize("seed", range(4))

@@ -58,6 +58,7 @@ def candidates(scores: np.ndarray, present: np.ndarray):
         yield (hits, int(present.sum())), (hits, int(positive.sum()))
 
 
+@pytest.mark.thorough
 @EACH
 @settings(max_examples=150)
 @given(

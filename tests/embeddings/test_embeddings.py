@@ -256,6 +256,7 @@ print(hashlib.sha256(embedded.vectors.tobytes() + embedded.tokens.tobytes()).hex
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["word2vec", "fasttext"])
 def test_skip_gram_is_the_same_in_processes_that_hash_differently(name):
     digests, script = set(), SCRIPT.replace("NAME", name)

@@ -47,6 +47,7 @@ def plain_bootstrap(targets, predicted, p, classes, stratified, replicates=1500)
     return {name: np.array([values[name] for values in headlines]) for name in headlines[0]}
 
 
+@pytest.mark.thorough
 @TASKS
 @pytest.mark.parametrize("stratified", [False, True], ids=["", "stratified"])
 def test_intervals_are_those_of_a_plain_bootstrap(multilabel, positive, costs, stratified):

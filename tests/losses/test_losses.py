@@ -183,6 +183,7 @@ def test_bfloat16_has_no_nan(name, changes, multilabel):
     assert np.isfinite(gradient(loss, labels, logits, tf.bfloat16).astype(np.float32)).all()
 
 
+@pytest.mark.thorough
 @EACH_CASE
 @pytest.mark.parametrize("dtype", [tf.bfloat16, tf.float32, tf.float64])
 def test_far_logits_have_finite_losses_and_gradients(name, changes, multilabel, dtype):
@@ -225,6 +226,7 @@ def test_raising_the_true_logit_never_raises_the_loss(name, changes, multilabel)
             assert abs(values[0] - values[-1]) > 1
 
 
+@pytest.mark.thorough
 @EACH_CASE
 def test_gradients_are_finite_differences(name, changes, multilabel):
     loss, _ = member(name, changes, of(multilabel))
@@ -661,6 +663,7 @@ def minimiser(loss, p: np.ndarray, multilabel: bool) -> np.ndarray:
     return found.x.reshape(p.shape)
 
 
+@pytest.mark.thorough
 @EACH_INVERTED
 def test_inverse_finds_the_probabilities_that_the_loss_was_minimised_for(name, changes, multilabel):
     loss, inverse = member(name, changes, of(multilabel))

@@ -327,6 +327,7 @@ def test_a_linear_model_of_pieces_learns_a_bend_that_one_of_columns_cannot():
 
 
 # A text of one token has all of the attention; Keras takes it for a mistake.
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:You are using a softmax over axis:UserWarning")
 @pytest.mark.parametrize(("name", "changes"), [*((name, {}) for name in TEXTUAL), *FROZEN])
 @pytest.mark.parametrize("tokens", [1, 9])
@@ -511,6 +512,7 @@ def test_forward_gives_what_keras_gives(name, changes, features):
         np.testing.assert_allclose(values, expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", MEMBERS)
 def test_without_a_fast_form_keras_gives_the_same(name):
     """From other first weights, with terms sparse and texts of different lengths."""

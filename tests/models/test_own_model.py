@@ -103,6 +103,7 @@ def test_it_is_a_file_of_thirty_lines_with_nothing_but_build(file):
         params.options(file.build, {"units": 0}, "models.mine")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kinds", [("tokens",), ("features",), EVERY], ids=" and ".join)
 def test_it_trains_is_stored_and_predicts_alike(learnt, table, kinds, tmp_path):
     architecture, networks, history = learnt(*kinds)
@@ -137,6 +138,7 @@ def test_it_trains_is_stored_and_predicts_alike(learnt, table, kinds, tmp_path):
     np.testing.assert_allclose(np.concatenate(alone), logits[[3, 8]], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.thorough
 def test_it_is_trained_by_keras_the_same_twice(learnt, file, table, targets):
     architecture, networks, history = learnt(*EVERY)
     (model,) = architecture.build(1, 0)

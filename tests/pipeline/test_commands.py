@@ -184,6 +184,7 @@ def use(project, name: str) -> None:
     dump_json(project / "params.json", values)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "block",
     [block for block in [*SHELL, *SPANS] if changing(block)],

@@ -287,6 +287,7 @@ def sampled(name: str, options: dict[str, Any]) -> tuple[Ledger, Errors]:
     return ledger, judged(ledger, outputs, known)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "options"),
     cases("sampler", ("class_balanced", {"q": 0.5}), ("random_under", {"ratio": 0.4})),
@@ -455,6 +456,7 @@ LOSSES = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("name", "options", "multilabel"), LOSSES)
 def test_what_a_loss_did_is_undone(name, options, multilabel):
     ledger, errors, found = lost(name, options, multilabel)
@@ -479,6 +481,7 @@ EXACT = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("name", "multilabel", "weighting", "draws"), EXACT)
 def test_what_layers_did_together_is_undone(name, multilabel, weighting, draws):
     """Each exact loss with weights, and with weights and class-balanced draws."""

@@ -117,6 +117,7 @@ RUNS = {"2 classes": (2, False, max_f1), "97 classes": (97,), "28 labels": (28, 
 EACH_RUN = pytest.mark.parametrize("which", RUNS.values(), ids=RUNS)
 
 
+@pytest.mark.thorough
 @EACH_RUN
 def test_opens_without_an_error_or_a_request_and_shows_every_class(which, opened):
     run, page = a_run(*which), opened(which)

@@ -317,6 +317,7 @@ def hard_problem(numeric: bool) -> tuple[Rows, np.ndarray]:
     return rows, labels
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("numeric", [True, False])
 @pytest.mark.parametrize(("name", "options", "theirs", "their_options"), GROWING)
 def test_new_rows_are_those_of_imbalanced_learn(name, options, theirs, their_options, numeric):
@@ -335,6 +336,7 @@ def test_new_rows_are_those_of_imbalanced_learn(name, options, theirs, their_opt
         np.testing.assert_allclose(interpolate(plan, rows.space), expected, rtol=0, atol=1e-9)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("numeric", [True, False])
 @pytest.mark.parametrize(("name", "options", "theirs", "their_options"), CLEANING)
 def test_rows_kept_are_those_of_imbalanced_learn(name, options, theirs, their_options, numeric):

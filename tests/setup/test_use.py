@@ -62,6 +62,7 @@ def test_a_recipe_says_what_it_is_for_and_then_only_what_differs(name):
             assert value != defaults[place], place
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_is_in_order_on_data_that_it_is_for(name, data, monkeypatch):
     monkeypatch.chdir(data)

@@ -151,6 +151,7 @@ def test_the_loss_returned_is_that_of_the_trees(features, targets):
     assert loss == pytest.approx(-np.log((predicted * targets).sum(axis=1)).mean(), rel=1e-4)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("multilabel", [False, True])
 @pytest.mark.parametrize("name", params.members("losses"))
 def test_every_loss_falls(name, multilabel, features):

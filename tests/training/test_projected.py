@@ -114,6 +114,7 @@ def check_same(
         np.testing.assert_allclose(weights[weight], values, atol=RATE / 1000, err_msg=weight)
 
 
+@pytest.mark.thorough
 @EACH
 @pytest.mark.parametrize("features", [0, COLUMNS])
 def test_steps_are_those_of_keras(name, features):
@@ -186,6 +187,7 @@ def test_bfloat16_learns_nearly_the_same(name):
         assert np.abs(weights[weight] - values).mean() < RATE / 2, weight
 
 
+@pytest.mark.thorough
 @EACH
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_same_steps_twice_give_the_same_weights_to_the_bit(name, precision):

@@ -338,6 +338,7 @@ def learn_folds(table, labels, plan, kind="mlp", **options):
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["cnn", "mlp"])
 @pytest.mark.parametrize("mixed", [False, True], ids=["alone", "with partners"])
 def test_a_network_learns_nothing_of_its_fold(kind, mixed, table, labels):
