@@ -17,7 +17,16 @@ from ballast.project.errors import UserError, run
 from ballast.project.progress import track
 from ballast.rows import dataset as datasets
 from ballast.rows import duplicates, labelling, prepared, rejection
-from ballast.rows.cleaning import Rejected, Row, Rows, assign_ids, beginning, clean, settle
+from ballast.rows.cleaning import (
+    Rejected,
+    Row,
+    Rows,
+    assign_ids,
+    beginning,
+    clean,
+    clean_all,
+    settle,
+)
 from ballast.rows.dataset import Dataset
 from ballast.rows.diagnosis import remedy
 from ballast.rows.reading import format_of, read
@@ -28,11 +37,12 @@ def read_rows(folder: Path, dataset: Dataset) -> Rows:
     rows = Rows()
     for part, file in dataset.parts():
         try:
-            for record in track(read(folder / file, dataset), f"reading {file}"):
-                row = clean(record, file, part, dataset)
-                (rows.kept if isinstance(row, Row) else rows.rejected).append(row)
+            records = track(read(folder / file, dataset), f"reading {file}")
+            found = clean_all(records, file, part, dataset)
         except UserError as error:
             raise UserError(f"{error} {remedy_of(folder / file, dataset)}".strip()) from error
+        rows.kept += found.kept
+        rows.rejected += found.rejected
     return rows
 
 
@@ -117,8 +127,8 @@ def report(rows: Rows, task: str, numbers: dict[str, int], notes: list[str]) -> 
     print(
         f"{numbers['rows']} rows = {numbers['kept']} kept + {numbers['rejected']} rejected; {task}"
     )
-    for line in rejection.by_reason(rows.rejected):
-        print(f"  {line}" if line.startswith(" ") else f"  rejected: {line}")
+    for line in rejection.told(rows.rejected):
+        print(f"  {line}")
     for name in ("exact_duplicates", "near_duplicates", "conflicting_labels"):
         print(f"  {name.replace('_', ' ')}: {numbers[name]} rows")
     for note in notes:

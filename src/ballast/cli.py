@@ -88,18 +88,15 @@ def new(
     # Millions of fields and no cycles: looking for some takes a third of the time.
     gc.disable()
 
-    def main() -> None:
-        plan = new.plan(file, name, label or [])
-        _print_columns(plan.columns)
-        print("\n".join(new.report(plan)))
-        print(f"recipe: {plan.recipe}\n")
-        if not yes and not typer.confirm(f"Add it to params.yaml as {plan.name}?", default=True):
-            return
-        with new.added(plan) as folder:
-            print(f"params.yaml has the block datasets.{plan.name} and the recipe {plan.recipe}.")
-            _put_under_dvc(folder, "dvc repro")
-
-    run(main)
+    plan = new.plan(file, name, label or [])
+    _print_columns(plan.columns)
+    print("\n".join(new.report(plan)))
+    print(f"recipe: {plan.recipe}\n")
+    if not yes and not typer.confirm(f"Add it to params.yaml as {plan.name}?", default=True):
+        return
+    with new.added(plan) as folder:
+        print(f"params.yaml has the block datasets.{plan.name} and the recipe {plan.recipe}.")
+        _put_under_dvc(folder, "dvc repro")
 
 
 def _print_columns(columns: Sequence["Column"]) -> None:
@@ -169,21 +166,18 @@ def use(
     from ballast.setup.checking import check_chosen
     from ballast.setup.chosen import fault
 
-    def main() -> None:
-        if recipe is None:
-            print("\n".join(recipes.overview()))
-            return
-        changed = recipes.use(recipe, dry_run=dry_run)
-        print("\n".join([*recipes.comment(recipe), *changed]))
-        if dry_run:
-            print(f"Nothing is changed yet. Now: ballast use {recipe}")
-            return
-        already = "" if changed else " already"
-        print(f"params.yaml has the recipe {recipe}{already}. Now: dvc repro")
-        for missing in fault(check_chosen):
-            print(f"Before that: {missing}")
-
-    run(main)
+    if recipe is None:
+        print("\n".join(recipes.overview()))
+        return
+    changed = recipes.use(recipe, dry_run=dry_run)
+    print("\n".join([*recipes.comment(recipe), *changed]))
+    if dry_run:
+        print(f"Nothing is changed yet. Now: ballast use {recipe}")
+        return
+    already = "" if changed else " already"
+    print(f"params.yaml has the recipe {recipe}{already}. Now: dvc repro")
+    for missing in fault(check_chosen):
+        print(f"Before that: {missing}")
 
 
 @app.command()

@@ -13,8 +13,9 @@ from columns import LABELS, NUMBERS, ROWS, TEXTS, WORDS, cycled
 from ballast.project.errors import UserError
 from ballast.rows.dataset import Dataset, Layout
 from ballast.rows.leaks import gives_away
-from ballast.rows.profile import columns_of, completed, layout_of, table
+from ballast.rows.profile import columns_of, completed, table
 from ballast.rows.reading import read
+from ballast.rows.sniffing import layout_of
 
 chance = random.Random(1)
 

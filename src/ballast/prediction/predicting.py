@@ -18,7 +18,7 @@ from ballast.project.progress import bars
 from ballast.rows.cleaning import content
 from ballast.rows.dataset import Layout
 from ballast.rows.diagnosis import remedy
-from ballast.rows.fields import FaultError
+from ballast.rows.fields import FaultError, sound
 from ballast.rows.places import place
 from ballast.rows.reading import Record
 
@@ -93,11 +93,7 @@ def _advice(layout: Layout, rows: Path) -> str:
     """Return how more of an input's rows could be used, "" where no option would help."""
 
     def is_usable(record: Record, tried: Layout) -> bool:
-        try:
-            content(record, tried)
-        except FaultError:
-            return False
-        return True
+        return sound(content, record, tried) is not None
 
     try:
         where = "with -S, as in -S \"separator=';'\""

@@ -1,6 +1,7 @@
 """From records to clean rows with stable ids; unusable records are rejected with a reason."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -127,6 +128,15 @@ def clean(record: Record, file: str, part: str | None, dataset: Dataset) -> Row 
             beginning(record.raw),
             record.fault in (EMPTY, HEADER),
         )
+
+
+def clean_all(records: Iterable[Record], file: str, part: str | None, dataset: Dataset) -> Rows:
+    """Return the records of a file as rows, kept and rejected; arguments as those of `clean`."""
+    rows = Rows()
+    for record in records:
+        row = clean(record, file, part, dataset)
+        (rows.kept if isinstance(row, Row) else rows.rejected).append(row)
+    return rows
 
 
 def content(record: Record, layout: Layout) -> Content:

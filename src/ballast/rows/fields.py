@@ -3,6 +3,7 @@
 import math
 import re
 import unicodedata
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
@@ -24,6 +25,14 @@ SECONDS_A_DAY = 86_400
 
 class FaultError(Exception):
     """The reason why a record cannot be used."""
+
+
+def sound(read: Callable, *arguments: Any) -> Any:
+    """Return what a function makes of a field, None where it finds a fault."""
+    try:
+        return read(*arguments)
+    except FaultError:
+        return None
 
 
 def string(value: Any, role: str) -> str:

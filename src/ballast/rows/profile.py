@@ -1,7 +1,7 @@
-"""What a file holds: how it is read, and what each of its columns is."""
+"""What each column of a file is."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -13,8 +13,9 @@ from ballast.labels.parts import EXCLUDED, PARTS
 from ballast.project.errors import UserError, did_you_mean
 from ballast.rows import diagnosis, fields, labelling, leaks
 from ballast.rows.dataset import AUTO, Dataset, Layout
-from ballast.rows.fields import FaultError
-from ballast.rows.reading import SHOWN, TABLES, Record, form_of_name, read
+from ballast.rows.fields import sound
+from ballast.rows.reading import SHOWN, read
+from ballast.rows.sniffing import LABELS, is_number, text_of
 
 # So many rows are looked at, and so many values of each column are parsed.
 ROWS, VALUES = 20_000, 1_000
@@ -22,15 +23,6 @@ ROWS, VALUES = 20_000, 1_000
 ODD = 0.02
 # A text has so many words in the mean; a category at most so many names, or this share of the rows.
 WORDS, NAMES, SHARE = 3.0, 50, 0.05
-# A column's name has at most so many words.
-LONGEST_NAME = 6
-# What a column of labels is often called, the surest names first.
-LABELS = (
-    *("label", "labels", "target", "class", "y", "category", "tags", "tag", "topic", "sentiment"),
-    *("intent", "priority", "outcome", "churned", "churn", "spam", "is_spam", "fraud", "is_fraud"),
-    *("klasse", "kategorie", "ziel", "étiquette", "catégorie", "classe", "etiqueta", "clase"),
-    *("categoría", "etichetta", "categoria", "метка", "категория", "标签", "类别", "ラベル"),
-)
 IDS = ("id", "ids", "uid", "uuid", "guid", "userid", "key")
 CODES = ("zip", "zipcode", "postcode", "postal", "plz", "phone", "telephone", "tel", "mobile")
 # As pandas and spreadsheets call the numbers of the rows.
@@ -64,91 +56,6 @@ class Column:
     missing: float
     distinct: int
     note: str = ""
-
-
-def layout_of(path: Path) -> dict[str, Any]:
-    """Return the options by which a file is read, without those that are the default.
-
-    Raises:
-        UserError: there is no way to read it.
-    """
-    form = diagnosis.recognised(path)
-    start: dict[str, Any] = {}
-    if form or not form_of_name(path):
-        start["format"] = form or "csv"
-    if form == form_of_name(path):
-        del start["format"]
-    if form in TABLES:
-        layout = Layout(**start)
-        # The error tells what is wrong: which sheets there are, for example.
-        return start | _decimal(list(islice(read(path, layout), diagnosis.ROWS)))
-    best, most, found = start, 0.0, []
-    head = diagnosis.head_of(path)
-    for changes in ({}, *diagnosis.readings(head, path, Layout(**start))):
-        records = list(diagnosis.first_records(head, path, Layout(**start | changes)))
-        # One column alone is most likely a line that was not taken apart.
-        usable = sum(
-            record.fault is None and len(record.fields) > 1 and not fields.BROKEN.search(record.raw)
-            for record in records
-        )
-        if usable and usable / len(records) ** 0.5 > most:
-            best, most, found = start | changes, usable / len(records) ** 0.5, records
-    if not found:
-        raise UserError(
-            f"{path} cannot be read as a table with several columns, whatever the separator and "
-            "the encoding. Write it as CSV, JSON Lines or Parquet."
-        )
-    if found[0].line and (best.get("format") or form_of_name(path)) in diagnosis.TEXTS:
-        usable = [record for record in found if record.fault is None]
-        if not _has_header(usable):
-            count = len(usable[0].fields)
-            best = best | {"columns": [f"column_{number}" for number in range(1, count + 1)]}
-    return best | _decimal(found)
-
-
-def _has_header(records: Sequence[Record]) -> bool:
-    """Return whether the first line has the columns' names, and is not a row of data."""
-    names = list(records[0].fields)
-    counted = [[str(start + number) for number in range(len(names))] for start in (0, 1)]
-    if names in counted or any(name.lower() in LABELS for name in names):
-        return True
-    # A column may be called 2019, but not all that hold numbers.
-    if any(
-        not fields.NUMBER.fullmatch(name)
-        and _holds_numbers(record.fields[name] for record in records)
-        for name in names
-    ):
-        return True
-    # Names of classes come again; long texts are no names.
-    again = any(
-        name not in fields.MISSING and any(record.fields[name] == name for record in records)
-        for name in names
-    )
-    return not again and max(len(name.split()) for name in names) <= 3 * LONGEST_NAME
-
-
-def _decimal(records: Sequence[Record]) -> dict[str, str]:
-    """Return the option of a decimal comma, where more columns have one than a point."""
-    commas = points = 0
-    for name in records[0].fields if records else ():
-        texts = {_text(record.fields.get(name)) for record in records} - fields.MISSING
-        for mark in ",.":
-            are_numbers = texts and all(_is_number(text, mark) for text in texts)
-            if are_numbers and any(mark in text for text in texts):
-                commas, points = commas + (mark == ","), points + (mark == ".")
-    return {"decimal": ","} if commas > points else {}
-
-
-def _holds_numbers(values: Iterable[str]) -> bool:
-    texts = {*map(_text, values)} - fields.MISSING
-    return bool(texts) and all(_is_number(text, ".") for text in texts)
-
-
-def _is_number(value: Any, decimal: str) -> bool:
-    try:
-        return fields.number(value, "", decimal) is not None
-    except FaultError:
-        return False
 
 
 def table(path: Path, layout: Layout) -> pd.DataFrame:
@@ -201,7 +108,7 @@ def _labels(frame: pd.DataFrame) -> list[tuple[str, ...]]:
     """Return the label of each row; spellings of one name are one."""
     columns = [
         [
-            labelling.folded(str(value) if isinstance(value, list) else _text(value))
+            labelling.folded(str(value) if isinstance(value, list) else text_of(value))
             for value in values
         ]
         for _, values in frame.items()
@@ -231,7 +138,7 @@ def _without_leak(column: Column, frame: pd.DataFrame, labels: Sequence[tuple]) 
     """Return the column, left out if it gives the label away."""
     if column.role not in SEEN:
         return column
-    texts = [None if text in fields.MISSING else text for text in map(_text, frame[column.name])]
+    texts = [None if text in fields.MISSING else text for text in map(text_of, frame[column.name])]
     values = [_number(text) for text in texts] if column.role == "number" else texts
     # A row without a label says nothing.
     rows = [row for row in zip(values, labels, strict=True) if any(row[1])]
@@ -264,7 +171,7 @@ def _column(values: pd.Series, decimal: str) -> Column:
     if values.map(lambda value: isinstance(value, list | dict)).any():
         texts = values.astype(str)
         return Column(name, "left out", _rounded(values.isna()), texts.nunique(), LISTS)
-    texts = values.map(_text)
+    texts = values.map(text_of)
     present = texts[~texts.isin(fields.MISSING)].astype(object)
     role, note = _role(name, present, len(texts), decimal)
     return Column(name, role, _rounded(texts.isin(fields.MISSING)), present.nunique(), note)
@@ -297,12 +204,12 @@ def _role(name: str, present: pd.Series, rows: int, decimal: str) -> tuple[Role,
         return "split", ""
     few = len(names) <= max(min(NAMES, rows / 2), SHARE * rows)
     unique = len(names) == rows
-    if _share(present, lambda text: _is_number(text, decimal)) >= 1 - ODD:
+    if _share(present, lambda text: is_number(text, decimal)) >= 1 - ODD:
         return _of_numbers(name, present, few, unique)
     names = _sample(names)
     if names.str.contains(r"\d").mean() >= 1 - ODD:
         form = diagnosis.date_format(names[:: 1 + len(names) // 200])
-        if _share(present, lambda text: _is_date(text, form)) >= 1 - ODD:
+        if _share(present, lambda text: sound(fields.days, text, "", form) is not None) >= 1 - ODD:
             return "date", form or ""
         if not few and _share(present, SIGNED.fullmatch) >= 1 - ODD:
             return "left out", f"holds numbers that are written as {names.iloc[0]!r} is"
@@ -353,13 +260,6 @@ def _words(text: str) -> float:
     return len(text.split()) + len(UNSPACED.findall(text)) / 2
 
 
-def _text(value: Any) -> str:
-    try:
-        return fields.string(value, "")
-    except FaultError:
-        return ""
-
-
 def _named(name: str, words: Sequence[str]) -> bool:
     """Return whether a name, or its last word, is one of these: `customer_id`, `customerId`."""
     parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[^\W_A-Z]+", name)
@@ -373,13 +273,6 @@ def _sample(values: pd.Series) -> pd.Series:
 def _share(texts: pd.Series, is_one: Callable[[str], Any]) -> float:
     """Return the share of the values that are of a kind; of a sample, if they are many."""
     return float(_sample(texts).map(lambda text: bool(is_one(text))).mean())
-
-
-def _is_date(text: str, form: str | None) -> bool:
-    try:
-        return fields.days(text, "", form) is not None
-    except FaultError:
-        return False
 
 
 def _guessed(columns: Sequence[Column]) -> str:

@@ -33,6 +33,11 @@ def by_reason(rejected: Sequence[Rejected]) -> list[str]:
     return lines
 
 
+def told(rejected: Sequence[Rejected]) -> list[str]:
+    """Return the lines of `by_reason` as they stand among others."""
+    return [line if line.startswith(" ") else f"rejected: {line}" for line in by_reason(rejected)]
+
+
 def _detail(item: Rejected, reason: str) -> str:
     """Return what differs from row to row of a reason, and the beginning of the content."""
     detail = item.reason.removeprefix(reason).removeprefix(":").strip()

@@ -17,11 +17,12 @@ from ballast.labels.classes import LabelSet
 from ballast.project import params
 from ballast.project.errors import UserError
 from ballast.rows import labelling, rejection
-from ballast.rows.cleaning import Row, Rows, clean, settle
+from ballast.rows.cleaning import Rows, clean_all, settle
 from ballast.rows.dataset import Dataset, Layout
 from ballast.rows.duplicates import exact_groups
-from ballast.rows.profile import Column, columns_of, layout_of, table
+from ballast.rows.profile import Column, columns_of, table
 from ballast.rows.reading import SHOWN, format_of, read
+from ballast.rows.sniffing import layout_of
 from ballast.setup import recipes
 
 RAW, PARAMS = Path("data/raw"), Path("params.yaml")
@@ -109,8 +110,7 @@ def report(plan: Plan) -> Iterator[str]:
     kept, rejected = len(plan.rows.kept), plan.rows.rejected
     duplicates = kept - int(exact_groups(plan.rows.kept).max()) - 1
     yield f"{kept + len(rejected):,} rows; {kept:,} can be used, {duplicates:,} are duplicates"
-    for line in rejection.by_reason(rejected):
-        yield f"  {line}" if line.startswith(" ") else f"  rejected: {line}"
+    yield from (f"  {line}" for line in rejection.told(rejected))
     yield f"task: {plan.labels.task}, {len(plan.labels.labels)} classes"
     yield f"  {labelling.listed(labelling.counted(row.labels for row in plan.rows.kept))}"
     yield from (f"  {note}" for note in plan.notes)
@@ -258,11 +258,7 @@ def _label_form(frame: pd.DataFrame, label: str | list[str]) -> dict[str, Any]:
 
 def _rows(file: Path, dataset: Dataset) -> Rows:
     """Return the rows as read, with labels as written."""
-    rows = Rows()
-    for record in read(file, dataset):
-        row = clean(record, file.name, None, dataset)
-        (rows.kept if isinstance(row, Row) else rows.rejected).append(row)
-    return rows
+    return clean_all(read(file, dataset), file.name, None, dataset)
 
 
 def _has_ids(rows: Rows) -> bool:
