@@ -124,21 +124,8 @@ def evaluate(
             "their one true class. Set it to false."
         )
     on_held_out = {slot: each.held_out for slot, each in scored.items()}
-    parts = [
-        Part(
-            slot,
-            scored[slot].model,
-            temperature(held_out, outputs, classes.multilabel) if len(scored) > 1 else 1.0,
-            Correction.fit(ledgers[slot], outputs, held_out, options.calibration),
-        )
-        for slot, outputs in on_held_out.items()
-    ]
-    file, file_options = decision
-
-    def fit(p: np.ndarray) -> Rule:
-        return file.fit(held_out, p, classes, **file_options)
-
-    combination = combine(parts, on_held_out, held_out, classes, fit, options.combine)
+    models = {slot: each.model for slot, each in scored.items()}
+    combination = decide(models, ledgers, on_held_out, held_out, classes, decision, options)
     mixture, rule = combination.decision.mixture, combination.decision.rule
 
     def judge(outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> Judged:
@@ -161,6 +148,43 @@ def evaluate(
             test, judged.predicted, judged.probabilities, classes, options.errors
         ),
     )
+
+
+def decide(
+    models: Mapping[str, str],
+    ledgers: Mapping[str, Ledger],
+    outputs: Mapping[str, np.ndarray],
+    targets: np.ndarray,
+    classes: Classes,
+    decision: tuple[ModuleType, dict[str, Any]],
+    options: Options,
+) -> Combination:
+    """Fit corrections, combination and decision.
+
+    Args:
+        models: each model's name by slot.
+        ledgers: each model's ledger by slot.
+        outputs: of the rows to fit on, by slot, shape (rows, classes).
+        targets: multi-hot labels of these rows.
+        classes: the classes of the training rows, before resampling.
+        decision: a member of `decisions/`, and its options.
+        options: the block `evaluation`.
+    """
+    parts = [
+        Part(
+            slot,
+            model,
+            temperature(targets, outputs[slot], classes.multilabel) if len(models) > 1 else 1.0,
+            Correction.fit(ledgers[slot], outputs[slot], targets, options.calibration),
+        )
+        for slot, model in models.items()
+    ]
+    file, file_options = decision
+
+    def fit(p: np.ndarray) -> Rule:
+        return file.fit(targets, p, classes, **file_options)
+
+    return combine(parts, outputs, targets, classes, fit, options.combine)
 
 
 def bounds_per_class(

@@ -228,30 +228,37 @@ def options(function: Callable, block: dict[str, Any] | None, where: str) -> dic
     return dict(check(schema, {} if block is None else block, where))
 
 
-def check(schema: type[Schema], block: Any, where: str) -> Schema:
+def check(schema: type[Schema], block: Any, where: str, file: str = "params.yaml") -> Schema:
     """Return `block` as an instance of a pydantic schema, or say in one line a fault what is wrong.
+
+    Args:
+        schema: what is expected.
+        block: what the file says.
+        where: the block's place in the file; empty for all of the file.
+        file: its name, for the message.
 
     Raises:
         UserError: unknown name, wrong type, value out of range, no mapping.
     """
     if not isinstance(block, dict):
-        raise UserError(f"params.yaml: {where} must be a block of options; found {block!r}.")
+        place = f"{file}: {where}" if where else file
+        raise UserError(f"{place} must be a block of options; found {block!r}.")
     try:
         return schema.model_validate(block)
     except ValidationError as error:
         lines = [_line(fault, where, list(schema.model_fields)) for fault in error.errors()]
-        raise UserError(listed(lines)) from error
+        raise UserError(listed(f"{file}: {line}" for line in lines)) from error
 
 
 def _line(fault: dict, where: str, known: list[str]) -> str:
-    place = ".".join([where, *(str(part) for part in fault["loc"][:1])])
+    place = ".".join(filter(None, [where, *(str(part) for part in fault["loc"][:1])]))
     if fault["type"] == "extra_forbidden":
-        return f"params.yaml: unknown option {place}.{nearest(str(fault['loc'][0]), known)}"
+        return f"unknown option {place}.{nearest(str(fault['loc'][0]), known)}"
     if fault["type"] == "missing":
-        return f"params.yaml: {place} is missing."
+        return f"{place} is missing."
     if fault["type"] == "value_error":
-        return f"params.yaml: {place}: {fault['ctx']['error']}."
-    return f"params.yaml: {place}: {fault['msg']}; found {fault['input']!r}."
+        return ": ".join(filter(None, [place, str(fault["ctx"]["error"])])) + "."
+    return f"{place}: {fault['msg']}; found {fault['input']!r}."
 
 
 def nearest(name: str, known: list[str]) -> str:

@@ -44,13 +44,8 @@ def faults(params: dict[str, Any]) -> Iterator[str]:
     Args:
         params: those that are sound by themselves; what depends on others is passed over.
     """
-    params = {folder: {} for folder in SELECTORS} | params
-    chosen = {}
-    for selector, (folder, _) in FAMILIES.items():
-        if selector in params:
-            yield from fault(select, params, selector)
-            if params[selector] in members(folder):
-                chosen[selector] = import_module(f"ballast.{folder}.{params[selector]}")
+    yield from unknown(params)
+    chosen = _modules(params)
     yield from _missing_files(params)
     yield from _apart(chosen)
     if "dataset" in params:
@@ -60,6 +55,31 @@ def faults(params: dict[str, Any]) -> Iterator[str]:
         yield from _raw_data(params["dataset"], dataset)
         if dataset:
             yield from _inputs(params, chosen, dataset)
+
+
+def unknown(params: dict[str, Any]) -> Iterator[str]:
+    """Yield which members, and which options of chosen ones, there are not."""
+    params = {folder: {} for folder in SELECTORS} | params
+    for selector in FAMILIES:
+        if selector in params:
+            yield from fault(select, params, selector)
+
+
+def misfits(params: dict[str, Any], dataset: Dataset) -> Iterator[str]:
+    """Yield why known members would be refused beside each other, or on this data set."""
+    chosen = _modules(params)
+    yield from _missing_files(params)
+    yield from _apart(chosen)
+    yield from _inputs(params, chosen, dataset)
+
+
+def _modules(params: dict[str, Any]) -> dict[str, ModuleType]:
+    """Return the chosen members by selector, as far as there are such."""
+    return {
+        selector: import_module(f"ballast.{folder}.{params[selector]}")
+        for selector, (folder, _) in FAMILIES.items()
+        if params.get(selector) in members(folder)
+    }
 
 
 def notes(params: dict[str, Any]) -> list[str]:

@@ -315,12 +315,8 @@ def _rare(rows: Rows, several: bool, label: str | list[str]) -> dict[str, Any] |
 
 def _recipe(dataset: Dataset, rows: Rows, several: bool) -> tuple[str, dict[str, str]]:
     """Return the recipe for a kind of data, and the selectors to set beside it."""
-    if several:
-        columns = {"second_embedding": "columns"} if dataset.texts and dataset.has_columns else {}
-        return "several_labels", columns if dataset.texts else {"embedding": "columns"}
-    if not dataset.texts:
-        return "columns", {}
-    if dataset.has_columns:
-        return "texts_with_columns", {}
-    words = median(len(row.content.text.split()) for row in rows.kept)
-    return "long_texts" if words > LONG else "texts", {}
+    recipe, beside = recipes.suited(bool(dataset.texts), dataset.has_columns, several)
+    if recipe == recipes.DEFAULT:
+        words = median(len(row.content.text.split()) for row in rows.kept)
+        recipe = "long_texts" if words > LONG else recipe
+    return recipe, beside

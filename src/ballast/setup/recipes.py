@@ -88,18 +88,46 @@ def load(name: str, folder: Path = FOLDER) -> dict[Place, Any]:
     except (OSError, YAMLError) as error:
         raise UserError(f"{file} cannot be read: {error}") from error
     # All comment: nothing differs.
-    content = {} if content is None else content
+    return settings({} if content is None else content, str(file))
+
+
+def settings(content: Any, where: str) -> dict[Place, Any]:
+    """Return the settings of a part of a strategy.
+
+    Args:
+        content: nested as in `params.yaml`.
+        where: it stands, for the message.
+
+    Raises:
+        UserError: it is no part of a strategy.
+    """
     if not isinstance(content, dict):
-        raise UserError(f"{file} must hold names and values; found {type(content).__name__}.")
-    settings = dict(_settings(content, str(file)))
+        raise UserError(f"{where} must hold names and values; found {type(content).__name__}.")
+    found = dict(_settings(content, where))
     possible = {*options(), *((selector,) for selector in CHOSEN)}
     others = [(str(key),) for key in content if key not in DEPTHS]
     lines = [
-        _refused(file, place, possible) for place in [*others, *settings] if place not in possible
+        _refused(where, place, possible) for place in [*others, *found] if place not in possible
     ]
     if lines:
         raise UserError(listed([*lines, WHAT_IS_SET]))
-    return settings
+    return found
+
+
+def suited(texts: bool, columns: bool, several_labels: bool) -> tuple[str, dict[str, str]]:
+    """Return the recipe for a kind of data, and the selectors to set beside it.
+
+    Args:
+        texts: whether it has texts.
+        columns: whether it has numbers, categories or dates.
+        several_labels: whether a row may have several labels.
+    """
+    if several_labels:
+        beside = {"second_embedding": "columns"} if texts and columns else {}
+        return "several_labels", beside if texts else {"embedding": "columns"}
+    if not texts:
+        return "columns", {}
+    return ("texts_with_columns" if columns else DEFAULT), {}
 
 
 def complete(name: str, folder: Path = FOLDER) -> dict[Place, Any]:
@@ -203,9 +231,9 @@ def _inside(place: Place, value: Any, depth: int, where: str) -> Iterator[tuple[
         raise UserError(f"{where}: {'.'.join(place)} must be a block; found {value!r}.")
 
 
-def _refused(file: Path, place: Place, possible: set[Place]) -> str:
+def _refused(where: str, place: Place, possible: set[Place]) -> str:
     name = ".".join(place)
-    return f"{file}: no recipe sets {name}.{did_you_mean(name, map('.'.join, possible))}"
+    return f"{where}: no recipe sets {name}.{did_you_mean(name, map('.'.join, possible))}"
 
 
 def _same(one: Any, other: Any) -> bool:
