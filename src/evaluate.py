@@ -144,9 +144,8 @@ def main() -> None:
     plots = curves.plots(evaluation, classes, options.level)
     histories = {each.model: each.history for each in outputs.values()}
     write_metrics(evaluation, plots, histories, test_ids, classes)
-    sizes = dict(zip(PARTS, np.bincount(split.parts, minlength=len(PARTS)).tolist(), strict=True))
     storage.write_json(METRICS / "data.json", prepared.counts)
-    storage.write_json(METRICS / "split.json", sizes)
+    storage.write_json(METRICS / "split.json", split.sizes)
     mistaken = [test_ids[mistake.row] for mistake in evaluation.mistakes]
     hardest = contents(prepared, mistaken, Layout.load(MODELS), dataset.id)
     report = Run(
@@ -159,7 +158,7 @@ def main() -> None:
         ledgers=ledgers,
         histories=histories,
         data=prepared.counts,
-        parts=sizes,
+        parts=split.sizes,
         truncated=sum(embedded.load_record(MODELS / slot).cut for slot in params.EMBEDDINGS),
         leaks=leaks(prepared, split, dataset),
         mistakes=list(zip(evaluation.mistakes, hardest, strict=True)),

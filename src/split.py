@@ -10,7 +10,7 @@ from itertools import chain
 import numpy as np
 
 from ballast.labels.classes import LabelSet
-from ballast.labels.parts import EXCLUDED, PARTS, VALIDATION, Split, save
+from ballast.labels.parts import EXCLUDED, PARTS, SPARE, VALIDATION, Split, save
 from ballast.project import params
 from ballast.project.errors import run
 from ballast.rows.grouping import components
@@ -47,10 +47,10 @@ def main() -> None:
         settings["seed"],
         **options,
     )
-    save(Split(rows.ids, parts, folds, targets))
-    sizes = np.bincount(parts, minlength=len(PARTS))
-    print(", ".join(f"{name}: {size}" for name, size in zip(PARTS, sizes, strict=True)))
-    if excluded := sizes[EXCLUDED]:
+    result = Split(rows.ids, parts, folds, targets)
+    save(result)
+    print(", ".join(f"{name}: {size}" for name, size in result.sizes.items()))
+    if excluded := result.sizes[PARTS[EXCLUDED]]:
         print(
             f"  {excluded} rows are excluded: they are duplicates of rows in a later predefined "
             "part, or share a group with them"
@@ -63,6 +63,9 @@ def main() -> None:
         )
     if options["folds"] > 1:
         print(f"  the training rows are in {options['folds']} folds")
+    if spare := result.sizes.get(PARTS[SPARE]):
+        use = "held out, and not learnt from" if options["folds"] > 1 else "not used"
+        print(f"  {spare} training rows are spare, since split.share is {options['share']}: {use}")
     for code, name in enumerate(names):
         counts = [int(targets[parts == part, code].sum()) for part in range(3)]
         print(f"  {name}: {counts[0]} train, {counts[1]} validation, {counts[2]} test")

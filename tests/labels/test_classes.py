@@ -7,7 +7,7 @@ from problems import classes_of, one_hot
 
 from ballast.labels import parts
 from ballast.labels.classes import LabelSet, labels_of, multi_hot, text_of, texts_of
-from ballast.labels.parts import PARTS, TEST, TRAIN, VALIDATION, Split
+from ballast.labels.parts import EXCLUDED, SPARE, TEST, TRAIN, VALIDATION, Split
 from ballast.project.errors import UserError
 
 
@@ -66,7 +66,7 @@ def test_a_text_that_is_no_list_of_labels_is_refused(text):
 
 
 def some_split(folds: bool) -> Split:
-    numbers = np.array([TRAIN, VALIDATION, TEST, PARTS.index("excluded"), TRAIN])
+    numbers = np.array([TRAIN, VALIDATION, TEST, EXCLUDED, TRAIN])
     return Split(
         ids=list("vwxyz"),
         parts=numbers,
@@ -91,3 +91,19 @@ def test_held_out_are_validation_rows_and_training_rows_with_a_fold():
     assert split.names(split.held_out) == ["v", "w", "z"]
     assert split.names(split.training) == ["v", "z"]
     assert split.names(split.test) == ["x"]
+
+
+def test_spare_rows_are_held_out_if_they_have_a_fold_and_never_training_rows(tmp_path):
+    for folds, held_out in ((True, ["v", "w", "z"]), (False, ["w"])):
+        split = some_split(folds)
+        split.parts[4] = SPARE
+        parts.save(split, tmp_path / "split")
+        back = parts.load(2, tmp_path / "split")
+        assert back.names(back.held_out) == held_out
+        assert back.names(back.training) == ["v"]
+        assert back.sizes == {"train": 1, "validation": 1, "test": 1, "excluded": 1, "spare": 1}
+
+
+def test_sizes_leave_out_spare_rows_where_there_are_none():
+    sizes = {"train": 2, "validation": 1, "test": 1, "excluded": 1}
+    assert some_split(folds=True).sizes == sizes

@@ -30,6 +30,13 @@ def test_excluded_rows_and_rows_without_a_group_are_not_counted():
     assert set(shared_rows([None] * 4, ["train", "train", "test", "test"]).values()) == {0}
 
 
+def test_spare_rows_are_training_rows():
+    groups, parts = [1, 1, 2, 2, 3, 3], ["train", "spare", "spare", "test", "spare", "validation"]
+    counts = shared_rows(groups, parts)
+    assert counts == shared_rows(groups, ["train" if part == "spare" else part for part in parts])
+    assert (counts["train"], counts["train, test"], counts["train, validation"]) == (2, 1, 1)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_counts_are_those_of_every_pair(seed):
     rng = np.random.default_rng(seed)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ballast.labels.parts import EXCLUDED, PARTS, TEST, TRAIN, VALIDATION, Split
+from ballast.labels.parts import EXCLUDED, PARTS, SPARE, TEST, TRAIN, VALIDATION, Split
 from ballast.project.errors import UserError
 from ballast.splitting.stratified import split
 from split import units as join_units
@@ -308,9 +308,10 @@ def test_rows_that_share_a_group_or_a_duplicate_number_are_one_unit(rows):
 
 
 def test_the_parts_are_named_in_the_order_of_their_numbers():
-    assert [PARTS[part] for part in (TRAIN, VALIDATION, TEST, EXCLUDED)] == [
+    assert [PARTS[part] for part in (TRAIN, VALIDATION, TEST, EXCLUDED, SPARE)] == [
         "train",
         "validation",
         "test",
         "excluded",
+        "spare",
     ]

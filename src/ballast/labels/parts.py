@@ -9,8 +9,9 @@ import pyarrow as pa
 from ballast.labels.classes import multi_hot
 from ballast.project import storage
 
-TRAIN, VALIDATION, TEST, EXCLUDED = range(4)
-PARTS = ("train", "validation", "test", "excluded")
+# Spare are training rows that are not learnt from, for learning curves.
+TRAIN, VALIDATION, TEST, EXCLUDED, SPARE = range(5)
+PARTS = ("train", "validation", "test", "excluded", "spare")
 FOLDER = Path("data/split")
 
 
@@ -21,7 +22,7 @@ class Split:
     Attributes:
         ids: the rows' ids.
         parts: number of each row's part in `PARTS`, shape (rows,).
-        folds: each training row's fold, -1 for none, shape (rows,).
+        folds: each training or spare row's fold, -1 for none, shape (rows,).
         targets: multi-hot labels, uint8, shape (rows, classes).
     """
 
@@ -32,12 +33,12 @@ class Split:
 
     @property
     def training(self) -> np.ndarray:
-        """Numbers of the training rows."""
+        """Numbers of the training rows, without spare ones."""
         return np.flatnonzero(self.parts == TRAIN)
 
     @property
     def held_out(self) -> np.ndarray:
-        """Numbers of the held-out rows: validation rows, and training rows that have a fold.
+        """Numbers of the held-out rows: validation rows, and training or spare rows with a fold.
 
         Each is scored by networks not trained on it. Epoch, strength of the regularisation,
         combination, calibration and decision are chosen on them.
@@ -48,6 +49,13 @@ class Split:
     def test(self) -> np.ndarray:
         """Numbers of the test rows."""
         return np.flatnonzero(self.parts == TEST)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Number of rows in each part; spare is left out where there is none."""
+        sizes = np.bincount(self.parts, minlength=len(PARTS)).tolist()
+        counted = dict(zip(PARTS, sizes, strict=True))
+        return {part: size for part, size in counted.items() if size or part != PARTS[SPARE]}
 
     def names(self, rows: np.ndarray) -> list[str]:
         """Return the ids of some rows."""

@@ -7,9 +7,10 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from ballast.labels.parts import EXCLUDED, PARTS, TEST, TRAIN, VALIDATION
+from ballast.labels.parts import EXCLUDED, PARTS, SPARE, TEST, TRAIN, VALIDATION
 from ballast.project.errors import UserError
 from ballast.splitting.chronological import parts_by_time, periods
+from ballast.splitting.learning_share import spare
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 # Units of each label that stay in train when a part is filled. The test part leaves one more, since
@@ -24,19 +25,22 @@ def split(
     predefined: np.ndarray,
     times: np.ndarray | None,
     labels: Sequence[str],
-    seed: int,
+    run_seed: int,
     *,
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     test: Share = 0.2,
     folds: Annotated[int, Field(ge=1)] = 5,
+    seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None,
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return part and fold of each row, both of shape (rows,).
 
-    Parts are 0 train, 1 validation, 2 test, 3 excluded. A unit (rows of one group, or duplicates of
-    each other) goes to one part as a whole. Labels are handled from the rarest on, units in an
-    order that depends only on the seed and the unit's ids, so that new rows move few existing ones
-    (iterative stratification, Sechidis, Tsoumakas and Vlahavas 2011, for whole units). The test
-    rows are the same whatever `validation` and `folds` are.
+    Parts are 0 train, 1 validation, 2 test, 3 excluded, 4 spare. A unit (rows of one group, or
+    duplicates of each other) goes to one part as a whole. Labels are handled from the rarest on,
+    units in an order that depends only on a seed and the unit's ids, so that new rows move few
+    existing ones (iterative stratification, Sechidis, Tsoumakas and Vlahavas 2011, for whole
+    units). The test rows are the same whatever `validation`, `folds` and `share` are, and with a
+    `seed` of the split whatever the run's seed is.
 
     Rows with a predefined part keep it; with `validation: 0` predefined validation rows join train.
     Where a unit has rows in several predefined parts, only those in the last of train, validation,
@@ -44,6 +48,10 @@ def split(
 
     Folds are numbered from 0 and stratified in the same way; the fold is -1 for rows outside train,
     and for all rows if there is only one fold.
+
+    With a `share` below 1, the training rows that are not learnt from are spare. They keep the fold
+    that they have with share 1: the network of their fold scores them, so the held-out rows are the
+    same for each share. With one fold they are not used at all.
 
     With times, parts are predefined by them: the latest rows test. Folds are periods.
 
@@ -54,11 +62,16 @@ def split(
         predefined: predefined part of each row, -1 for none, shape (rows,).
         times: when each row was, shape (rows,), or None.
         labels: label names, for messages.
+        run_seed: `seed` at the top of params.yaml. Deals the folds and chooses the spare rows.
         validation: share of the rows that are held out from training to choose epoch, calibration
             and decision rule.
         test: share of the rows for testing.
         folds: above 1, the number of networks; each is trained without one fold of the training
             rows, which is held out like validation rows. Predictions are the networks' mean.
+        seed: draws the test and validation rows; None for the run's. With one of the split's own,
+            runs that differ in seed have the same test rows. Predefined parts are not drawn.
+        share: share of the training units to learn from, in each fold and of each label; one unit
+            of every label in each fold at least. A smaller one is a subset of a larger one.
 
     Raises:
         UserError: the shares leave no training rows or no held-out rows; a label cannot be in every
@@ -95,8 +108,9 @@ def split(
         free |= latest == TRAIN
     fixed = counts[(latest == TRAIN) & ~free].sum(axis=0)
     _check_units(counts[free], fixed, open_parts, labels)
-    order = _order(units, ids, seed)
-    free_units = order[free[order]]
+    order = _order(units, ids, run_seed)
+    drawn = order if seed is None else _order(units, ids, seed)
+    free_units = drawn[free[drawn]]
     parts[free] = TRAIN
     for part in open_parts:
         wanted = shares[part] * counts[free_units].sum(axis=0)
@@ -104,8 +118,8 @@ def split(
     _check_parts(parts, counts, labels, (TRAIN, *shares))
 
     unit_folds = np.full(len(parts), -1)
+    training = order[parts[order] == TRAIN]
     if folds > 1:
-        training = order[parts[order] == TRAIN]
         if len(training) < folds:
             raise UserError(
                 f"params.yaml: split.folds is {folds}, and there are {len(training)} independent "
@@ -118,6 +132,7 @@ def split(
             last = np.full(len(parts), -np.inf)
             np.maximum.at(last, units, times)
             unit_folds[training] = periods(last[training], sizes[training], folds)
+    parts[training[spare(counts[training], unit_folds[training], share)]] = SPARE
     excluded = (predefined >= 0) & (predefined != latest[units])
     row_parts = np.where(excluded, EXCLUDED, parts[units])
     return row_parts, np.where(excluded, -1, unit_folds[units])
