@@ -5,26 +5,15 @@ label numbers). Groups, duplicates and near-duplicates never cross the split; pr
 respected.
 """
 
-from itertools import chain
-
 import numpy as np
 
 from ballast.labels.classes import LabelSet
 from ballast.labels.parts import EXCLUDED, PARTS, SPARE, VALIDATION, Split, save
 from ballast.project import params
 from ballast.project.errors import run
-from ballast.rows.grouping import components
+from ballast.rows.grouping import units
 from ballast.rows.prepared import Prepared
 from ballast.splitting.stratified import split
-
-
-def units(groups: list[str | None], duplicates: np.ndarray) -> np.ndarray:
-    """Return the unit of each row: rows connected by a common group or duplicate number."""
-    first: dict = {}
-    # Groups are text and duplicates are numbers: none is equal to one of the others.
-    keys = chain(enumerate(groups), enumerate(duplicates.tolist()))
-    pairs = [(first.setdefault(key, row), row) for row, key in keys if key is not None]
-    return components(pairs, len(duplicates))
 
 
 def main() -> None:

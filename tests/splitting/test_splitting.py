@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from ballast.labels.parts import EXCLUDED, PARTS, SPARE, TEST, TRAIN, VALIDATION, Split
 from ballast.project.errors import UserError
+from ballast.rows.grouping import units as join_units
 from ballast.splitting.stratified import split
-from split import units as join_units
 
 
 def names(count, start=0):

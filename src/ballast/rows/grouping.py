@@ -1,6 +1,7 @@
 """Group numbers: equal keys, and connected components."""
 
 from collections.abc import Hashable, Sequence
+from itertools import chain
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -20,3 +21,12 @@ def components(pairs: Sequence[tuple[int, int]], count: int) -> np.ndarray:
     numbers = connected_components(graph, directed=False)[1]
     first = np.unique(numbers, return_index=True)[1]
     return np.argsort(np.argsort(first))[numbers]
+
+
+def units(groups: list[str | None], duplicates: np.ndarray) -> np.ndarray:
+    """Return the unit of each row: rows connected by a common group or duplicate number."""
+    first: dict = {}
+    # Groups are text and duplicates are numbers: none is equal to one of the others.
+    keys = chain(enumerate(groups), enumerate(duplicates.tolist()))
+    pairs = [(first.setdefault(key, row), row) for row, key in keys if key is not None]
+    return components(pairs, len(duplicates))

@@ -8,14 +8,14 @@ from pathlib import Path
 from ballast.study import scoring
 from ballast.study.plan import Strategy
 from ballast.study.running import Task
-from ballast.study.steps import Step, judging, pipeline
+from ballast.study.steps import judging, pipeline
 from ballast.study.store import Done, Store
 
 # Runs tasks wherever an engine does, and yields what comes of them as it comes.
 Engine = Callable[[Iterable[Task]], Iterator[Done]]
 
 
-@dataclass
+@dataclass(eq=False)
 class Cell:
     """A strategy with a seed, on a share of the training rows.
 
@@ -55,8 +55,11 @@ class Cell:
 
     def task(self, key: str, store: Store, root: Path) -> Task:
         """Return its next step, to be run."""
-        step, inputs = self.steps[self.taken], dict(self.inputs)
-        return Task(step, key, self.params, inputs, str(root), str(store.folder))
+        return self.task_of(self.steps[self.taken], key, store, root)
+
+    def task_of(self, step: Step, key: str, store: Store, root: Path) -> Task:
+        """Return a step that reads what this cell has written, to be run."""
+        return Task(step, key, self.params, dict(self.inputs), str(root), str(store.folder))
 
     def take(self, done: Done) -> None:
         """Go on from a step that has run."""

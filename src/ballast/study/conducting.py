@@ -9,39 +9,23 @@ from typing import Any
 
 import numpy as np
 
-from ballast.labels import parts
-from ballast.labels.classes import Classes, LabelSet
-from ballast.labels.parts import Split
+from ballast.labels.classes import LabelSet
 from ballast.project import params
 from ballast.project.errors import UserError
 from ballast.rows.dataset import Layout
-from ballast.rows.grouping import units
-from ballast.rows.prepared import Prepared
-from ballast.study import learning_curve, scoring, testing
+from ballast.study import testing
 from ballast.study.cells import Cell, Engine, Workshop
-from ballast.study.judging import Judgement, contenders, judge
+from ballast.study.judged import Rows, gather
+from ballast.study.judgement import Judgement
+from ballast.study.learning_curve import LearningCurve, learning_curve
 from ballast.study.plan import Plan, Strategy, strategies
 from ballast.study.running import Task, run
+from ballast.study.scoring import FOLDER
 from ballast.study.steps import judging, pipeline
 from ballast.study.store import Store
 
 # Models that are trained without TensorFlow, in seconds.
 FAST = ("linear", "boosting")
-
-
-@dataclass(frozen=True)
-class Data:
-    """The rows on which strategies are held against each other.
-
-    Attributes:
-        split: of the data set, the same test rows for all.
-        classes: those of the training rows.
-        units: of each row of the data set, shape (rows,).
-    """
-
-    split: Split
-    classes: Classes
-    units: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -51,24 +35,24 @@ class Study:
     Attributes:
         plan: what was asked.
         project: all of params.yaml.
-        data: the rows.
-        cells: every training of all training rows.
-        curve_cells: those of smaller shares, with the strategy of the learning curve.
+        cells: every training on all training rows.
         left_out: why strategies do not fit the data, by name.
         judgement: on held-out rows.
-        test: the same of the winner and the baseline on test rows; of the baseline, its scores.
-        curve: the learning curve, None if none was asked for.
+        test: the same on test rows, of the winner and the baseline alone.
+        curve: the learning curve of the winner, or the baseline; None if none was asked for.
+        held_out: the rows behind `judgement`.
+        tested: those behind `test`.
     """
 
     plan: Plan
     project: dict[str, Any]
-    data: Data
     cells: list[Cell]
-    curve_cells: list[Cell]
     left_out: dict[str, str]
     judgement: Judgement
     test: Judgement
-    curve: learning_curve.Curve | None
+    curve: LearningCurve | None
+    held_out: Rows
+    tested: Rows
 
 
 def conduct(
@@ -97,23 +81,13 @@ def conduct(
     layout, labels = _prepared(project, store)
     known, left_out = strategies(plan, project, layout, labels.task == "multilabel")
     cells = (_all_at_once if minutes is None else _race)(plan, known, workshop, begin)
-    judgement, data = _judge(plan, cells, store)
+    rows = _held_out(plan, cells, store)
+    judgement = rows.judge(plan)
     best = judgement.winner or plan.baseline
-    curve_cells = _smaller(plan, next(each for each in known if each.name == best))
-    begin(len(curve_cells))
-    workshop.run(curve_cells)
-    whole = [cell for cell in cells if cell.strategy.name == best]
-    return Study(
-        plan,
-        project,
-        data,
-        cells,
-        curve_cells,
-        left_out,
-        judgement,
-        _test(plan, [cell for cell in cells if cell.strategy.name in {best, plan.baseline}], store),
-        _curve([*curve_cells, *whole], data, plan, store) if curve_cells else None,
-    )
+    curve = _curve(plan, next(each for each in known if each.name == best), workshop, begin)
+    finalists = [cell for cell in cells if cell.strategy.name in {best, plan.baseline}]
+    test = _test(plan, finalists, store)
+    return Study(plan, project, cells, left_out, judgement, test.judge(plan), curve, rows, test)
 
 
 def _prepared(project: dict[str, Any], store: Store) -> tuple[Layout, LabelSet]:
@@ -156,8 +130,7 @@ def _race(
         begin(len(order))
         workshop.run(order)
         cells += order
-        judgement, _ = _judge(plan, cells, workshop.store)
-        still = contenders(judgement, looks=len(plan.seeds))
+        still = _held_out(plan, cells, workshop.store).contenders(plan)
         left = [strategy for strategy in left if strategy.name in still]
     return cells
 
@@ -169,79 +142,57 @@ def _seconds(cells: Iterable[Cell]) -> dict[str, float]:
     return spent
 
 
-def _judge(plan: Plan, cells: Sequence[Cell], store: Store) -> tuple[Judgement, Data]:
-    judged = [cell for cell in cells if cell.judged]
-    if plan.baseline not in {cell.strategy.name for cell in judged}:
-        reasons = [
-            cell.error for cell in cells if cell.strategy.name == plan.baseline and cell.error
-        ]
-        why = reasons[0] if reasons else "the time was up before it was trained"
+def _held_out(plan: Plan, cells: Sequence[Cell], store: Store) -> Rows:
+    """Return the held-out rows as the cells label them.
+
+    Raises:
+        UserError: the baseline has none.
+    """
+    if not any(cell.judged for cell in cells if cell.strategy.name == plan.baseline):
+        errors = [cell.error for cell in cells if cell.strategy.name == plan.baseline]
+        why = next(filter(None, errors), "the time was up before it was trained")
         raise UserError(f"the baseline {plan.baseline} has no result: {why}")
-    data = _data(judged[0], store)
-    rows = data.split.held_out
-    predicted: dict[str, dict[int, np.ndarray]] = defaultdict(dict)
-    for cell in judged:
-        predicted[cell.strategy.name][cell.seed] = _labels(cell, data, store)
-    return (
-        judge(
-            data.split.targets[rows],
-            predicted,
-            plan.baseline,
-            data.classes,
-            data.units[rows],
-            score=plan.score,
-            level=plan.level,
-        ),
-        data,
-    )
+    return _labelled(cells, store)
 
 
-def _data(cell: Cell, store: Store) -> Data:
-    prepared = cell.place(store, "data/prepared") / "data/prepared"
-    labels = LabelSet.load(prepared / "classes.json")
-    split = parts.load(len(labels.labels), cell.place(store, "data/split") / "data/split")
-    rows = Prepared(prepared)
-    classes = labels.classes(split.targets[split.training], cell.params["costs"])
-    return Data(split, classes, units(rows.groups, rows.duplicates))
+def _labelled(cells: Sequence[Cell], store: Store) -> Rows:
+    folders = {cell: cell.place(store, str(FOLDER)) / FOLDER for cell in cells if cell.judged}
+    return gather(folders, store, lambda split: split.held_out)
 
 
-def _labels(cell: Cell, data: Data, store: Store) -> np.ndarray:
-    """Return the labels that a cell gives the held-out rows, in the order of the split."""
-    place = cell.place(store, str(scoring.FOLDER)) / scoring.FOLDER
-    ids, labels, _ = scoring.load(place, len(data.classes.names))
-    assert ids == data.split.names(data.split.held_out), "held-out rows differ between seeds"
-    return labels
-
-
-def _test(plan: Plan, cells: Sequence[Cell], store: Store) -> Judgement:
-    """Judge on the test rows: the only look at them."""
-    predicted: dict[str, dict[int, np.ndarray]] = defaultdict(dict)
+def _test(plan: Plan, cells: Sequence[Cell], store: Store) -> Rows:
+    """Return the test rows as some cells label them: the only look at them."""
+    folders = {}
     for cell in cells:
-        if not cell.judged:
-            continue
-        step = judging(cell.params, testing.__name__)
-        inputs = dict(cell.inputs)
-        root = str(Path.cwd())
-        done = run(
-            Task(step, step.key(cell.written), cell.params, inputs, root, str(store.folder))
-        )
-        if done.error:
-            raise UserError(done.error)
-        data = _data(cell, store)
-        place = store.place(done.key) / testing.FOLDER
-        predicted[cell.strategy.name][cell.seed] = scoring.load(place, len(data.classes.names))[1]
-    rows = data.split.test
-    return judge(
-        data.split.targets[rows],
+        if cell.judged:
+            step = judging(cell.params, testing.__name__)
+            done = run(cell.task_of(step, step.key(cell.written), store, Path.cwd()))
+            if done.error:
+                raise UserError(done.error)
+            folders[cell] = store.place(done.key) / testing.FOLDER
+    return gather(folders, store, lambda split: split.test)
+
+
+def _curve(
+    plan: Plan, strategy: Strategy, workshop: Workshop, begin: Callable[[int], None]
+) -> LearningCurve | None:
+    """Train a strategy on the shares of the learning curve; None where there is none."""
+    shares = sorted(plan.learning_curve or [])
+    cells = {share: [Cell(strategy, seed, share) for seed in plan.seeds] for share in shares}
+    everything = [cell for each in cells.values() for cell in each]
+    begin(len(everything))
+    workshop.run(everything)
+    if len(shares) < 2 or not all(cell.judged for cell in everything):
+        return None
+    by_share = [_labelled(each, workshop.store) for each in cells.values()]
+    counts = np.stack([rows.classes.counts for rows in by_share])
+    predicted = [rows.predicted[strategy.name] for rows in by_share]
+    return learning_curve(
+        counts,
+        by_share[-1].targets,
         predicted,
-        plan.baseline,
-        data.classes,
-        data.units[rows],
+        by_share[-1].classes,
+        by_share[-1].units,
         score=plan.score,
         level=plan.level,
     )
-
-
-def _smaller(plan: Plan, strategy: Strategy) -> list[Cell]:
-    shares = [share for share in plan.learning_curve or [] if share < 1]
-    return [Cell(strategy, seed, share) for share in shares for seed in plan.seeds]

@@ -18,7 +18,7 @@ def engine(name: str) -> Engine:
         UserError: there is no such engine, or it is not there.
     """
     kind, _, place = name.partition(":")
-    if kind == "local" and (not place or place.isdecimal() and int(place)):
+    if kind == "local" and (not place or (place.isdecimal() and int(place))):
         return partial(_local, int(place) if place else cpu_count())
     raise UserError(f"--engine {name}: use local, local:4, dask:tcp://HOST:PORT or ray:ADDRESS.")
 

@@ -1,9 +1,6 @@
 """What a study has found, as plain values: `study/results.json`, and as pandas data frames."""
 
-from collections import defaultdict
-from collections.abc import Iterable
 from pathlib import Path
-from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 from ballast.project import storage
@@ -12,7 +9,6 @@ from ballast.project.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ballast.study.conducting import Study
 
 FILE = Path("study/results.json")
 
@@ -56,3 +52,51 @@ def by_class(results: dict[str, Any]) -> "pd.DataFrame":
         for name, values in entry["classes"].items()
     ]
     return pd.DataFrame(lines).set_index(["strategy", "class"])
+
+
+def summary(study: "Study") -> dict[str, Any]:
+    """Return the results as plain values, ready for JSON."""
+    plan, judgement = study.plan, study.judgement
+    spent: dict[str, list[float]] = defaultdict(list)
+    errors = {}
+    for cell in study.cells:
+        if cell.judged:
+            spent[cell.strategy.name].append(cell.seconds)
+        elif cell.error:
+            errors[cell.strategy.name] = f"seed {cell.seed}: {cell.error}"
+    asked = {cell.strategy.name: cell.strategy for cell in study.cells}
+    judged = judgement.to_json()
+    baseline, others = judged.pop("baseline"), judged.pop("strategies")
+    return {
+        "dataset": study.project["dataset"],
+        "answer": answer(judgement),
+        **judged,
+        "rows": {"held_out": len(study.held_out.ids), "test": len(study.tested.ids)},
+        "strategies": {
+            name: {
+                **values,
+                "differs": asked[name].differs,
+                "seconds": round(mean(spent[name]), 1),
+                "headline": _means(study.held_out.scores[name].values()),
+            }
+            for name, values in ({judgement.baseline_name: baseline} | others).items()
+        },
+        "left_out": study.left_out,
+        "failed": errors,
+        "not_reached": [name for name in asked if name not in spent and name not in errors],
+        "test": study.test.to_json(),
+        "test_headline": {
+            name: _means(scores.values()) for name, scores in study.tested.scores.items()
+        },
+        "curve": study.curve and study.curve.to_json() | {"sentence": study.curve.sentence()},
+        "learning_curve": plan.learning_curve,
+    }
+
+
+def _means(headlines: Iterable[dict[str, float]]) -> dict[str, float]:
+    """Return the mean of each score over seeds."""
+    values = defaultdict(list)
+    for headline in headlines:
+        for name, value in headline.items():
+            values[name].append(value)
+    return {name: mean(each) for name, each in values.items()}

@@ -100,7 +100,10 @@ def _run(folder: Path, root: Path, command: str) -> tuple[str, bool]:
         return str(error), True
     except Exception as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
-        return f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})", False
+        return (
+            f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})",
+            False,
+        )
     finally:
         os.chdir(before)
         if keras := sys.modules.get("keras"):

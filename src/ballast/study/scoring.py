@@ -41,11 +41,18 @@ def main() -> None:
     for part in np.unique(part_of):
         here = part_of == part
         inside = {slot: each[~here] for slot, each in held_out.items()}
-        fitted = decide(models, ledgers, inside, targets[~here], classes, decision, options).decision
+        fitted = decide(
+            models, ledgers, inside, targets[~here], classes, decision, options
+        ).decision
         outside = {slot: each[here] for slot, each in held_out.items()}
         p[here] = fitted.mixture.probabilities(outside)
         predicted[here] = fitted.predict(outside, p[here])
-    save(FOLDER, split.names(split.held_out), predicted, scores.headline(targets, predicted, p, classes))
+    save(
+        FOLDER,
+        split.names(split.held_out),
+        predicted,
+        scores.headline(targets, predicted, p, classes),
+    )
 
 
 def read(settings: dict) -> tuple[Classes, Split, dict[str, Scored], dict[str, Ledger]]:
@@ -75,9 +82,7 @@ def dealt(folds: np.ndarray, targets: np.ndarray) -> np.ndarray:
     return part_of
 
 
-def save(
-    folder: Path, ids: list[str], predicted: np.ndarray, headline: dict[str, float]
-) -> None:
+def save(folder: Path, ids: list[str], predicted: np.ndarray, headline: dict[str, float]) -> None:
     """Write label numbers by row, and scores."""
     storage.fresh_folder(folder)
     labels = pa.array([np.flatnonzero(row) for row in predicted], pa.list_(pa.int32()))

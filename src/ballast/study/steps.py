@@ -68,10 +68,7 @@ def pipeline(params: Mapping[str, Any], root: Path = Path()) -> list[Step]:
     names = list(stages)
     wanted = names[: names.index(LAST)]
     return [
-        step
-        for name in wanted
-        for step in _resolved(name, stages[name], params)
-        if step.writes
+        step for name in wanted for step in _resolved(name, stages[name], params) if step.writes
     ]
 
 
