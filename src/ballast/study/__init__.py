@@ -1,0 +1,1 @@
+"""Many strategies on one data set, held against a baseline: `ballast study`."""
