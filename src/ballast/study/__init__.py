@@ -1,1 +1,1 @@
-"""`ballast study`: strategies x seeds on one data set, judged on held-out rows."""
+"""`ballast study`: many strategies on one data set, held against a baseline on held-out rows."""

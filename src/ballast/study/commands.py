@@ -1,0 +1,60 @@
+"""`ballast study` and what belongs to it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(invoke_without_command=True)
+
+
+@app.callback()
+def study(
+    context: typer.Context,
+    engine: Annotated[
+        str, typer.Option(help="local, local:4, dask:tcp://HOST:PORT or ray:ADDRESS")
+    ] = "local",
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0, help="begin nothing new after so many; what can't win is dropped"),
+    ] = None,
+) -> None:
+    """Which strategy helps on this data set? Trains those of study.yaml, and says it.
+
+    What has run already is not run again. The answer is in study/report.html and, for programs, in
+    study/results.json.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from ballast.study import conducting, engines, plan, results
+    from ballast.study.showing import Display, show
+
+    asked = plan.load()
+    runs_on = engines.engine(engine)
+    with Display() as display:
+        found = conducting.conduct(asked, runs_on, display.told, display.begin, minutes)
+    summary = results.summary(found)
+    results.write(summary)
+    show(summary)
+
+
+@app.command("show")
+def show_results() -> None:
+    """Show the results of the last study."""
+    from ballast.study import results
+    from ballast.study.showing import show
+
+    show(results.load())
+
+
+@app.command()
+def apply(
+    name: Annotated[str, typer.Argument(help="of the strategy, in study.yaml")],
+) -> None:
+    """Write a strategy of the study into params.yaml."""
+    from ballast.study.applying import apply
+
+    changed = apply(name)
+    print("\n".join(changed))
+    already = "" if changed else " already"
+    print(f"params.yaml has the strategy {name}{already}. Now: dvc repro")
