@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 
 from ballast.project.errors import UserError, run
 from ballast.project.storage import read_json
+from ballast.study import commands
 
 if TYPE_CHECKING:
     from ballast.rows.profile import Column
@@ -33,6 +34,7 @@ class _Commands(TyperGroup):
 
 
 app = typer.Typer(cls=_Commands, no_args_is_help=True, add_completion=False, help=__doc__)
+app.add_typer(commands.app, name="study")
 
 
 @app.command()

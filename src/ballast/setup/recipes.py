@@ -201,9 +201,17 @@ def use(
     Raises:
         UserError: see `load` and `changes`; or `params.yaml` cannot be read.
     """
+    return change(complete(name, folder), path, dry_run)
+
+
+def change(wanted: Mapping[Place, Any], path: Path, dry_run: bool = False) -> list[str]:
+    """Set `params.yaml` to a strategy, unless `dry_run`, and return a line for each change.
+
+    Raises:
+        UserError: see `changes`; or `params.yaml` cannot be read.
+    """
     from dvc.utils.serialize import modify_yaml
 
-    wanted = complete(name, folder)
     changed = changes(read(path), wanted, str(path))
     if changed and not dry_run:
         with modify_yaml(path) as values:

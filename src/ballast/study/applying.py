@@ -5,7 +5,7 @@ from pathlib import Path
 from ballast.project import params
 from ballast.project.errors import UserError, did_you_mean
 from ballast.setup import recipes
-from ballast.study import plan, results
+from ballast.study import results
 
 
 def apply(name: str, path: Path = Path("params.yaml")) -> list[str]:
@@ -24,6 +24,5 @@ def apply(name: str, path: Path = Path("params.yaml")) -> list[str]:
     if name not in known:
         hint = did_you_mean(name, known)
         raise UserError(f"the study has no strategy {name!r}: there are {', '.join(known)}.{hint}")
-    block = plan.load().strategies.get(name)
-    wanted = plan.settings(name, block or {}, found["kind"])
-    return recipes.set_params(path, wanted)
+    settings = {tuple(place.split(".")): new for place, new in known[name]["settings"].items()}
+    return recipes.change(recipes.complete(recipes.DEFAULT) | settings, path)

@@ -8,7 +8,7 @@ from pathlib import Path
 from ballast.study import scoring
 from ballast.study.plan import Strategy
 from ballast.study.running import Task
-from ballast.study.steps import judging, pipeline
+from ballast.study.steps import Step, judging, pipeline
 from ballast.study.store import Done, Store
 
 # Runs tasks wherever an engine does, and yields what comes of them as it comes.

@@ -1,6 +1,5 @@
 """`ballast study` and what belongs to it."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,7 +33,7 @@ def study(
     with Display() as display:
         found = conducting.conduct(asked, runs_on, display.told, display.begin, minutes)
     summary = results.summary(found)
-    results.write(summary)
+    results.save(summary)
     show(summary)
 
 

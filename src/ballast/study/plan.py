@@ -65,11 +65,13 @@ class Strategy:
         name: in study.yaml.
         params: all of params.yaml as this strategy has it.
         differs: its own settings by dotted name, `recipe` among them.
+        settings: what it has otherwise than the default strategy, by dotted name.
     """
 
     name: str
     params: dict[str, Any]
     differs: dict[str, Any]
+    settings: dict[str, Any]
 
     def with_seed(self, seed: int, share: float = 1.0) -> dict[str, Any]:
         """Return the parameters of one training: another seed has the same test rows."""
@@ -136,11 +138,17 @@ def strategies(
 def _strategy(
     name: str, block: dict[str, Any], begin: dict, project: dict[str, Any], place: str
 ) -> Strategy:
-    own = {key: value for key, value in block.items() if key != RECIPE}
-    settings = recipes.settings(own, place)
-    differs = {".".join(key): value for key, value in settings.items()}
+    own = recipes.settings({key: v for key, v in block.items() if key != RECIPE}, place)
+    differs = _dotted(own)
     if RECIPE in block:
         begin, differs = recipes.complete(block[RECIPE]), {RECIPE: block[RECIPE]} | differs
-    values = deepcopy(project)
-    recipes.put(values, begin | settings)
-    return Strategy(name, values, differs)
+    values, default = deepcopy(project), recipes.complete(recipes.DEFAULT)
+    whole = begin | own
+    recipes.put(values, whole)
+    missing = object()
+    changed = {key: v for key, v in whole.items() if default.get(key, missing) != v}
+    return Strategy(name, values, differs, _dotted(changed))
+
+
+def _dotted(settings: dict[recipes.Place, Any]) -> dict[str, Any]:
+    return {".".join(place): value for place, value in settings.items()}

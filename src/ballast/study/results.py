@@ -1,13 +1,19 @@
 """What a study has found, as plain values: `study/results.json`, and as pandas data frames."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
+from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 from ballast.project import storage
 from ballast.project.errors import UserError
+from ballast.study.wording import answer, warnings
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ballast.study.conducting import Study
 
 
 FILE = Path("study/results.json")
@@ -33,9 +39,10 @@ def leaderboard(results: dict[str, Any]) -> "pd.DataFrame":
     """Return a line for each strategy, the best first."""
     import pandas as pd
 
-    names = ("score", "low", "high", "gain", "gain_low", "gain_high", "p_value", "verdict")
+    names = ("score", "score_low", "score_high", "gain", "low", "high", "p_value", "verdict")
     lines = [
-        {"strategy": name, **{column: entry[column] for column in names}}
+        # The baseline has no gain.
+        {"strategy": name, **{column: entry.get(column) for column in names}}
         | {"seeds": len(entry["seeds"]), "seconds": entry["seconds"], **entry["headline"]}
         for name, entry in results["strategies"].items()
     ]
@@ -43,14 +50,18 @@ def leaderboard(results: dict[str, Any]) -> "pd.DataFrame":
 
 
 def by_class(results: dict[str, Any]) -> "pd.DataFrame":
-    """Return a line for each strategy and class: F1, recall, and their gains."""
+    """Return a line for each strategy and class: recall and F1, with their gains."""
     import pandas as pd
 
-    lines = [
-        {"strategy": strategy, "class": name, **values}
-        for strategy, entry in results["strategies"].items()
-        for name, values in entry["classes"].items()
-    ]
+    lines = []
+    for strategy, entry in results["strategies"].items():
+        for name, scores in entry["classes"].items():
+            line = {"strategy": strategy, "class": name}
+            for score, value in scores.items():
+                # Of the baseline, a number; of another, a `Gain`.
+                values = value if isinstance(value, dict) else {"value": value}
+                line |= {f"{score}_{what}": number for what, number in values.items()}
+            lines.append(line)
     return pd.DataFrame(lines).set_index(["strategy", "class"])
 
 
@@ -70,12 +81,14 @@ def summary(study: "Study") -> dict[str, Any]:
     return {
         "dataset": study.project["dataset"],
         "answer": answer(judgement),
+        "warnings": warnings(judgement),
         **judged,
         "rows": {"held_out": len(study.held_out.ids), "test": len(study.tested.ids)},
         "strategies": {
             name: {
                 **values,
                 "differs": asked[name].differs,
+                "settings": asked[name].settings,
                 "seconds": round(mean(spent[name]), 1),
                 "headline": _means(study.held_out.scores[name].values()),
             }
