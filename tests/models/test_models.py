@@ -25,7 +25,7 @@ from ballast.training import learners
 from ballast.training.architecture import Architecture
 
 # What has a learner of its own instead of a Keras model: tests/training/ has them.
-PLAIN = ["boosting", "linear"]
+PLAIN = ["additive", "boosting", "linear"]
 MEMBERS = [name for name in params.members("models") if name not in (*PLAIN, "none")]
 TEXTUAL = ["attention", "cnn", "fasttext", "transformer", "two_channel_cnn", "wide_and_deep"]
 SMALL = {
@@ -39,6 +39,7 @@ SMALL = {
 # What each reads of a row, of all that there is.
 READS = {name: {"tokens", "features"} for name in TEXTUAL} | {
     "mlp": {"features"},
+    "additive": {"features"},
     "boosting": {"features"},
     "linear": {"terms", "features"},
     "wide_and_deep": {"tokens", "terms", "features"},

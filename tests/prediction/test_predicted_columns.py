@@ -65,6 +65,7 @@ def train(folder, **chosen) -> None:
     ("first", "second", "model"),
     [
         ("columns", "none", "linear"),
+        ("columns", "none", "additive"),
         ("columns", "none", "mlp"),
         ("columns", "none", "boosting"),
         ("tfidf", "columns", "linear"),

@@ -1,11 +1,12 @@
 """A linear layer on the weights of terms, vectors of texts and numeric columns: no hidden layer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field
+from scipy.sparse import csr_array
 
 from ballast.networks.forward import Encoded, Forward
 from ballast.networks.inputs import Inputs
@@ -24,12 +25,18 @@ class Linear:
         start: C of the first epoch; the factor of the squared weights in the loss is
             1 / (2 C rows).
         factor: what C is multiplied by from epoch to epoch.
+        constants: what it computes with but doesn't learn: nothing.
     """
 
     input: dict[str, int]
     outputs: int
     start: float
     factor: float
+    constants: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def matrices(self, inputs: dict[str, np.ndarray | csr_array]) -> list[np.ndarray | csr_array]:
+        """Return what the weights multiply, a matrix for each kernel."""
+        return [inputs[name] for name in self.input]
 
 
 def build(

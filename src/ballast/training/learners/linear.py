@@ -30,28 +30,27 @@ class LinearLearner:
         """Take the model and its loss.
 
         Args:
-            model: as `models/linear.py` builds it.
+            model: as `models/linear.py` or `models/additive.py` builds it.
             loss: from (labels, logits) to a loss a row.
         """
-        self.c, self.factor = model.start, model.factor
-        self.inputs = list(model.input)
+        self.model, self.c = model, model.start
         shapes = {
             f"from_{name}.kernel": (size, model.outputs) for name, size in model.input.items()
         }
-        shapes[f"from_{self.inputs[0]}.bias"] = (model.outputs,)
+        shapes[f"from_{next(iter(model.input))}.bias"] = (model.outputs,)
         self.arrays = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
         self.gradient = gradient_of(loss, model.outputs)
 
     def step(self, table: Table, batch: Batch) -> float:
         """Minimise the loss for the next C; return the mean loss there."""
-        inputs = table.inputs(batch)
-        design = Design([inputs[name] for name in self.inputs], 1 / (self.c * len(batch.rows)))
+        matrices = self.model.matrices(table.inputs(batch))
+        design = Design(matrices, 1 / (self.c * len(batch.rows)))
         start = list(self.arrays.values())
         weights, loss = minimise(design, partial(self.gradient, batch.labels), start)
         self.arrays = dict(zip(self.arrays, weights, strict=True))
-        self.c *= self.factor
+        self.c *= self.model.factor
         return loss
 
     def weights(self) -> dict[str, np.ndarray]:
-        """Return copies of the weights by name."""
-        return {name: values.copy() for name, values in self.arrays.items()}
+        """Return copies of the weights by name, and the model's constants."""
+        return {name: each.copy() for name, each in self.arrays.items()} | self.model.constants
