@@ -15,8 +15,11 @@ def study(
     ] = "local",
     minutes: Annotated[
         float | None,
-        typer.Option(min=0, help="begin nothing new after so many; what can't win is dropped"),
+        typer.Option(min=0, help="begin nothing new after so many, and the cheapest first"),
     ] = None,
+    every_seed: Annotated[
+        bool, typer.Option("--every-seed", help="train what can't win any more with each seed too")
+    ] = False,
 ) -> None:
     """Which strategy helps on this data set? Trains those of study.yaml, and says it.
 
@@ -27,11 +30,14 @@ def study(
         return
     from ballast.study import conducting, engines, plan, results
     from ballast.study.showing import Display, show
+    from ballast.study.store import Store
 
-    asked = plan.load()
-    runs_on = engines.engine(engine)
+    asked, store = plan.load(), Store()
+    runs_on = engines.engine(engine, store)
     with Display() as display:
-        found = conducting.conduct(asked, runs_on, display.told, display.begin, minutes)
+        found = conducting.conduct(
+            asked, store, runs_on, display.told, display.begin, minutes, every_seed
+        )
     summary = results.summary(found)
     results.save(summary)
     show(summary)

@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,30 +57,34 @@ class Study:
 
 def conduct(
     plan: Plan,
+    store: Store,
     engine: Engine,
     told: Callable[[Cell], None],
     begin: Callable[[int], None],
     minutes: float | None = None,
+    every_seed: bool = False,
 ) -> Study:
     """Run what has not run yet, and judge.
 
     Args:
         plan: the study's.
+        store: of what has run.
         engine: runs steps.
         told: is called with each cell when it ends.
         begin: is called with the number of cells that are about to run.
-        minutes: begin nothing new after so many, and drop strategies that can't win any more.
+        minutes: begin nothing new after so many.
+        every_seed: train all strategies with all seeds, those too that can't win any more.
 
     Raises:
         UserError: the data can't be read or split, or the baseline can't be trained.
     """
-    project, store = params.load(), Store()
+    project = params.load()
     store.tidy()
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
     workshop = Workshop(store, engine, Path.cwd(), told, deadline)
     layout, labels = _prepared(project, store)
     known, left_out = strategies(plan, project, layout, labels.task == "multilabel")
-    cells = (_all_at_once if minutes is None else _race)(plan, known, workshop, begin)
+    cells = _train(plan, known, workshop, begin, every_seed)
     rows = _held_out(plan, cells, store)
     judgement = rows.judge(plan)
     best = judgement.winner or plan.baseline
@@ -101,38 +105,41 @@ def _prepared(project: dict[str, Any], store: Store) -> tuple[Layout, LabelSet]:
     return Layout.load(place / "models"), LabelSet.load(place / "data/prepared/classes.json")
 
 
-def _all_at_once(
-    plan: Plan, known: Sequence[Strategy], workshop: Workshop, begin: Callable[[int], None]
+def _train(
+    plan: Plan,
+    known: Sequence[Strategy],
+    workshop: Workshop,
+    begin: Callable[[int], None],
+    every_seed: bool,
 ) -> list[Cell]:
-    cells = [Cell(strategy, seed) for seed in plan.seeds for strategy in known]
-    begin(len(cells))
-    # What takes longest goes first, so that no process is left with it at the end.
-    workshop.run(sorted(cells, key=lambda cell: cell.params["model"] in FAST))
-    return cells
-
-
-def _race(
-    plan: Plan, known: Sequence[Strategy], workshop: Workshop, begin: Callable[[int], None]
-) -> list[Cell]:
-    """Train all strategies with the first seed, then those that can still win with another."""
+    """Train all strategies with the first seed, and then those that can still win with another."""
     cells: list[Cell] = []
     left = list(known)
-    for seed in plan.seeds:
-        spent = _seconds(cells)
-        order = [Cell(strategy, seed) for strategy in left]
-        order.sort(
-            key=lambda cell: (
-                cell.strategy.name != plan.baseline,
-                cell.params["model"] not in FAST,
-                spent.get(cell.strategy.name, 0.0),
-            )
-        )
-        begin(len(order))
-        workshop.run(order)
-        cells += order
-        still = _held_out(plan, cells, workshop.store).contenders(plan)
-        left = [strategy for strategy in left if strategy.name in still]
+    for number, seed in enumerate(plan.seeds):
+        if number and not every_seed:
+            still = _held_out(plan, cells, workshop.store).contenders(plan)
+            left = [strategy for strategy in left if strategy.name in still]
+        new = [Cell(strategy, seed) for strategy in left]
+        begin(len(new))
+        workshop.run(_in_order(new, plan.baseline, _seconds(cells), workshop.deadline is not None))
+        cells += new
     return cells
+
+
+def _in_order(
+    cells: Sequence[Cell], baseline: str, spent: Mapping[str, float], in_time: bool
+) -> list[Cell]:
+    """Return the baseline first, without which nothing can be judged, then the others by cost.
+
+    Against the clock, the cheapest come first. Else the dearest do, so that no process is left with
+    one of them at the end. Before a cost is known, TensorFlow's models are the dear ones.
+    """
+
+    def cost(cell: Cell) -> tuple[bool, float]:
+        return cell.params["model"] not in FAST, spent.get(cell.strategy.name, 0.0)
+
+    ordered = sorted(cells, key=cost, reverse=not in_time)
+    return sorted(ordered, key=lambda cell: cell.strategy.name != baseline)
 
 
 def _seconds(cells: Iterable[Cell]) -> dict[str, float]:

@@ -1,35 +1,139 @@
 """Where steps run: `local`, `local:4`, `dask:tcp://...` or `ray:...`, all through joblib."""
 
+import os
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
-from joblib import Parallel, cpu_count, delayed
+from joblib import Parallel, cpu_count, delayed, parallel_config
 
 from ballast.project.errors import UserError
 from ballast.study.cells import Engine
 from ballast.study.running import Task, run
-from ballast.study.store import Done
+from ballast.study.store import Done, Store
+from ballast.study.travelling import Identity, Luggage, identity, run_away
+
+# Seconds until a cluster that does not answer is given up.
+PATIENCE = 5
+KNOWN = "local, local:4, dask:tcp://HOST:PORT or ray:ADDRESS"
 
 
-def engine(name: str) -> Engine:
+def engine(name: str, store: Store) -> Engine:
     """Return the engine of a name.
 
+    Args:
+        name: as `--engine` has it.
+        store: whose folder workers may see, or not.
+
     Raises:
-        UserError: there is no such engine, or it is not there.
+        UserError: there is no such engine, or its workers can't do the work.
     """
     kind, _, place = name.partition(":")
     if kind == "local" and (not place or (place.isdecimal() and int(place))):
-        return partial(_local, int(place) if place else cpu_count())
-    raise UserError(f"--engine {name}: use local, local:4, dask:tcp://HOST:PORT or ray:ADDRESS.")
+        return partial(_run_here, Workers(int(place) if place else cpu_count()))
+    if kind == "dask" and place:
+        return _dask(place, store)
+    if kind == "ray":
+        return _ray(place)
+    raise UserError(f"--engine {name}: use {KNOWN}.")
 
 
-def _local(processes: int, tasks: Iterable[Task]) -> Iterator[Done]:
-    """Run tasks in so many processes of this machine, in their order as processes get free."""
-    parallel = Parallel(
-        n_jobs=processes,
-        return_as="generator_unordered",
-        batch_size=1,
-        pre_dispatch="n_jobs",
-        inner_max_num_threads=1,
+@dataclass(frozen=True)
+class Workers:
+    """Processes that run steps.
+
+    Attributes:
+        count: of them.
+        backend: joblib's name of what they are; empty for processes of this machine.
+        options: of the backend.
+    """
+
+    count: int
+    backend: str = ""
+    options: tuple[tuple[str, Any], ...] = ()
+
+    def map(self, function: Any, arguments: Iterable[tuple]) -> Iterator:
+        """Yield what a function returns, as it comes; arguments are drawn as workers get free."""
+        config: AbstractContextManager = nullcontext()
+        if self.backend:
+            config = parallel_config(backend=self.backend, **dict(self.options))
+        with config:
+            parallel = Parallel(
+                n_jobs=self.count,
+                return_as="generator_unordered",
+                batch_size=1,
+                pre_dispatch=self.count,
+                # The cells run side by side: one thread each.
+                **({} if self.backend else {"inner_max_num_threads": 1, "backend": "loky"}),
+            )
+            yield from parallel(delayed(function)(*each) for each in arguments)
+
+
+def _run_here(workers: Workers, tasks: Iterable[Task]) -> Iterator[Done]:
+    """Run tasks where this machine's files are seen."""
+    return workers.map(run, ((task,) for task in tasks))
+
+
+def _run_away(workers: Workers, luggage: Luggage, tasks: Iterable[Task]) -> Iterator[Done]:
+    """Run tasks where they are not: what a step reads travels there, and what it writes back."""
+    for done, files in workers.map(run_away, map(luggage.packed, tasks)):
+        luggage.received(done, files)
+        yield done
+
+
+def _dask(address: str, store: Store) -> Engine:
+    try:
+        from distributed import Client
+    except ModuleNotFoundError as error:
+        raise UserError("--engine dask needs Dask: pip install 'ballast[dask]'.") from error
+    try:
+        client = Client(address, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise UserError(f"--engine dask: no scheduler answers at {address}: {error}") from error
+    workers, token = list(client.nthreads()), str(store.token())
+    if not workers:
+        raise UserError(f"--engine dask: the scheduler at {address} has no workers.")
+    # joblib hangs without a word where workers can't import what they are to run.
+    futures = [client.submit(identity, token, workers=[each], pure=False) for each in workers]
+    here, seen = identity(token), []
+    for name, future in zip(workers, futures, strict=True):
+        try:
+            there = future.result(timeout=PATIENCE)
+        except Exception as error:
+            raise UserError(
+                f"--engine dask: the worker {name} can't import ballast ({error}): install the "
+                "same checkout there."
+            ) from error
+        _require_same(name, here, there)
+        seen.append(there.sees_store)
+    crew = Workers(
+        len(workers), "dask", (("client", client), ("wait_for_workers_timeout", PATIENCE))
     )
-    return parallel(delayed(run)(task) for task in tasks)
+    return partial(_run_here, crew) if all(seen) else partial(_run_away, crew, Luggage(store))
+
+
+def _require_same(name: str, here: Identity, there: Identity) -> None:
+    for what in ("code", "python"):
+        ours, theirs = getattr(here, what), getattr(there, what)
+        if ours != theirs:
+            raise UserError(
+                f"--engine: the worker {name} has other {what} ({theirs}) than this project "
+                f"({ours}), and results would differ: install the same there."
+            )
+
+
+def _ray(address: str) -> Engine:
+    try:
+        import ray
+        from ray.util.joblib import register_ray
+    except ModuleNotFoundError as error:
+        raise UserError("--engine ray needs Ray: pip install 'ballast[ray]'.") from error
+    try:
+        ray.init(address=address or None, ignore_reinit_error=True, log_to_driver=False)
+    except ConnectionError as error:
+        raise UserError(f"--engine ray: no cluster answers at {address}: {error}") from error
+    register_ray()
+    count = int(ray.cluster_resources().get("CPU", os.cpu_count() or 1))
+    return partial(_run_here, Workers(count, "ray"))

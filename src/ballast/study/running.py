@@ -75,11 +75,10 @@ def _lay_out(folder: Path, task: Task, store: Store) -> None:
     """Put parameters, raw data and what earlier steps have written where the stage looks."""
     with (folder / "params.yaml").open("w", encoding="utf-8") as stream:
         YAML(typ="safe").dump(dict(task.params), stream)
-    for path in task.step.reads:
-        if path not in task.inputs:
-            _link(folder / path, Path(task.root) / path)
     for path, key in task.inputs.items():
         _link(folder / path, store.place(key) / path)
+    for path in task.step.reads:
+        _link(folder / path, Path(task.root) / path)
 
 
 def _link(place: Path, target: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 FOLDER = Path("study/cache")
 RECORD = "step.json"
+TOKEN = "Workers that see this file read and write here.\n"
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,19 @@ class Store:
     def load(self, key: str) -> Done | None:
         """Return what came of a step, None if it has not run."""
         try:
-            text = (self.place(key) / RECORD).read_text(encoding="utf-8")
+            return self.read(self.place(key))
         except FileNotFoundError:
             return None
-        return Done(**json.loads(text))
+
+    def read(self, folder: Path) -> Done:
+        """Return what a folder with a step's files says of it."""
+        return Done(**json.loads((folder / RECORD).read_text(encoding="utf-8")))
+
+    def token(self) -> Path:
+        """Return a file by which another process can tell that it sees this store."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "token").write_text(TOKEN, encoding="utf-8")
+        return self.folder / "token"
 
     def save(self, done: Done, folder: Path) -> None:
         """Keep a folder of this store's `workspace` as what came of a step."""
