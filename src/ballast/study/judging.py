@@ -9,6 +9,7 @@ from collections.abc import Hashable
 
 import numpy as np
 
+from ballast.evaluation.bootstrap import RANGES
 from ballast.labels.classes import Classes
 from ballast.study.contrasts import contrasts
 from ballast.study.judgement import Baseline, Gain, Judgement, Strategy
@@ -49,7 +50,7 @@ def judge(
     paired = paired_with(predicted, baseline)
     drawn = runs(targets, paired, classes, units, score, replicates, seed)
     others = [name for name in paired if name != baseline]
-    own = _own(drawn, [baseline, *others], level)
+    own = _own(drawn, [baseline, *others], level, RANGES.get(score, (0.0, 1.0)))
     support = targets.sum(axis=0, dtype=np.int64).tolist()
     by_class = {what: contrasts(drawn, [(baseline, None)], what).values[0] for what in BY_CLASS}
     strategies = _strategies(drawn, others, baseline, classes.names, level, own)
@@ -81,10 +82,12 @@ def paired_with(predicted: Predicted, baseline: str) -> dict[str, dict[Hashable,
     }
 
 
-def _own(drawn: Runs, names: list[str], level: float) -> dict[str, tuple[float, float, float]]:
+def _own(
+    drawn: Runs, names: list[str], level: float, span: tuple[float, float]
+) -> dict[str, tuple[float, float, float]]:
     """Return each strategy's score and the ends of its interval, within the score's range."""
     means = contrasts(drawn, [(name, None) for name in names])
-    ends = [np.clip(end, -1, 1) for end in means.bounds(level, joint=False)]
+    ends = [np.clip(end, *span) for end in means.bounds(level, joint=False)]
     columns = (means.values, *ends)
     return {
         name: tuple(values)

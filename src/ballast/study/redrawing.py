@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import hadamard
-from scipy.sparse import csr_array, hstack, vstack
+from scipy.sparse import csr_array, vstack
 
 from ballast.evaluation.scores import of_counts, share
 from ballast.labels.classes import Classes
@@ -98,9 +98,20 @@ def summands(targets: np.ndarray, runs: Sequence[np.ndarray]) -> csr_array:
         targets: multi-hot labels, or shares of a row, shape (rows, classes).
         runs: labels predicted in each run, likewise.
     """
-    parts = [np.ones((len(targets), 1)), targets]
-    parts += [*(targets * run for run in runs), *runs]
-    return csr_array(hstack([csr_array(part, dtype=float) for part in parts], format="csr"))
+    rows, classes = targets.shape
+    labels = np.stack(runs)
+    run, row, label = labels.nonzero()
+    value = labels[run, row, label].astype(float)
+    column = 1 + classes + run * classes + label
+    known, of_known = targets.nonzero()
+    data = [np.ones(rows), targets[known, of_known], value * targets[row, label], value]
+    places = [np.arange(rows), known, row, row]
+    columns = [np.zeros(rows, int), 1 + of_known, column, column + len(runs) * classes]
+    shape = (rows, 1 + classes + 2 * len(runs) * classes)
+    cells = np.concatenate(places), np.concatenate(columns)
+    summed = csr_array((np.concatenate(data), cells), shape=shape)
+    summed.eliminate_zeros()
+    return summed
 
 
 def smoothed(cells: Cells, strategies: Sequence[int]) -> Cells:
@@ -123,15 +134,17 @@ def smoothed(cells: Cells, strategies: Sequence[int]) -> Cells:
     others = np.where(label > 0, 0, support)
     others = others / np.maximum(others.sum(axis=1, keepdims=True), 1)
     kinds = [(label, none), (none, label)] if cells.multilabel else [(label, others)]
-    extra = [
-        summands(true[known], [(true if right[s] else wrong)[known] for s in strategies])
-        for true, wrong in kinds
-        for right in patterns
+    sides = [(true[known], wrong[known]) for true, wrong in kinds for _ in patterns]
+    right = np.tile(patterns, (len(kinds), 1))
+    runs = [
+        np.vstack([side[not found] for side, found in zip(sides, right[:, s], strict=True)])
+        for s in strategies
     ]
-    weights = np.full(len(extra) * known.sum(), 4 * SMOOTHING / len(patterns))
+    extra = summands(np.vstack([true for true, _ in sides]), runs)
+    weights = np.full(extra.shape[0], 4 * SMOOTHING / len(patterns))
     return replace(
         cells,
-        summands=csr_array(vstack([cells.summands, *extra], format="csr")),
+        summands=csr_array(vstack([cells.summands, extra], format="csr")),
         counts=np.concatenate([cells.counts, weights]),
     )
 
