@@ -9,10 +9,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from ballast.evaluation import baselines, bootstrap, mistakes, scores
-from ballast.evaluation.combination import Combination, Combine, combine
+from ballast.evaluation.combination import Combination, Combine, best_ranking, combine
 from ballast.evaluation.decision import Part
 from ballast.evaluation.intervals import Kind, Plan, wilson, wilson_f1
 from ballast.evaluation.mistakes import Mistake
+from ballast.evaluation.suspects import Suspects, suspects
 from ballast.labels.classes import Classes
 from ballast.probabilities.calibration import temperature
 from ballast.probabilities.correction import Choice, Correction
@@ -36,8 +37,8 @@ class Options(BaseModel):
             shares of the test rows are then taken as certain.
         replicates: number of bootstrap samples; fewer for very many rows, see `bootstrap`.
         level: confidence level of the intervals.
-        errors: number of the hardest errors that the report shows, with their content; 0 keeps all
-            content out of it.
+        errors: number of the hardest errors, and of suspect labels, that the report shows with
+            their content; 0 keeps all content out of it.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -71,6 +72,19 @@ class Judged:
 
 
 @dataclass(frozen=True)
+class Ranked:
+    """The models that a decision uses which moves thresholds: those that rank best.
+
+    Attributes:
+        models: their names.
+        held_out: corrected probabilities of the held-out rows, shape (rows, classes).
+    """
+
+    models: str
+    held_out: np.ndarray
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """The results of a run.
 
@@ -82,6 +96,8 @@ class Evaluation:
         per_class_bounds: their bounds.
         baselines: headline scores of trivial classifiers.
         mistakes: the hardest errors among the test rows.
+        ranked: the models whose thresholds could be moved; mostly those in use.
+        suspects: labels of held-out rows that may be wrong.
     """
 
     combination: Combination
@@ -91,6 +107,8 @@ class Evaluation:
     per_class_bounds: dict[str, dict[str, dict[str, float]]]
     baselines: dict[str, dict[str, float]]
     mistakes: list[Mistake]
+    ranked: Ranked
+    suspects: Suspects
 
 
 def evaluate(
@@ -140,6 +158,7 @@ def evaluate(
 
     combination = combine(parts, on_held_out, held_out, classes, fit, options.combine)
     mixture, rule = combination.decision.mixture, combination.decision.rule
+    best = best_ranking(combination, parts, on_held_out, held_out, classes, options.combine)
 
     def judge(outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> Judged:
         logits, p = mixture.uncorrected(outputs), mixture.probabilities(outputs)
@@ -150,9 +169,10 @@ def evaluate(
     judged = judge({slot: each.test for slot, each in scored.items()}, test)
     plan = Plan(options.interval, options.stratified, options.replicates, options.level, seed)
     bounds = bootstrap.headline(test, judged.predicted, judged.probabilities, classes, plan)
+    judged_held_out = judge(on_held_out, held_out)
     return Evaluation(
         combination=combination,
-        held_out=judge(on_held_out, held_out),
+        held_out=judged_held_out,
         test=replace(judged, headline=bounded(judged.headline, bounds)),
         per_class=scores.per_class(test, judged.predicted, classes),
         per_class_bounds=bounds_per_class(test, judged.predicted, classes, options.level),
@@ -160,6 +180,8 @@ def evaluate(
         mistakes=mistakes.hardest(
             test, judged.predicted, judged.probabilities, classes, options.errors
         ),
+        ranked=Ranked(best.name, best.probabilities(on_held_out)),
+        suspects=suspects(held_out, judged_held_out.probabilities, classes),
     )
 
 

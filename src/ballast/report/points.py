@@ -1,0 +1,45 @@
+"""The operating points of each class, as the page shows them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ballast.evaluation.operating_points import Point
+from ballast.report import charts
+from ballast.report.commands import trial
+
+# With more classes than this, only the rarest so many have a chart: charts take the time.
+DRAWN = 12
+WANTED = {"max_f1": "best F1", "cost_matrix": "lowest cost"}
+
+
+def panels(points: Sequence[Point], curves: Mapping[str, Sequence[dict]]) -> list[dict[str, Any]]:
+    """Return name, lines of the table and chart of each class, in the order of the points.
+
+    Args:
+        points: as `operating_points.points` returns them.
+        curves: as `operating_points.curves` returns them.
+
+    Returns:
+        Dicts of name, lines: (what is wanted, point, command), and chart, None where many are.
+    """
+    by_name: dict[str, list[Point]] = {}
+    for point in points:
+        by_name.setdefault(point.name, []).append(point)
+    return [
+        {
+            "name": name,
+            "lines": [(_wanted(each), each, trial(each.decision, each.options)) for each in own],
+            "chart": _chart(curves[name]) if place < DRAWN else None,
+        }
+        for place, (name, own) in enumerate(by_name.items())
+    ]
+
+
+def _wanted(point: Point) -> str:
+    if point.target is not None:
+        return f"recall of at least {point.target:g}"
+    return WANTED[point.decision]
+
+
+def _chart(rows: Sequence[dict]) -> str:
+    return charts.operating_points("By threshold (held-out rows)", rows)
