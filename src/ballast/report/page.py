@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ballast.evaluation.curves import ALL, evenly
 from ballast.evaluation.judging import Evaluation
 from ballast.evaluation.mistakes import Mistake
-from ballast.evaluation.notes import MANY, SHOWN, listed, notes
+from ballast.evaluation.notes import MANY, listed, notes
 from ballast.evaluation.operating_points import Point
 from ballast.evaluation.suspects import LEAST, Suspect
 from ballast.labels.classes import Classes
@@ -35,6 +35,9 @@ TITLES = {
 POINTS = 60
 # With at most this many classes, all panels of curves are open.
 OPEN = 12
+
+# Most lines of the table of suspect labels by class.
+PAIRS = 10
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ def render(run: Run) -> str:
         panels=_panels(run, curves, shown),
         points=points.panels(run.points, run.point_curves),
         best_f1=any(point.decision == "max_f1" for point in run.points),
-        pairs=run.evaluation.suspects.pairs[:SHOWN],
+        pairs=run.evaluation.suspects.pairs[:PAIRS],
         silent=listed(run.evaluation.suspects.silent),
         least=LEAST,
         overall=charts.reliability("all classes", curves["reliability"][ALL]),

@@ -37,7 +37,7 @@ def panels(points: Sequence[Point], curves: Mapping[str, Sequence[dict]]) -> lis
 
 def _wanted(point: Point) -> str:
     if point.target is not None:
-        return f"recall of at least {point.target:g}"
+        return f"recall ≥ {point.target:g}"
     return WANTED[point.decision]
 
 
