@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from ballast.decisions._f1 import best_offsets, f_beta
+from ballast.evaluation.best_f1 import best_offsets, f_beta
 from ballast.labels.classes import Classes
 from ballast.probabilities.rules import Rule
 from ballast.project.errors import UserError

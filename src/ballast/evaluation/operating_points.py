@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from ballast.decisions._f1 import best_offsets
-from ballast.decisions._thresholds import guaranteed, margins
+from ballast.evaluation.best_f1 import best_offsets
 from ballast.evaluation.intervals import wilson
 from ballast.evaluation.notes import MANY, SHOWN, PerClass, worst_and_rarest
 from ballast.evaluation.scores import of_rows, share
+from ballast.evaluation.thresholds import guaranteed, margins
 from ballast.labels.classes import Classes
 from ballast.probabilities.costs import cost_matrix
 from ballast.probabilities.rules import Rule, log_scores

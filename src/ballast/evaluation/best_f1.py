@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ballast.decisions._thresholds import GAIN, gaps
+from ballast.evaluation.thresholds import GAIN, gaps
 from ballast.labels.classes import Classes
 from ballast.probabilities.rules import log_scores
 
