@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ballast.evaluation import curves, operating_points, scores, suspects
+from ballast.evaluation import curves, operating_points, point_curves, scores, suspects
 from ballast.evaluation.judging import Evaluation, Options, evaluate
 from ballast.evaluation.notes import listed, notes
 from ballast.labels import parts
@@ -177,7 +177,7 @@ def main() -> None:
         mistakes=list(zip(evaluation.mistakes, rows, strict=False)),
         suspected=list(zip(suspected, rows[len(mistaken) :], strict=True)),
         points=points,
-        point_curves=operating_points.curves(*of_points),
+        point_curves=point_curves.curves(*of_points),
     )
     (METRICS / "report.html").write_text(render(report), encoding="utf-8", newline="\n")
     f1, low, high = (evaluation.test.headline[f"f1_macro{end}"] for end in ("", "_low", "_high"))

@@ -10,8 +10,10 @@ from scipy.stats import binomtest
 from ballast.decisions import cost_matrix, max_f1, min_recall
 from ballast.evaluation import operating_points as module
 from ballast.evaluation import scores
+from ballast.evaluation.curves import THRESHOLDS
 from ballast.evaluation.notes import MANY, SHOWN
-from ballast.evaluation.operating_points import CURVE, TARGETS, curves, points, shown, table
+from ballast.evaluation.operating_points import TARGETS, points, shown, table
+from ballast.evaluation.point_curves import curves
 from ballast.labels.classes import Classes
 
 LEVEL = 0.9
@@ -115,11 +117,11 @@ def test_curves_have_the_scores_of_the_strengths_above_each_threshold(task):
     drawn = curves(targets, p, classes, names, LEVEL)
     assert list(drawn) == names
     for name, rows in drawn.items():
-        assert len(rows) == len(CURVE)
+        assert len(rows) == len(THRESHOLDS)
         c = classes.index(name)
         others = np.delete(p, c, axis=1).max(axis=1)
         strength = p[:, c] if task == "labels" else p[:, c] / (p[:, c] + others)
-        for row, log_odds in list(zip(rows, CURVE, strict=True))[::8]:
+        for row, log_odds in list(zip(rows, THRESHOLDS, strict=True))[::8]:
             positive = strength > 1 / (1 + np.exp(-log_odds))
             hits = int(targets[positive, c].sum())
             assert row["recall"] == pytest.approx(hits / targets[:, c].sum(), abs=1e-5)

@@ -34,7 +34,7 @@ def test_of_several_classes_at_their_thresholds_the_most_probable_one_counts():
     targets = one_hot([0, 1, 2] * 10 + [0], 3)
     p = np.vstack([own, [[0.0, 0.4, 0.6]]])
     (suspect,) = suspects(targets, p, classes_of(targets)).worst
-    assert (suspect.row, suspect.given, suspect.suspected) == (30, "a", "c")
+    assert (suspect.row, suspect.label, suspect.suspected) == (30, "a", "c")
 
 
 def test_a_rare_class_is_suspected_below_the_probability_of_the_given_label():
@@ -120,7 +120,7 @@ def test_a_class_with_few_rows_neither_suspects_nor_is_suspected(multilabel):
     found = suspects(few, p, classes)
     assert found.silent == ["d"]
     assert found.labels > 0
-    assert "d" not in {name for each in found.worst for name in (each.given, each.suspected)}
+    assert "d" not in {name for each in found.worst for name in (each.label, each.suspected)}
     one_more = few.copy()
     one_more[rows[LEAST - 1]] = targets[rows[LEAST - 1]]
     assert suspects(one_more, p, classes).silent == []
@@ -136,9 +136,9 @@ def test_the_table_has_ids_and_five_digits():
     targets, p, classes = some_rows(False)
     found = suspects(targets, p, classes)
     header, *lines = table(found, [f"id{row}" for row in range(len(targets))])
-    assert header == ("id", "given", "suspected", "p_given", "p_suspected", "margin")
+    assert header == ("id", "label", "suspected", "p_label", "p_suspected", "margin")
     assert len(lines) == len(found.worst)
     first = found.worst[0]
-    assert lines[0][:3] == (f"id{first.row}", first.given, first.suspected)
-    assert lines[0][3] == round(first.p_given, 5)
+    assert lines[0][:3] == (f"id{first.row}", first.label, first.suspected)
+    assert lines[0][3] == round(first.p_label, 5)
     assert lines[0][5] == pytest.approx(first.margin, abs=1e-5)

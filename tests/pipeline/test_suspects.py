@@ -51,7 +51,7 @@ def test_most_wrong_labels_are_suspected_and_stand_first(tmp_path, monkeypatch):
         "precision of the first": len(first) / len(wrong),
         "right label named": len(named) / len(found),
     }
-    # docs/evaluation.md has the figures: .71, .36, .63 and .95, where 6 % of the labels are wrong.
+    # docs/evaluation.md has the figures: .71, .36, .62 and .95, where 6 % of the labels are wrong.
     least = {
         "recall": 0.65,
         "precision": 0.3,

@@ -11,7 +11,7 @@ from markupsafe import escape
 from problems import classes_of, one_hot, some_probabilities, some_targets
 
 from ballast.decisions import argmax, cost_matrix, max_f1
-from ballast.evaluation import curves, operating_points, scores
+from ballast.evaluation import curves, operating_points, point_curves, scores
 from ballast.evaluation.judging import Options, evaluate
 from ballast.evaluation.notes import MANY, SHOWN, worst_and_rarest
 from ballast.labels.classes import Classes
@@ -98,7 +98,7 @@ def a_run(
         mistakes=[(mistake, place) for mistake in evaluation.mistakes],
         suspected=[(suspect, place) for suspect in evaluation.suspects.worst[:errors]],
         points=operating_points.points(*of_points),
-        point_curves=operating_points.curves(*of_points),
+        point_curves=point_curves.curves(*of_points),
     )
 
 

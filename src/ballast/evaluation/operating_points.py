@@ -24,8 +24,6 @@ BETA, SHRINK = 1.0, 20.0
 # Most rows times classes squared (multi-label: times classes) at which the best F1 is looked for:
 # beyond it, the search would take longer than the rest of the evaluation.
 WORK = 5_000_000
-# Log odds of the thresholds of a curve: .001 to .999, finer at the ends.
-CURVE = np.linspace(-7, 7, 57)
 
 
 @dataclass(frozen=True)
@@ -109,67 +107,38 @@ def points(
     rows = _Rows(targets, probabilities, classes, level)
     fitted = list(_fitted(targets, probabilities, classes))
     scores = log_scores(probabilities, classes.multilabel)
-    found = []
+    result = []
     for name in names:
         c = classes.index(name)
         margin = margins(scores, c, classes.multilabel)
-        found += [rows.guaranteed(c, margin, target) for target in TARGETS]
-        found += [
+        result += [rows.guaranteed(c, margin, target) for target in TARGETS]
+        result += [
             rows.point(c, decision, options, rule, predicted[:, c] > 0)
             for decision, options, rule, predicted in fitted
         ]
-    return found
+    return result
 
 
-def curves(
-    targets: np.ndarray,
-    probabilities: np.ndarray,
-    classes: Classes,
-    names: Sequence[str],
-    level: float,
-) -> dict[str, list[dict[str, float | None]]]:
-    """Return the scores of some classes by threshold, ascending; other classes have no offset.
-
-    Args:
-        targets: as in `points`.
-        probabilities: as in `points`.
-        classes: as in `points`.
-        names: of the classes.
-        level: of the intervals.
-
-    Returns:
-        By name, dicts of threshold, recall and precision (None of nothing), both with their `_low`
-        and `_high`, and alerts per thousand rows.
-    """
-    scores = log_scores(probabilities, classes.multilabel)
-    drawn = {}
-    for name in names:
-        c = classes.index(name)
-        margin = margins(scores, c, classes.multilabel)
-        drawn[name] = _curve(margin, targets[:, c] > 0, level)
-    return drawn
-
-
-def table(found: Sequence[Point]) -> list[tuple]:
+def table(listed: Sequence[Point]) -> list[tuple]:
     """Return the rows of `operating_points.csv`, header first; numbers to six digits.
 
     The column `expected_cost` is left out where there are no costs.
     """
     columns = {
-        "class": [each.name for each in found],
-        "decision": [each.decision for each in found],
-        "target": [each.target for each in found],
-        "threshold": [each.threshold for each in found],
-        "recall": [each.recall for each in found],
-        "recall_low": [each.recall_low for each in found],
-        "precision": [each.precision for each in found],
-        "precision_low": [each.precision_low for each in found],
-        "alerts_per_1000": [each.alerts for each in found],
-        "expected_cost": [each.cost for each in found],
-        "net_benefit": [each.net_benefit for each in found],
-        "infeasible": [each.fault for each in found],
+        "class": [each.name for each in listed],
+        "decision": [each.decision for each in listed],
+        "target": [each.target for each in listed],
+        "threshold": [each.threshold for each in listed],
+        "recall": [each.recall for each in listed],
+        "recall_low": [each.recall_low for each in listed],
+        "precision": [each.precision for each in listed],
+        "precision_low": [each.precision_low for each in listed],
+        "alerts_per_1000": [each.alerts for each in listed],
+        "expected_cost": [each.cost for each in listed],
+        "net_benefit": [each.net_benefit for each in listed],
+        "infeasible": [each.fault for each in listed],
     }
-    if all(each.cost is None for each in found):
+    if all(each.cost is None for each in listed):
         del columns["expected_cost"]
     rows = zip(*columns.values(), strict=True)
     return [tuple(columns), *(tuple(map(_digits, row)) for row in rows)]
@@ -268,23 +237,3 @@ def _threshold(rule: Rule, c: int) -> tuple[float | None, float | None]:
         offset = offset - others[0]
     # Of no row at all, the offset may be that of a probability that underflows.
     return float(expit(-offset)), exp(min(-offset, 700.0))
-
-
-def _curve(margin: np.ndarray, present: np.ndarray, level: float) -> list[dict[str, float | None]]:
-    of_class = margin[present]
-    hits, alerts = (
-        len(each) - np.searchsorted(np.sort(each), CURVE, side="right")
-        for each in (of_class, margin)
-    )
-    columns = {"threshold": expit(CURVE), "alerts": 1000 * alerts / len(margin)}
-    for score, whole in (("recall", np.full_like(hits, len(of_class))), ("precision", alerts)):
-        low, high = wilson(hits, whole, level)
-        value = np.where(whole > 0, share(hits, whole), np.nan)
-        columns |= {score: value, f"{score}_low": low, f"{score}_high": high}
-    return [
-        {
-            key: None if np.isnan(value) else round(float(value), 5)
-            for key, value in zip(columns, at, strict=True)
-        }
-        for at in zip(*columns.values(), strict=True)
-    ]

@@ -24,22 +24,22 @@ class Suspect:
 
     Attributes:
         row: its number among the held-out rows.
-        given: the label as given; `NONE` where a label may be missing.
+        label: the label that it has; `NONE` where one may be missing.
         suspected: what it may be instead; `NONE` where a label may be one too many.
-        p_given: corrected probability of the given label.
+        p_label: corrected probability of that label.
         p_suspected: of the suspected one.
     """
 
     row: int
-    given: str
+    label: str
     suspected: str
-    p_given: float
+    p_label: float
     p_suspected: float
 
     @property
     def margin(self) -> float:
         """Normalised margin, -1 to 1: the lower, the more suspect."""
-        return self.p_given - self.p_suspected
+        return self.p_label - self.p_suspected
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Suspects:
         worst: at most `MOST` of them, lowest margin first.
         labels: number of suspect labels.
         rows: number of rows that have one.
-        pairs: (given, suspected, number of labels), most frequent first.
+        pairs: (label, suspected, number of labels), most frequent first.
         silent: names of the classes of which nothing is said, for want of rows.
     """
 
@@ -80,11 +80,11 @@ def suspects(targets: np.ndarray, probabilities: np.ndarray, classes: Classes) -
     rarer = np.minimum(support, len(targets) - support) if classes.multilabel else support
     enough = rarer >= LEAST
     find = _of_labels if classes.multilabel else _of_classes
-    rows, given, suspected, p_given, p_suspected = find(targets > 0, probabilities, enough)
+    rows, labels, suspected, p_label, p_suspected = find(targets > 0, probabilities, enough)
     names = (*classes.names, NONE)
-    order = np.argsort(p_given - p_suspected, kind="stable")[:MOST]
-    columns = (column[order].tolist() for column in (rows, given, suspected, p_given, p_suspected))
-    counts = Counter(zip(given.tolist(), suspected.tolist(), strict=True))
+    order = np.argsort(p_label - p_suspected, kind="stable")[:MOST]
+    columns = (column[order].tolist() for column in (rows, labels, suspected, p_label, p_suspected))
+    counts = Counter(zip(labels.tolist(), suspected.tolist(), strict=True))
     return Suspects(
         worst=[
             Suspect(r, names[a], names[b], p, q) for r, a, b, p, q in zip(*columns, strict=True)
@@ -99,37 +99,37 @@ def suspects(targets: np.ndarray, probabilities: np.ndarray, classes: Classes) -
     )
 
 
-def table(found: Suspects, ids: Sequence[str]) -> list[tuple]:
+def table(suspects: Suspects, ids: Sequence[str]) -> list[tuple]:
     """Return the rows of `label_issues.csv`, header first; probabilities to five digits.
 
     Args:
-        found: the suspects.
+        suspects: of these rows.
         ids: of the held-out rows.
     """
-    header = ("id", "given", "suspected", "p_given", "p_suspected", "margin")
+    header = ("id", "label", "suspected", "p_label", "p_suspected", "margin")
     return [
         header,
         *(
             (
                 ids[each.row],
-                each.given,
+                each.label,
                 each.suspected,
-                *(round(value, 5) for value in (each.p_given, each.p_suspected, each.margin)),
+                *(round(value, 5) for value in (each.p_label, each.p_suspected, each.margin)),
             )
-            for each in found.worst
+            for each in suspects.worst
         ),
     ]
 
 
 def _of_classes(present: np.ndarray, p: np.ndarray, enough: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return rows, given and suspected classes, and the probabilities of both."""
+    """Return rows, their labels, the suspected ones, and the probabilities of both."""
     strengths = np.where(enough, _reaching(present, p), 0.0)
-    given, likely = present.argmax(axis=1), strengths.argmax(axis=1)
+    labels, likely = present.argmax(axis=1), strengths.argmax(axis=1)
     every = np.arange(len(p))
-    suspect = enough[given] & (strengths[every, likely] > strengths[every, given])
+    suspect = enough[labels] & (strengths[every, likely] > strengths[every, labels])
     rows = np.flatnonzero(suspect)
-    given, likely = given[rows], likely[rows]
-    return rows, given, likely, p[rows, given], p[rows, likely]
+    labels, likely = labels[rows], likely[rows]
+    return rows, labels, likely, p[rows, labels], p[rows, likely]
 
 
 def _of_labels(present: np.ndarray, p: np.ndarray, enough: np.ndarray) -> tuple[np.ndarray, ...]:

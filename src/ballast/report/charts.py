@@ -141,7 +141,7 @@ def operating_points(title: str, rows: Rows) -> Markup:
 
     Args:
         title: of the chart.
-        rows: as `operating_points.curves` returns them.
+        rows: as `point_curves.curves` returns them.
     """
     to_odds, x = _by_odds()
     looks = {"precision": (OTHER, [2, 2]), "recall": (THIRD, [6, 3]), "alerts": (LINE, [1, 0])}

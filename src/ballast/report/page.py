@@ -60,7 +60,7 @@ class Run:
         mistakes: the hardest ones, each with its place (file and row) and content.
         suspected: the most suspect labels, likewise.
         points: the operating points, see `operating_points.points`.
-        point_curves: see `operating_points.curves`.
+        point_curves: see `point_curves.curves`.
     """
 
     params: dict[str, Any]

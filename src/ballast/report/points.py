@@ -17,21 +17,22 @@ def panels(points: Sequence[Point], curves: Mapping[str, Sequence[dict]]) -> lis
 
     Args:
         points: as `operating_points.points` returns them.
-        curves: as `operating_points.curves` returns them.
+        curves: as `point_curves.curves` returns them.
 
     Returns:
         Dicts of name, lines: (what is wanted, point, command), and chart, None where many are.
     """
-    by_name: dict[str, list[Point]] = {}
+    lines: dict[str, list[tuple[str, Point, str]]] = {}
     for point in points:
-        by_name.setdefault(point.name, []).append(point)
+        line = _wanted(point), point, trial(point.decision, point.options)
+        lines.setdefault(point.name, []).append(line)
     return [
         {
             "name": name,
-            "lines": [(_wanted(each), each, trial(each.decision, each.options)) for each in own],
+            "lines": of_class,
             "chart": _chart(curves[name]) if place < DRAWN else None,
         }
-        for place, (name, own) in enumerate(by_name.items())
+        for place, (name, of_class) in enumerate(lines.items())
     ]
 
 
