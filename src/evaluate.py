@@ -6,8 +6,9 @@ scored by the network that was not trained on its fold.
 Run by `dvc repro evaluate`. Works from the outputs, without the networks. Writes the models'
 corrections and the rule to `models/decision.json`, and to `metrics/`: the headline
 (`metrics.json`), that of the held-out rows (`validation.json`) and of trivial classifiers
-(`baselines.json`), the scores by class (`per_class.json`), the predictions by row id, the rows of
-the plots, row counts, and the report, which shows it all (`report.html`).
+(`baselines.json`), the scores by class (`per_class.json`), the predictions by row id, the labels
+that may be wrong (`label_issues.csv`), what other thresholds would bring (`operating_points.csv`),
+the rows of the plots, row counts, and the report, which shows it all (`report.html`).
 """
 
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ballast.evaluation import curves, scores
+from ballast.evaluation import curves, operating_points, point_curves, scores, suspects
 from ballast.evaluation.judging import Evaluation, Options, evaluate
 from ballast.evaluation.notes import listed, notes
 from ballast.labels import parts
@@ -94,9 +95,9 @@ def contents(
 
 
 def write_metrics(
-    evaluation: Evaluation, plots: dict, histories: dict, ids: list[str], classes: Classes
+    evaluation: Evaluation, tables: dict, histories: dict, ids: list[str], classes: Classes
 ) -> None:
-    """Write what `dvc metrics`, `dvc plots` and `ballast compare` read."""
+    """Write what `dvc metrics`, `dvc plots` and `ballast compare` read, and further tables."""
     storage.write_json(METRICS / "metrics.json", evaluation.test.headline)
     # Names with a prefix: `dvc exp show --sort-by` takes them without the file.
     held_out = {f"val_{name}": value for name, value in evaluation.held_out.headline.items()}
@@ -104,7 +105,7 @@ def write_metrics(
     storage.write_json(METRICS / "baselines.json", evaluation.baselines)
     storage.write_json(METRICS / "per_class.json", evaluation.per_class)
     storage.write_json(METRICS / "per_class_bounds.json", evaluation.per_class_bounds)
-    for name, (header, *rows) in plots.items():
+    for name, (header, *rows) in tables.items():
         storage.write_csv(METRICS / f"{name}.csv", header, rows)
     epochs = [
         [model, epoch, *entry.values()]
@@ -129,10 +130,8 @@ def main() -> None:
     labels, prepared, dataset = LabelSet.load(), Prepared(), selected(settings)
     split = parts.load(len(labels.labels))
     classes = labels.classes(split.targets[split.training], settings["costs"])
-    test_ids = split.names(split.test)
-    outputs = {
-        slot: scored.load(slot, split.names(split.held_out), test_ids) for slot in params.MODELS
-    }
+    held_out_ids, test_ids = split.names(split.held_out), split.names(split.test)
+    outputs = {slot: scored.load(slot, held_out_ids, test_ids) for slot in params.MODELS}
     ledgers = {slot: Ledger.load(MODELS / slot) for slot, each in outputs.items() if each}
     outputs = named_apart({slot: outputs[slot] for slot in ledgers}, ledgers)
     held_out, test = split.targets[split.held_out], split.targets[split.test]
@@ -142,12 +141,25 @@ def main() -> None:
     combination = evaluation.combination
     combination.decision.save(MODELS)
     plots = curves.plots(evaluation, classes, options.level)
+    by_class = operating_points.shown(classes, evaluation.per_class)
+    of_points = held_out, evaluation.ranked.held_out, classes, by_class, options.level
+    points = operating_points.points(*of_points)
+    tables = {
+        "label_issues": suspects.table(evaluation.suspects, held_out_ids),
+        "operating_points": operating_points.table(points),
+    }
     histories = {each.model: each.history for each in outputs.values()}
-    write_metrics(evaluation, plots, histories, test_ids, classes)
-    storage.write_json(METRICS / "data.json", prepared.counts)
+    write_metrics(evaluation, plots | tables, histories, test_ids, classes)
+    counts = prepared.counts | {
+        "held_out": len(held_out),
+        "suspect_labels": evaluation.suspects.rows,
+    }
+    storage.write_json(METRICS / "data.json", counts)
     storage.write_json(METRICS / "split.json", split.sizes)
+    suspected = evaluation.suspects.worst[: options.errors]
     mistaken = [test_ids[mistake.row] for mistake in evaluation.mistakes]
-    hardest = contents(prepared, mistaken, Layout.load(MODELS), dataset.id)
+    listed_ids = [*mistaken, *(held_out_ids[suspect.row] for suspect in suspected)]
+    rows = list(contents(prepared, listed_ids, Layout.load(MODELS), dataset.id))
     report = Run(
         params={name: v for name, v in params.flat(settings).items() if in_effect(name, settings)},
         level=options.level,
@@ -157,11 +169,14 @@ def main() -> None:
         plots=plots,
         ledgers=ledgers,
         histories=histories,
-        data=prepared.counts,
+        data=counts,
         parts=split.sizes,
         truncated=sum(embedded.load_record(MODELS / slot).cut for slot in params.EMBEDDINGS),
         leaks=leaks(prepared, split, dataset),
-        mistakes=list(zip(evaluation.mistakes, hardest, strict=True)),
+        mistakes=list(zip(evaluation.mistakes, rows, strict=False)),
+        suspected=list(zip(suspected, rows[len(mistaken) :], strict=True)),
+        points=points,
+        point_curves=point_curves.curves(*of_points),
     )
     (METRICS / "report.html").write_text(render(report), encoding="utf-8", newline="\n")
     f1, low, high = (evaluation.test.headline[f"f1_macro{end}"] for end in ("", "_low", "_high"))
@@ -170,8 +185,10 @@ def main() -> None:
         compared = ", ".join(f"{name} {value:.4f}" for name, value in combination.scores.items())
         name = combination.decision.mixture.name
         print(f"  {name}: {combination.score} on held-out rows: {compared}")
-    for note in notes(evaluation.per_class, prepared.counts):
+    for note in notes(evaluation.per_class, counts):
         print(f"  {note}")
+    if evaluation.suspects.silent:
+        print(f"  too few held-out rows to suspect labels of: {listed(evaluation.suspects.silent)}")
     never = [name for name, rows in evaluation.per_class["predicted"].items() if not rows]
     if never:
         print(f"  never predicted: {listed(never)}")

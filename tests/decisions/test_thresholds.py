@@ -11,8 +11,8 @@ from problems import classes_of, one_hot, some_probabilities, some_targets
 from scipy.stats import binomtest
 
 from ballast.decisions import min_precision, min_recall
-from ballast.decisions._thresholds import gaps, rows_needed
 from ballast.evaluation import intervals
+from ballast.evaluation.thresholds import gaps, rows_needed
 from ballast.project import params
 from ballast.project.errors import UserError
 

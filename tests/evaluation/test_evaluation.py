@@ -12,9 +12,10 @@ import pytest
 from defaults import parameters
 from problems import classes_of, one_hot
 
-from ballast.decisions import argmax, cost_matrix, max_f1
+from ballast.decisions import argmax, cost_matrix, max_f1, min_recall
 from ballast.evaluation import intervals, scores
 from ballast.evaluation.judging import Options, evaluate
+from ballast.evaluation.operating_points import points
 from ballast.probabilities import calibration
 from ballast.probabilities.correction import Correction
 from ballast.probabilities.ledger import Ledger
@@ -211,3 +212,44 @@ def test_the_map_comes_after_the_formulas_and_before_the_decision(method):
 def test_options_out_of_range_are_refused(option, value):
     with pytest.raises(UserError, match=rf"evaluation\.{option}"):
         params.check(Options, {option: value}, "evaluation")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_run_with_the_decision_of_a_point_has_the_threshold_of_the_point(seed):
+    """Also where labels as trained are best of one model, and the ranking of another."""
+    rng = np.random.default_rng(seed)
+    # The second model ranks better, and prefers a.
+    noise = [rng.normal(size=(60, 2)) for _ in range(4)]
+    shift = [0, 0.5], [2.5, 0]
+    scored = {
+        slot: Scored(slot, *(z + 1.5 * TARGETS + shift[k] for z in noise[2 * k : 2 * k + 2]), [])
+        for k, slot in enumerate(("model", "second_model"))
+    }
+    classes, options = replace(CLASSES, positive=1), Options(replicates=100)
+
+    def judged(decision, chosen):
+        ledgers = dict.fromkeys(scored, LEDGER)
+        member = decision, chosen
+        return evaluate(scored, ledgers, TARGETS, TARGETS, classes, member, options, seed=0)
+
+    here = judged(argmax, {})
+    found = points(TARGETS, here.ranked.held_out, classes, ["b"], 0.95)
+    models = here.combination.decision.mixture.name
+    assert (here.ranked.models != models) == (
+        not np.array_equal(here.ranked.held_out, here.held_out.probabilities)
+    )
+    for point in found:
+        member = {"min_recall": min_recall, "max_f1": max_f1}[point.decision]
+        there = judged(member, point.options)
+        assert there.combination.decision.mixture.name == here.ranked.models
+        p, rule = there.held_out.probabilities, rule_of(there)
+        np.testing.assert_array_equal(p, here.ranked.held_out)
+        np.testing.assert_array_equal(there.held_out.predicted[:, 1], p[:, 1] > point.threshold)
+        if point.decision == "min_recall":
+            assert rule.thresholds()[1] == point.threshold
+
+
+def test_test_rows_choose_no_point_and_suspect_no_label():
+    here, there = (run(targets=targets) for targets in (TARGETS, TARGETS[:, ::-1]))
+    assert here.suspects == there.suspects
+    np.testing.assert_array_equal(here.ranked.held_out, there.ranked.held_out)

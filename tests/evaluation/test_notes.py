@@ -37,6 +37,20 @@ def test_rejected_rows_are_counted_and_nothing_is_said_without_need():
     assert note == "1,200 of 12,345 rows were rejected: data/prepared/rejected.csv says why"
 
 
+@pytest.mark.parametrize(
+    ("suspects", "held_out", "said"),
+    [(143, 7292, True), (73, 7292, True), (72, 7292, False), (10, 50, True), (9, 50, False)],
+)
+def test_suspect_labels_are_said_from_ten_rows_and_a_hundredth_of_all_on(suspects, held_out, said):
+    scores = per_class(land=(0.5, 9, 9))
+    counts = {"rows": 9, "rejected": 0, "held_out": held_out, "suspect_labels": suspects}
+    note = (
+        f"{suspects:,} of {held_out:,} held-out rows may be labelled wrong: "
+        "metrics/label_issues.csv"
+    )
+    assert notes(scores, counts) == ([note] if said else [])
+
+
 def test_the_worst_and_the_rarest_come_by_turns_and_each_once():
     scores = per_class(
         a=(0.9, 50, 1), b=(0.1, 40, 1), c=(0.8, 2, 1), d=(0.2, 3, 1), none=(0.0, 0, 1)

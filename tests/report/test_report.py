@@ -11,7 +11,7 @@ from markupsafe import escape
 from problems import classes_of, one_hot, some_probabilities, some_targets
 
 from ballast.decisions import argmax, cost_matrix, max_f1
-from ballast.evaluation import curves, scores
+from ballast.evaluation import curves, operating_points, point_curves, scores
 from ballast.evaluation.judging import Options, evaluate
 from ballast.evaluation.notes import MANY, SHOWN, worst_and_rarest
 from ballast.labels.classes import Classes
@@ -76,6 +76,9 @@ def a_run(
     ledgers = dict.fromkeys(scored, ledger)
     options = Options(replicates=100, level=LEVEL, errors=errors)
     evaluation = evaluate(scored, ledgers, held_out, test, classes, (decision, {}), options, seed=0)
+    shown = operating_points.shown(classes, evaluation.per_class)
+    of_points = held_out, evaluation.ranked.held_out, classes, shown, LEVEL
+    place = "rows.csv, row 7", HOSTILE
     matches = {"train": 0, "validation": 1, "test": 2, "train, validation": 0, "train, test": 3}
     return Run(
         params={name: value for name, value in CHOSEN.items() if isinstance(value, str)}
@@ -87,11 +90,15 @@ def a_run(
         plots=curves.plots(evaluation, classes, LEVEL),
         ledgers=ledgers,
         histories={each.model: each.history for each in scored.values()},
-        data={"rows": 1000, "kept": 990, "rejected": 10, "conflicting_labels": 2},
+        data={"rows": 1000, "kept": 990, "rejected": 10, "conflicting_labels": 2}
+        | {"held_out": len(held_out), "suspect_labels": evaluation.suspects.rows},
         parts={"train": 690, "validation": 100, "test": 200, "excluded": 0},
         truncated=3,
         leaks={"exact": matches | {"validation, test": 0}, "near": None, "group": None},
-        mistakes=[(mistake, ("rows.csv, row 7", HOSTILE)) for mistake in evaluation.mistakes],
+        mistakes=[(mistake, place) for mistake in evaluation.mistakes],
+        suspected=[(suspect, place) for suspect in evaluation.suspects.worst[:errors]],
+        points=operating_points.points(*of_points),
+        point_curves=point_curves.curves(*of_points),
     )
 
 
@@ -346,7 +353,7 @@ def test_the_first_screen_says_which_classes_have_no_test_row_and_what_was_rejec
     head = render(replace(run, evaluation=evaluation)).split("</header>")[0]
     assert "No test row of: class 01; macro-F1 leaves it out." in head
     assert "10 of 1,000 rows were rejected: data/prepared/rejected.csv says why." in head
-    data = run.data | {"rejected": 0}
+    data = run.data | {"rejected": 0, "suspect_labels": 0}
     assert 'class="note"' not in render(replace(run, data=data)).split("</header>")[0]
 
 

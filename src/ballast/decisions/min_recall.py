@@ -5,7 +5,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from ballast.decisions._thresholds import guarantee
+from ballast.evaluation.thresholds import guarantee
 from ballast.labels.classes import Classes
 from ballast.probabilities.rules import Rule
 

@@ -64,3 +64,32 @@ def combine(
     names = [mixture.name for mixture in mixtures]
     scores = {name: values[score] for name, values in zip(names, judged, strict=True)}
     return Combination(decisions[best], score, scores)
+
+
+def best_ranking(
+    combination: Combination,
+    parts: Sequence[Part],
+    outputs: Mapping[str, np.ndarray],
+    targets: np.ndarray,
+    classes: Classes,
+    how: Combine,
+) -> Mixture:
+    """Return the models that a decision would use which moves thresholds.
+
+    Those in use, unless the decision in force takes labels as trained: then others may rank better.
+
+    Args:
+        combination: the models in use.
+        parts: as in `combine`.
+        outputs: as in `combine`.
+        targets: as in `combine`.
+        classes: as in `combine`.
+        how: as in `combine`.
+    """
+    if len(parts) == 1 or not combination.decision.rule.uncorrected:
+        return combination.decision.mixture
+
+    def unmoved(p: np.ndarray) -> Rule:
+        return Rule(np.zeros(p.shape[1]), classes.multilabel)
+
+    return combine(parts, outputs, targets, classes, unmoved, how).decision.mixture

@@ -8,7 +8,7 @@ from scipy.special import expit
 
 from ballast.evaluation.intervals import wilson
 from ballast.evaluation.judging import Evaluation, Judged
-from ballast.evaluation.notes import MANY, SHOWN, worst_and_rarest
+from ballast.evaluation.notes import MANY, NONE, SHOWN, worst_and_rarest
 from ballast.evaluation.scores import kinds, share
 from ballast.labels.classes import Classes
 from ballast.probabilities.logits import probabilities
@@ -18,7 +18,7 @@ POINTS = 200
 # Log odds of the thresholds at which every class is scored: .001 to .999, finer at the ends.
 THRESHOLDS = np.linspace(-7, 7, 57)
 BINS = 10
-NONE, ALL = "(none)", "(all)"
+ALL = "(all)"
 
 
 def plots(evaluation: Evaluation, classes: Classes, level: float) -> dict[str, list[tuple]]:

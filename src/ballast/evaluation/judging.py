@@ -1,6 +1,6 @@
 """Judge trained models: the decision is fitted on held-out rows and scored on test rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Annotated, Any
@@ -9,10 +9,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from ballast.evaluation import baselines, bootstrap, mistakes, scores
-from ballast.evaluation.combination import Combination, Combine, combine
+from ballast.evaluation.combination import Combination, Combine, best_ranking, combine
 from ballast.evaluation.decision import Part
 from ballast.evaluation.intervals import Kind, Plan, wilson, wilson_f1
 from ballast.evaluation.mistakes import Mistake
+from ballast.evaluation.suspects import Suspects, suspects
 from ballast.labels.classes import Classes
 from ballast.probabilities.calibration import temperature
 from ballast.probabilities.correction import Choice, Correction
@@ -36,8 +37,8 @@ class Options(BaseModel):
             shares of the test rows are then taken as certain.
         replicates: number of bootstrap samples; fewer for very many rows, see `bootstrap`.
         level: confidence level of the intervals.
-        errors: number of the hardest errors that the report shows, with their content; 0 keeps all
-            content out of it.
+        errors: number of the hardest errors, and of suspect labels, that the report shows with
+            their content; 0 keeps all content out of it.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -71,6 +72,19 @@ class Judged:
 
 
 @dataclass(frozen=True)
+class Ranked:
+    """The models that a decision uses which moves thresholds: those that rank best.
+
+    Attributes:
+        models: their names.
+        held_out: corrected probabilities of the held-out rows, shape (rows, classes).
+    """
+
+    models: str
+    held_out: np.ndarray
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """The results of a run.
 
@@ -82,6 +96,8 @@ class Evaluation:
         per_class_bounds: their bounds.
         baselines: headline scores of trivial classifiers.
         mistakes: the hardest errors among the test rows.
+        ranked: the models whose thresholds could be moved; mostly those in use.
+        suspects: labels of held-out rows that may be wrong.
     """
 
     combination: Combination
@@ -91,6 +107,8 @@ class Evaluation:
     per_class_bounds: dict[str, dict[str, dict[str, float]]]
     baselines: dict[str, dict[str, float]]
     mistakes: list[Mistake]
+    ranked: Ranked
+    suspects: Suspects
 
 
 def evaluate(
@@ -125,8 +143,10 @@ def evaluate(
         )
     on_held_out = {slot: each.held_out for slot, each in scored.items()}
     models = {slot: each.model for slot, each in scored.items()}
-    combination = decide(models, ledgers, on_held_out, held_out, classes, decision, options)
+    parts = fitted(models, ledgers, on_held_out, held_out, options)
+    combination = decide(parts, on_held_out, held_out, classes, decision, options)
     mixture, rule = combination.decision.mixture, combination.decision.rule
+    best = best_ranking(combination, parts, on_held_out, held_out, classes, options.combine)
 
     def judge(outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> Judged:
         logits, p = mixture.uncorrected(outputs), mixture.probabilities(outputs)
@@ -137,9 +157,10 @@ def evaluate(
     judged = judge({slot: each.test for slot, each in scored.items()}, test)
     plan = Plan(options.interval, options.stratified, options.replicates, options.level, seed)
     bounds = bootstrap.headline(test, judged.predicted, judged.probabilities, classes, plan)
+    judged_held_out = judge(on_held_out, held_out)
     return Evaluation(
         combination=combination,
-        held_out=judge(on_held_out, held_out),
+        held_out=judged_held_out,
         test=replace(judged, headline=bounded(judged.headline, bounds)),
         per_class=scores.per_class(test, judged.predicted, classes),
         per_class_bounds=bounds_per_class(test, judged.predicted, classes, options.level),
@@ -147,38 +168,58 @@ def evaluate(
         mistakes=mistakes.hardest(
             test, judged.predicted, judged.probabilities, classes, options.errors
         ),
+        ranked=Ranked(best.name, best.probabilities(on_held_out)),
+        suspects=suspects(held_out, judged_held_out.probabilities, classes),
     )
 
 
-def decide(
+def fitted(
     models: Mapping[str, str],
     ledgers: Mapping[str, Ledger],
     outputs: Mapping[str, np.ndarray],
     targets: np.ndarray,
-    classes: Classes,
-    decision: tuple[ModuleType, dict[str, Any]],
     options: Options,
-) -> Combination:
-    """Fit corrections, combination and decision.
+) -> list[Part]:
+    """Return the models with their corrections.
 
     Args:
         models: each model's name by slot.
         ledgers: each model's ledger by slot.
         outputs: of the rows to fit on, by slot, shape (rows, classes).
         targets: multi-hot labels of these rows.
-        classes: the classes of the training rows, before resampling.
-        decision: a member of `decisions/`, and its options.
         options: the block `evaluation`.
     """
-    parts = [
+    return [
         Part(
             slot,
             model,
-            temperature(targets, outputs[slot], classes.multilabel) if len(models) > 1 else 1.0,
+            temperature(targets, outputs[slot], ledgers[slot].multilabel)
+            if len(models) > 1
+            else 1.0,
             Correction.fit(ledgers[slot], outputs[slot], targets, options.calibration),
         )
         for slot, model in models.items()
     ]
+
+
+def decide(
+    parts: Sequence[Part],
+    outputs: Mapping[str, np.ndarray],
+    targets: np.ndarray,
+    classes: Classes,
+    decision: tuple[ModuleType, dict[str, Any]],
+    options: Options,
+) -> Combination:
+    """Choose among models, and fit the decision.
+
+    Args:
+        parts: as `fitted` returns them.
+        outputs: of the rows to fit on, by slot, shape (rows, classes).
+        targets: multi-hot labels of these rows.
+        classes: the classes of the training rows, before resampling.
+        decision: a member of `decisions/`, and its options.
+        options: the block `evaluation`.
+    """
     file, file_options = decision
 
     def fit(p: np.ndarray) -> Rule:

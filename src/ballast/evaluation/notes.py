@@ -7,6 +7,10 @@ from itertools import chain
 MANY, SHOWN = 50, 20
 # Most names in a sentence.
 NAMED = 10
+# In place of a label that is missing, or one too many.
+NONE = "(none)"
+# Suspect labels are worth a note from so many rows on that are also this share of all.
+SUSPECTS, SUSPECT_SHARE = 10, 0.01
 
 # Scores by name and class, as `scores.per_class` returns them.
 PerClass = Mapping[str, Mapping[str, float]]
@@ -17,7 +21,8 @@ def notes(per_class: PerClass, counts: Mapping[str, int]) -> list[str]:
 
     Args:
         per_class: of the test rows.
-        counts: numbers of rows that were read and rejected.
+        counts: numbers of rows that were read and rejected, and, where it is known, of held-out
+            rows and of those with a suspect label.
     """
     sentences = []
     support, predicted = per_class["support"], per_class["predicted"]
@@ -34,6 +39,13 @@ def notes(per_class: PerClass, counts: Mapping[str, int]) -> list[str]:
         sentences.append(
             f"{counts['rejected']:,} of {counts['rows']:,} rows were rejected: "
             "data/prepared/rejected.csv says why"
+        )
+    # Results of earlier versions don't count them.
+    suspects, held_out = (counts.get(name, 0) for name in ("suspect_labels", "held_out"))
+    if suspects >= max(SUSPECTS, SUSPECT_SHARE * held_out):
+        sentences.append(
+            f"{suspects:,} of {held_out:,} held-out rows may be labelled wrong: "
+            "metrics/label_issues.csv"
         )
     return sentences
 

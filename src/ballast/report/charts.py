@@ -118,11 +118,7 @@ def thresholds(title: str, rows: Rows, threshold: float | None) -> Markup:
         rows: dicts of threshold, precision, recall, f1.
         threshold: the chosen one, drawn at the edge if beyond; None if there is none.
     """
-    clamped = f"clamp(datum.threshold, {ENDS[0]}, {ENDS[1]})"
-    odds = f"log({clamped} / (1 - {clamped}))"
-    to_odds = {"calculate": odds, "as": "odds"}
-    axis = {"values": ODDS, "labelExpr": SHOWN_AS, "grid": True, "labelOverlap": True}
-    x = _number("odds", title="threshold", scale={"domain": [-7.2, 7.2]}, axis=axis)
+    to_odds, x = _by_odds()
     colours = {"precision": OTHER, "recall": THIRD, "f1": LINE}
     dashes = {"precision": [2, 2], "recall": [6, 3], "f1": [1, 0]}
     encoding = {
@@ -138,6 +134,38 @@ def thresholds(title: str, rows: Rows, threshold: float | None) -> Markup:
         rule = _marks("rule", {"x": x}, color=TEXT, strokeDash=[4, 3])
         layers.append({"data": data, "transform": [to_odds]} | rule)
     return _svg(title, rows, SMALL | {"title": title, "layer": layers})
+
+
+def operating_points(title: str, rows: Rows) -> Markup:
+    """Return recall and precision of one class by threshold, with their intervals, and alerts.
+
+    Args:
+        title: of the chart.
+        rows: as `point_curves.curves` returns them.
+    """
+    to_odds, x = _by_odds()
+    looks = {"precision": (OTHER, [2, 2]), "recall": (THIRD, [6, 3]), "alerts": (LINE, [1, 0])}
+    colour, dash = (
+        _named("score", {name: look[k] for name, look in looks.items()}, "stroke") for k in (0, 1)
+    )
+    axis = {"orient": "right", "grid": False, "format": "d", "tickCount": 4}
+    alerts = _number("value", title="alerts per 1,000 rows", axis=axis)
+
+    def lines(y: dict, *names: str) -> dict:
+        fold = {"fold": names, "as": ["score", "value"]}
+        encoding = {"x": x, "y": y, "color": colour, "strokeDash": dash}
+        return {"transform": [to_odds, fold]} | _marks("line", encoding, strokeWidth=2)
+
+    def band(score: str) -> dict:
+        ends = {"y": _unit(f"{score}_low", title=None), "y2": {"field": f"{score}_high"}}
+        area = _marks("area", {"x": x} | ends, color=looks[score][0], opacity=0.15)
+        return {"transform": [to_odds]} | area
+
+    shares = lines(_unit("value", title=None), "precision", "recall")
+    layers = [{"layer": [band("precision"), band("recall"), shares]}, lines(alerts, "alerts")]
+    resolve = {"scale": {"y": "independent"}}
+    spec = {"width": 300, "height": 170, "title": title, "layer": layers, "resolve": resolve}
+    return _svg(title, rows, spec)
 
 
 def reliability(title: str, rows: Rows) -> Markup:
@@ -180,6 +208,14 @@ def history(title: str, name: str, entries: Rows) -> Markup:
     line = _marks("line", encoding, color=LINE, strokeWidth=2, point=point)
     spec = {"width": 260, "height": 150, "title": title} | line
     return _svg(f"{title} by epoch", rows, spec)
+
+
+def _by_odds() -> tuple[dict, dict]:
+    """Return the transform of thresholds to log odds, and the axis of these."""
+    clamped = f"clamp(datum.threshold, {ENDS[0]}, {ENDS[1]})"
+    to_odds = {"calculate": f"log({clamped} / (1 - {clamped}))", "as": "odds"}
+    axis = {"values": ODDS, "labelExpr": SHOWN_AS, "grid": True, "labelOverlap": True}
+    return to_odds, _number("odds", title="threshold", scale={"domain": [-7.2, 7.2]}, axis=axis)
 
 
 def _marks(kind: str, encoding: dict, **look: Any) -> dict:

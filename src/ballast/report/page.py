@@ -11,10 +11,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ballast.evaluation.curves import ALL, evenly
 from ballast.evaluation.judging import Evaluation
 from ballast.evaluation.mistakes import Mistake
-from ballast.evaluation.notes import MANY, notes
+from ballast.evaluation.notes import MANY, listed, notes
+from ballast.evaluation.operating_points import Point
+from ballast.evaluation.suspects import LEAST, Suspect
 from ballast.labels.classes import Classes
 from ballast.probabilities.ledger import Ledger
-from ballast.report import charts, words
+from ballast.report import charts, points, words
 
 TITLES = {
     "f1_macro": "macro-F1",
@@ -34,6 +36,9 @@ POINTS = 60
 # With at most this many classes, all panels of curves are open.
 OPEN = 12
 
+# Most lines of the table of suspect labels by class.
+PAIRS = 10
+
 
 @dataclass(frozen=True)
 class Run:
@@ -48,11 +53,14 @@ class Run:
         plots: the rows of each plot, header first, see `curves.plots`.
         ledgers: each model's ledger, by slot.
         histories: each model's training, by name: a dict for each epoch.
-        data: row counts of the stage prepare.
+        data: row counts: those of the stage prepare, and those of `metrics/data.json` besides.
         parts: number of rows in each part of the split.
         truncated: number of texts that an embedding has truncated.
         leaks: result of `audit.shared_rows` by kind of match, None where it was not looked for.
         mistakes: the hardest ones, each with its place (file and row) and content.
+        suspected: the most suspect labels, likewise.
+        points: the operating points, see `operating_points.points`.
+        point_curves: see `point_curves.curves`.
     """
 
     params: dict[str, Any]
@@ -68,6 +76,9 @@ class Run:
     truncated: int
     leaks: dict[str, dict[str, int] | None]
     mistakes: list[tuple[Mistake, tuple[str, str]]]
+    suspected: list[tuple[Suspect, tuple[str, str]]]
+    points: list[Point]
+    point_curves: dict[str, list[dict[str, float | None]]]
 
 
 def render(run: Run) -> str:
@@ -99,6 +110,11 @@ def render(run: Run) -> str:
         confusion=None if len(order) > MANY else _confusion(run.plots["confusion"]),
         confusions=_confusions(run.plots["confusion"]),
         panels=_panels(run, curves, shown),
+        points=points.panels(run.points, run.point_curves),
+        best_f1=any(point.decision == "max_f1" for point in run.points),
+        pairs=run.evaluation.suspects.pairs[:PAIRS],
+        silent=listed(run.evaluation.suspects.silent),
+        least=LEAST,
         overall=charts.reliability("all classes", curves["reliability"][ALL]),
         counts=charts.counts(_counts(run, shown)),
         histories=_histories(run),

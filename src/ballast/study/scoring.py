@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from ballast.evaluation import scores
-from ballast.evaluation.judging import Options, decide
+from ballast.evaluation.judging import Options, decide, fitted
 from ballast.labels import parts
 from ballast.labels.classes import Classes, LabelSet, multi_hot
 from ballast.labels.parts import Split
@@ -31,7 +31,7 @@ def main() -> None:
     settings = params.load()
     classes, split, outputs, ledgers = read(settings)
     held_out = {slot: each.held_out for slot, each in outputs.items()}
-    models = {slot: each.model for slot, each in outputs.items()}
+    names = {slot: each.model for slot, each in outputs.items()}
     targets = split.targets[split.held_out]
     options = params.check(Options, settings["evaluation"], "evaluation")
     decision = params.select(settings, "decision")
@@ -41,12 +41,11 @@ def main() -> None:
     for part in np.unique(part_of):
         here = part_of == part
         inside = {slot: each[~here] for slot, each in held_out.items()}
-        fitted = decide(
-            models, ledgers, inside, targets[~here], classes, decision, options
-        ).decision
+        models = fitted(names, ledgers, inside, targets[~here], options)
+        chosen = decide(models, inside, targets[~here], classes, decision, options).decision
         outside = {slot: each[here] for slot, each in held_out.items()}
-        p[here] = fitted.mixture.probabilities(outside)
-        predicted[here] = fitted.predict(outside, p[here])
+        p[here] = chosen.mixture.probabilities(outside)
+        predicted[here] = chosen.predict(outside, p[here])
     save(
         FOLDER,
         split.names(split.held_out),

@@ -74,34 +74,53 @@ def guarantee(
     offsets = np.zeros(len(classes.names))
     faults = []
     for c in _codes(classes, label, f"decisions.min_{score}.label"):
-        column = scores[:, c]
-        if not classes.multilabel:
-            column = column - np.delete(scores, c, axis=1).max(axis=1)
-        offsets[c], fault = _offset(score, column, targets[:, c], target, level)
+        column = margins(scores, c, classes.multilabel)
+        offsets[c], fault = guaranteed(score, column, targets[:, c], target, level)
         faults += [f"{classes.names[c]} ({fault})"] if fault else []
     note = f"min_{score} infeasible: {', '.join(faults)}." if faults else ""
     return Rule(offsets, classes.multilabel, note=note)
 
 
-def _codes(classes: Classes, label: str | None, place: str) -> list[int]:
-    """Return the classes that get an offset."""
-    if label is not None:
-        classes.check_names([label], place)
-        return [classes.index(label)]
-    if classes.multilabel:
-        return list(range(len(classes.names)))
-    if classes.positive is None:
-        names = ", ".join(classes.names)
-        raise UserError(f"params.yaml: {place}: name the class it is about, one of {names}.")
-    return [classes.positive]
+def margins(scores: np.ndarray, c: int, multilabel: bool) -> np.ndarray:
+    """Return what the offset of class c is added to: the class is predicted where the sum is > 0.
+
+    Single-label: the score of c minus the best of all others. The strength of `Rule.strengths`, if
+    no other class has an offset, is its logistic function.
+
+    Args:
+        scores: as `log_scores` returns them, shape (rows, classes).
+        c: number of the class.
+        multilabel: whether a row may have several labels.
+
+    Returns:
+        Shape (rows,).
+    """
+    if multilabel:
+        return scores[:, c]
+    before, after = scores[:, :c], scores[:, c + 1 :]
+    return scores[:, c] - np.maximum(
+        before.max(axis=1, initial=-np.inf), after.max(axis=1, initial=-np.inf)
+    )
 
 
-def _offset(
-    score: str, scores: np.ndarray, present: np.ndarray, target: float, level: float
+def guaranteed(
+    score: Literal["recall", "precision"],
+    margins: np.ndarray,
+    present: np.ndarray,
+    target: float,
+    level: float,
 ) -> tuple[float, str]:
-    """Return the offset b of the rule (score + b > 0), and what it falls short of, or ""."""
-    order = np.argsort(-scores, kind="stable")
-    offsets, is_open = gaps(-scores[order])
+    """Return the offset b of the rule (margin + b > 0), and what it falls short of, or "".
+
+    Args:
+        score: as in `guarantee`.
+        margins: of one class, shape (rows,).
+        present: whether each row has the class, 0 or 1, shape (rows,).
+        target: as in `guarantee`.
+        level: as in `guarantee`.
+    """
+    order = np.argsort(-margins, kind="stable")
+    offsets, is_open = gaps(-margins[order])
     hits = np.concatenate([[0], np.cumsum(present[order], dtype=np.int64)])
     if not hits[-1]:
         return 0.0, "no held-out row has it"
@@ -129,3 +148,16 @@ def _offset(
         f"{hits[best]} of {rows[best]} {result}, lower bound {bound[best]:.2f} < {target:.2f}; "
         f"{advice}"
     )
+
+
+def _codes(classes: Classes, label: str | None, place: str) -> list[int]:
+    """Return the classes that get an offset."""
+    if label is not None:
+        classes.check_names([label], place)
+        return [classes.index(label)]
+    if classes.multilabel:
+        return list(range(len(classes.names)))
+    if classes.positive is None:
+        names = ", ".join(classes.names)
+        raise UserError(f"params.yaml: {place}: name the class it is about, one of {names}.")
+    return [classes.positive]
