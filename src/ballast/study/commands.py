@@ -1,6 +1,6 @@
 """`ballast study` and what belongs to it."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,8 +28,22 @@ def study(
     """
     if context.invoked_subcommand is not None:
         return
+    from ballast.project import params
+    from ballast.study import results
+    from ballast.study.showing import show
+    from ballast.study.steps import fingerprint
+
+    made_from = fingerprint(params.load())
+    summary = results.of(made_from)
+    if summary is None:
+        summary = _conduct(engine, minutes, every_seed) | {"made_from": made_from}
+        results.save(summary)
+    show(summary)
+
+
+def _conduct(engine: str, minutes: float | None, every_seed: bool) -> dict[str, Any]:
     from ballast.study import conducting, engines, plan, results
-    from ballast.study.showing import Display, show
+    from ballast.study.showing import Display
     from ballast.study.store import Store
 
     asked, store = plan.load(), Store()
@@ -38,9 +52,7 @@ def study(
         found = conducting.conduct(
             asked, store, runs_on, display.told, display.begin, minutes, every_seed
         )
-    summary = results.summary(found)
-    results.save(summary)
-    show(summary)
+    return results.summary(found)
 
 
 @app.command("show")

@@ -35,6 +35,15 @@ def load(file: Path = FILE) -> dict[str, Any]:
     return storage.read_json(file)
 
 
+def of(made_from: str, file: Path = FILE) -> dict[str, Any] | None:
+    """Return the results if they are of this `steps.fingerprint`, and all was trained."""
+    if not file.is_file():
+        return None
+    results = storage.read_json(file)
+    is_whole = not results["not_reached"] and not results["failed"]
+    return results if is_whole and results.get("made_from") == made_from else None
+
+
 def leaderboard(results: dict[str, Any]) -> "pd.DataFrame":
     """Return a line for each strategy, the best first."""
     import pandas as pd

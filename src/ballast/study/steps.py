@@ -96,6 +96,17 @@ def judging(params: Mapping[str, Any], module: str, root: Path = Path()) -> Step
     )
 
 
+def fingerprint(params: Mapping[str, Any]) -> str:
+    """Return a hash of all that a study's results may follow from: if it is the same, so are they.
+
+    Args:
+        params: all parameters.
+    """
+    data = [f"data/raw/{params['dataset']}", f"data/vectors/{params['vectors']}", "data/encoders"]
+    paths = ["src", "recipes", "study.yaml", "params.yaml", str(PIPELINE), *data]
+    return digest(json.dumps([(path, _of_files(path)) for path in paths]).encode())
+
+
 def digest(content: bytes) -> str:
     """Return the hash by which contents are told apart, 32 hexadecimal digits."""
     return blake2b(content, digest_size=16).hexdigest()
