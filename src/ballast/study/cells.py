@@ -30,6 +30,7 @@ class Cell:
         inputs: the key of the step that has written it, by output.
         seconds: what these took when they ran, those that other cells share included.
         error: why it ended, empty if it didn't.
+        lasting: whether the error would be the same another time.
     """
 
     strategy: Strategy
@@ -40,6 +41,7 @@ class Cell:
     inputs: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     error: str = ""
+    lasting: bool = True
 
     def __post_init__(self) -> None:
         self.params = self.strategy.with_seed(self.seed, self.share)
@@ -66,7 +68,7 @@ class Cell:
     def take(self, done: Done) -> None:
         """Go on from a step that has run."""
         self.seconds += done.seconds
-        self.error = done.error
+        self.error, self.lasting = done.error, done.lasting
         self.written |= done.files
         self.inputs |= dict.fromkeys(self.steps[self.taken].writes, done.key)
         self.taken += 1

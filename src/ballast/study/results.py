@@ -36,12 +36,11 @@ def load(file: Path = FILE) -> dict[str, Any]:
 
 
 def of(made_from: str, file: Path = FILE) -> dict[str, Any] | None:
-    """Return the results if they are of this `steps.fingerprint`, and all was trained."""
+    """Return the results if they are of this `steps.fingerprint`, and another run has no more."""
     if not file.is_file():
         return None
     results = storage.read_json(file)
-    is_whole = not results["not_reached"] and not results["failed"]
-    return results if is_whole and results.get("made_from") == made_from else None
+    return results if results["is_whole"] and results["made_from"] == made_from else None
 
 
 def leaderboard(results: dict[str, Any]) -> "pd.DataFrame":
@@ -105,6 +104,7 @@ def summary(study: "Study") -> dict[str, Any]:
         },
         "left_out": study.left_out,
         "failed": errors,
+        "is_whole": all(cell.ended and cell.lasting for cell in study.cells),
         "not_reached": [name for name in asked if name not in spent and name not in errors],
         "test": study.test.to_json(),
         "test_headline": {

@@ -64,8 +64,9 @@ def run(task: Task) -> Done:
             {} if error else files_of(folder, task.step.writes),
             round(time.perf_counter() - began, 3),
             error,
+            lasting,
         )
-        if error and not lasting:
+        if not lasting:
             return done
         store.save(done, _kept(folder, task.step, bool(error)))
     return done

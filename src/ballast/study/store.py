@@ -22,12 +22,14 @@ class Done:
         files: digests of the files that it has written, by path.
         seconds: how long it ran.
         error: why it wrote nothing, empty if it did.
+        lasting: whether it would be the same another time; what is not is tried again.
     """
 
     key: str
     files: dict[str, str]
     seconds: float
     error: str = ""
+    lasting: bool = True
 
 
 class Store:
