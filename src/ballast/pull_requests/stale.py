@@ -28,7 +28,12 @@ def check_lock() -> int:
         _require(Path(name))
     try:
         with Repo() as repo:
-            stages = [stage for stage in repo.index.stages if isinstance(stage, PipelineStage)]
+            # Those of dvc.yaml: a study, which has a dvc.yaml of its own, need not be there.
+            stages = [
+                stage
+                for stage in repo.index.stages
+                if isinstance(stage, PipelineStage) and stage.path == str(Path("dvc.yaml").absolute())
+            ]
             # Only what stands in Git can be held against the lock. Of all other files, data above
             # all, the lock itself must have one and the same hash wherever it names them.
             hashes = {out.fs_path: out.hash_info for out in repo.index.outs if out.use_cache}
