@@ -32,7 +32,8 @@ def check_lock() -> int:
             stages = [
                 stage
                 for stage in repo.index.stages
-                if isinstance(stage, PipelineStage) and stage.path == str(Path("dvc.yaml").absolute())
+                if isinstance(stage, PipelineStage)
+                and stage.path == str(Path("dvc.yaml").absolute())
             ]
             # Only what stands in Git can be held against the lock. Of all other files, data above
             # all, the lock itself must have one and the same hash wherever it names them.

@@ -20,6 +20,9 @@ def study(
     every_seed: Annotated[
         bool, typer.Option("--every-seed", help="train what can't win any more with each seed too")
     ] = False,
+    queue: Annotated[
+        bool, typer.Option("--queue", help="run nothing: put each into DVC's queue of experiments")
+    ] = False,
 ) -> None:
     """Which strategy helps on this data set? Trains those of study.yaml, and says it.
 
@@ -33,6 +36,9 @@ def study(
     from ballast.study.showing import show
     from ballast.study.steps import fingerprint
 
+    if queue:
+        _queue()
+        return
     made_from = fingerprint(params.load())
     summary = results.of(made_from)
     if summary is None:
@@ -55,13 +61,33 @@ def _conduct(engine: str, minutes: float | None, every_seed: bool) -> dict[str, 
     return results.summary(found)
 
 
+def _queue() -> None:
+    from ballast.project import params
+    from ballast.study import conducting, experiments, plan
+    from ballast.study.store import Store
+
+    names = list(experiments.queue(conducting.cells(plan.load(), Store()), params.load()))
+    print(f"{len(names)} experiments are queued. Now: dvc queue start, and when they are done:")
+    print("ballast study show --experiments")
+
+
 @app.command("show")
-def show_results() -> None:
+def show_results(
+    experiments: Annotated[
+        bool, typer.Option("--experiments", help="judge DVC's experiments, on their test rows")
+    ] = False,
+) -> None:
     """Show the results of the last study."""
     from ballast.study import results
-    from ballast.study.showing import show
+    from ballast.study.showing import show, show_judgement
 
-    show(results.load())
+    if experiments:
+        from ballast.study.experiments import judge_experiments
+        from ballast.study.plan import load
+
+        show_judgement(judge_experiments(load()))
+    else:
+        show(results.load())
 
 
 @app.command()

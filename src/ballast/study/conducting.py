@@ -84,14 +84,26 @@ def conduct(
     workshop = Workshop(store, engine, Path.cwd(), told, deadline)
     layout, labels = _prepared(project, store)
     known, left_out = strategies(plan, project, layout, labels.task == "multilabel")
-    cells = _train(plan, known, workshop, begin, every_seed)
-    rows = _held_out(plan, cells, store)
+    trained = _train(plan, known, workshop, begin, every_seed)
+    rows = _held_out(plan, trained, store)
     judgement = rows.judge(plan)
     best = judgement.winner or plan.baseline
     curve = _curve(plan, next(each for each in known if each.name == best), workshop, begin)
-    finalists = [cell for cell in cells if cell.strategy.name in {best, plan.baseline}]
+    finalists = [cell for cell in trained if cell.strategy.name in {best, plan.baseline}]
     test = _test(plan, finalists, store)
-    return Study(plan, project, cells, left_out, judgement, test.judge(plan), curve, rows, test)
+    return Study(plan, project, trained, left_out, judgement, test.judge(plan), curve, rows, test)
+
+
+def cells(plan: Plan, store: Store) -> list[Cell]:
+    """Return every cell of a plan that fits the data.
+
+    Raises:
+        UserError: as `conduct`.
+    """
+    project = params.load()
+    layout, labels = _prepared(project, store)
+    known, _ = strategies(plan, project, layout, labels.task == "multilabel")
+    return [Cell(strategy, seed) for seed in plan.seeds for strategy in known]
 
 
 def _prepared(project: dict[str, Any], store: Store) -> tuple[Layout, LabelSet]:

@@ -1,6 +1,7 @@
 """Where steps run: `local`, `local:4`, `dask:tcp://...` or `ray:...`, all through joblib."""
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -59,7 +60,9 @@ class Workers:
         config: AbstractContextManager = nullcontext()
         if self.backend:
             config = parallel_config(backend=self.backend, **dict(self.options))
-        with config:
+        with config, warnings.catch_warnings():
+            # A process that has grown is replaced, and what it was to do is done by another.
+            warnings.filterwarnings("ignore", "A worker stopped", UserWarning)
             parallel = Parallel(
                 n_jobs=self.count,
                 return_as="generator_unordered",

@@ -17,6 +17,8 @@ from ballast.setup import chosen, recipes
 FILE = Path("study.yaml")
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Share = Annotated[float, Field(gt=0, le=1)]
+# The name of an experiment, too.
+Name = Annotated[str, Field(pattern=r"^[\w-]+$")]
 # In a strategy's block, the recipe that it begins with.
 RECIPE = "recipe"
 
@@ -38,7 +40,7 @@ class Plan(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    strategies: dict[str, dict[str, Any] | None]
+    strategies: dict[Name, dict[str, Any] | None]
     baseline: str
     seeds: Annotated[list[Seed], Field(min_length=1)] = [0]
     score: Literal["f1_macro", "balanced_accuracy", "mcc"] = "f1_macro"
