@@ -39,9 +39,19 @@ def test_rejected_rows_are_counted_and_nothing_is_said_without_need():
 
 @pytest.mark.parametrize(
     ("suspects", "held_out", "said"),
-    [(143, 7292, True), (73, 7292, True), (72, 7292, False), (10, 50, True), (9, 50, False)],
+    [
+        (143, 7292, True),
+        (73, 7292, True),
+        (72, 7292, False),
+        (10, 50, True),
+        (9, 50, False),
+        (11, 50, False),
+        (0, 0, False),
+    ],
 )
-def test_suspect_labels_are_said_from_ten_rows_and_a_hundredth_of_all_on(suspects, held_out, said):
+def test_suspect_labels_are_said_of_ten_rows_and_a_hundredth_to_a_fifth_of_all(
+    suspects, held_out, said
+):
     scores = per_class(land=(0.5, 9, 9))
     counts = {"rows": 9, "rejected": 0, "held_out": held_out, "suspect_labels": suspects}
     note = (

@@ -35,7 +35,7 @@ def test_show_fits_eighty_columns(multilabel, tmp_path, monkeypatch):
         "baselines": baselines.scores_of(targets, classes),
         "per_class": scores.per_class(targets, predicted, classes),
         "per_class_bounds": bounds_per_class(targets, predicted, classes, 0.95),
-        "data": {"rows": 2100, "rejected": 100, "held_out": 1500, "suspect_labels": 1143},
+        "data": {"rows": 2100, "rejected": 100, "held_out": 11500, "suspect_labels": 1143},
     }
     (tmp_path / "metrics").mkdir()
     for name, value in values.items():
@@ -45,7 +45,7 @@ def test_show_fits_eighty_columns(multilabel, tmp_path, monkeypatch):
     lines = shown.stdout.splitlines()
     assert max(map(len, lines)) <= 80
     assert lines[0].startswith("100 of 2,100 rows were rejected: data/prepared/rejected.csv")
-    suspects = "1,143 of 1,500 held-out rows may be labelled wrong: metrics/label_issues.csv."
+    suspects = "1,143 of 11,500 held-out rows may be labelled wrong: metrics/label_issues.csv."
     assert lines[1] == suspects
     assert "…" not in shown.stdout
     headline = values["metrics"]

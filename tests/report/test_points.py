@@ -111,6 +111,15 @@ def test_classes_of_which_nothing_is_said_are_named():
     assert "Nothing is said of classes with fewer than 10 held-out rows: class 01, " in page
 
 
+def test_more_suspects_than_a_fifth_of_the_rows_are_put_down_to_the_model():
+    assert "trust the first ones alone" not in section(a_page(3), "suspects")
+    run = a_run(3)
+    suspects = replace(run.evaluation.suspects, rows=63)
+    page = render(replace(run, evaluation=replace(run.evaluation, suspects=suspects)))
+    assert "63 of 312 held-out rows" in text_of(section(page, "suspects"))
+    assert "trust the first ones alone" in section(page, "suspects")
+
+
 def test_no_suspects_leave_a_sentence():
     run = a_run(3)
     none = replace(run.evaluation.suspects, worst=[], labels=0, rows=0, pairs=[])

@@ -9,8 +9,9 @@ MANY, SHOWN = 50, 20
 NAMED = 10
 # In place of a label that is missing, or one too many.
 NONE = "(none)"
-# Suspect labels are worth a note from so many rows on that are also this share of all.
-SUSPECTS, SUSPECT_SHARE = 10, 0.01
+# Suspect labels are worth a note from so many rows on, if these are at least the first share of
+# all. If they are more than the second, the model is weak rather than the labels wrong.
+SUSPECTS, SUSPECT_SHARES = 10, (0.01, 0.2)
 
 # Scores by name and class, as `scores.per_class` returns them.
 PerClass = Mapping[str, Mapping[str, float]]
@@ -42,7 +43,8 @@ def notes(per_class: PerClass, counts: Mapping[str, int]) -> list[str]:
         )
     # Results of earlier versions don't count them.
     suspects, held_out = (counts.get(name, 0) for name in ("suspect_labels", "held_out"))
-    if suspects >= max(SUSPECTS, SUSPECT_SHARE * held_out):
+    least, most = (share * held_out for share in SUSPECT_SHARES)
+    if max(SUSPECTS, least) <= suspects <= most:
         sentences.append(
             f"{suspects:,} of {held_out:,} held-out rows may be labelled wrong: "
             "metrics/label_issues.csv"

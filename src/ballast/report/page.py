@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ballast.evaluation.curves import ALL, evenly
 from ballast.evaluation.judging import Evaluation
 from ballast.evaluation.mistakes import Mistake
-from ballast.evaluation.notes import MANY, listed, notes
+from ballast.evaluation.notes import MANY, SUSPECT_SHARES, listed, notes
 from ballast.evaluation.operating_points import Point
 from ballast.evaluation.suspects import LEAST, Suspect
 from ballast.labels.classes import Classes
@@ -115,6 +115,7 @@ def render(run: Run) -> str:
         pairs=run.evaluation.suspects.pairs[:PAIRS],
         silent=listed(run.evaluation.suspects.silent),
         least=LEAST,
+        most_suspects=SUSPECT_SHARES[1] * run.data["held_out"],
         overall=charts.reliability("all classes", curves["reliability"][ALL]),
         counts=charts.counts(_counts(run, shown)),
         histories=_histories(run),
