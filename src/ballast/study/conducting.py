@@ -124,18 +124,30 @@ def _train(
     begin: Callable[[int], None],
     every_seed: bool,
 ) -> list[Cell]:
-    """Train all strategies with the first seed, and then those that can still win with another."""
-    cells: list[Cell] = []
-    left = list(known)
-    for number, seed in enumerate(plan.seeds):
-        if number and not every_seed:
-            still = _held_out(plan, cells, workshop.store).contenders(plan)
+    """Train all strategies with the first seed, and then those that can still win with others."""
+    trained: list[Cell] = []
+    left, rounds = list(known), [plan.seeds] if every_seed else _rounds(plan.seeds)
+    for seeds in rounds:
+        if trained:
+            still = _held_out(plan, trained, workshop.store).contenders(plan, len(rounds) - 1)
             left = [strategy for strategy in left if strategy.name in still]
-        new = [Cell(strategy, seed) for strategy in left]
+        new = [Cell(strategy, seed) for seed in seeds for strategy in left]
         begin(len(new))
-        workshop.run(_in_order(new, plan.baseline, _seconds(cells), workshop.deadline is not None))
-        cells += new
-    return cells
+        in_time = workshop.deadline is not None
+        workshop.run(_in_order(new, plan.baseline, _seconds(trained), in_time))
+        trained += new
+    return trained
+
+
+def _rounds(seeds: Sequence[int]) -> list[Sequence[int]]:
+    """Return the seeds of each round: one, then two, then four, and so on.
+
+    >>> _rounds([0, 1, 2, 3, 4])
+    [[0], [1, 2], [3, 4]]
+    """
+    ends = [2**number - 1 for number in range(len(seeds).bit_length() + 1)]
+    pairs = zip(ends, ends[1:], strict=False)
+    return [seeds[begin:end] for begin, end in pairs if seeds[begin:end]]
 
 
 def _in_order(

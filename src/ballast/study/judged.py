@@ -54,15 +54,15 @@ class Rows:
             level=plan.level,
         )
 
-    def contenders(self, plan: Plan) -> set[str]:
-        """Return the strategies that can still win."""
+    def contenders(self, plan: Plan, looks: int) -> set[str]:
+        """Return the strategies that can still win, asked so often in all."""
         return contenders(
             self.targets,
             self.predicted,
             plan.baseline,
             self.classes,
             self.units,
-            looks=len(plan.seeds),
+            looks=looks,
             score=plan.score,
         )
 
