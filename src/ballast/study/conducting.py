@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -146,8 +147,7 @@ def _rounds(seeds: Sequence[int]) -> list[Sequence[int]]:
     [[0], [1, 2], [3, 4]]
     """
     ends = [2**number - 1 for number in range(len(seeds).bit_length() + 1)]
-    pairs = zip(ends, ends[1:], strict=False)
-    return [seeds[begin:end] for begin, end in pairs if seeds[begin:end]]
+    return [seeds[begin:end] for begin, end in pairwise(ends) if seeds[begin:end]]
 
 
 def _in_order(
