@@ -7,8 +7,9 @@ import pytest
 from made_up import BASELINE, NAMES, results, without_winner
 
 from ballast.study import advice
+from ballast.study.judgement import Baseline, Judgement, Strategy
 from ballast.study.results import save_leaderboard
-from ballast.study.showing import show
+from ballast.study.showing import show, show_judgement
 
 
 @pytest.fixture
@@ -59,6 +60,21 @@ def test_many_warnings_leave_room_for_the_table(shown):
     lines = shown(results(warnings=[f"warning {k}" for k in range(30)]))
     assert len([line for line in lines if line.startswith("warning")]) == 4
     assert "and 26 more such lines in the report" in lines
+
+
+def test_a_judgement_alone_has_answer_and_leaderboard(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    baseline = Baseline(0.7, 0.6, 0.8, (0,), {})
+    entry = Strategy(0.72, 0.6, 0.8, 0.02, -0.01, 0.05, 0.2, 0.01, None, (0,), "cannot be told", {})
+    support = {"a": 50, "b": 40}
+    show_judgement(
+        Judgement("f1_macro", 0.95, "base", baseline, {"other": entry}, None, (), support)
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("no strategy is better than base")
+    first, second, _ = leaderboard(lines)
+    assert first.split() == ["other", "0.720", "+.020", "(-.010", "to", "+.050)", "-", "1"]
+    assert second.split() == ["base", "0.700", "the", "baseline", "1"]
 
 
 def test_the_leaderboard_as_csv(tmp_path):

@@ -9,7 +9,8 @@ from rich.table import Table
 
 from ballast.study import advice, report
 from ballast.study.cells import Cell
-from ballast.study.wording import title
+from ballast.study.judgement import Judgement
+from ballast.study.wording import answer, title, warnings
 
 UNDECIDED = "-"
 # Most warnings on the first screen.
@@ -58,8 +59,8 @@ class Display:
 
 def show(results: dict[str, Any]) -> None:
     """Print the answer and what to do, and then the leaderboard, in 80 columns."""
-    console = Console(markup=False, emoji=False, highlight=False)
-    console.print(results["answer"], style="bold", soft_wrap=False)
+    console = _console()
+    console.print(results["answer"], style="bold")
     console.print(f"Now: {advice.command(results)}", soft_wrap=True)
     for line in advice.on_test_rows(results):
         console.print(line)
@@ -69,10 +70,30 @@ def show(results: dict[str, Any]) -> None:
         console.print(line)
     if len(asides) > ASIDES:
         console.print(f"and {len(asides) - ASIDES} more such lines in the report")
+    _show_leaderboard(results, console)
+    console.print(f"All of it: {report.FILE}")
+
+
+def show_judgement(judgement: Judgement) -> None:
+    """Print the answer and the leaderboard of runs of which no more is known."""
+    console = _console()
+    console.print(answer(judgement), style="bold")
+    for line in warnings(judgement):
+        console.print(line)
+    judged = judgement.to_json()
+    baseline, others = judged.pop("baseline"), judged.pop("strategies")
+    strategies = {judgement.baseline_name: baseline} | others
+    _show_leaderboard(judged | {"strategies": strategies}, console)
+
+
+def _console() -> Console:
+    return Console(markup=False, emoji=False, highlight=False)
+
+
+def _show_leaderboard(results: dict[str, Any], console: Console) -> None:
     console.print(_leaderboard(results))
     level = f"{100 * results['level']:.4g} %"
     console.print(f"{UNDECIDED}: cannot be told. All intervals together hold at the {level} level.")
-    console.print(f"All of it: {report.FILE}")
 
 
 def _leaderboard(results: dict[str, Any]) -> Table:
@@ -80,7 +101,8 @@ def _leaderboard(results: dict[str, Any]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
     table.add_column("strategy", overflow="fold")
     score = title(results["score"]).replace(" ", "\n")
-    for name in (score, "gain (interval)", "", "seeds", "time"):
+    timed = any("seconds" in entry for entry in results["strategies"].values())
+    for name in (score, "gain (interval)", "", "seeds", *(["time"] if timed else [])):
         left = name in {"gain (interval)", ""}
         table.add_column(name, no_wrap=True, justify="left" if left else "right")
     for name, entry in advice.ranked(results):
@@ -91,6 +113,6 @@ def _leaderboard(results: dict[str, Any]) -> Table:
             "the baseline" if is_baseline else advice.gain(entry),
             "" if is_baseline else entry["verdict"].replace("cannot be told", UNDECIDED),
             str(len(entry["seeds"])),
-            advice.duration(entry["seconds"]),
+            *([advice.duration(entry["seconds"])] if timed else []),
         )
     return table
