@@ -1,54 +1,26 @@
-"""Charts as SVG: Vega-Lite, rendered by vl-convert, in the colours of the page's style sheet."""
+"""The charts of a run's report."""
 
-import re
-from collections.abc import Sequence
-from typing import Any
+from markupsafe import Markup
 
-import vl_convert
-from markupsafe import Markup, escape
-
-Rows = Sequence[dict[str, Any]]
-
-VERSION = "6.4"
-TAG = re.compile("<[^>]*>")
-# Half of the output, without effect here: unused attributes, and more digits than a screen shows.
-UNUSED = re.compile(
-    r' (?:aria-\w+|class|opacity|pointer-events|role|xmlns:xlink)="(?!0)[^"]*"|(?<=\.\d\d)\d+'
+from ballast.report.vega import (
+    GRID,
+    LINE,
+    NAMES,
+    OTHER,
+    TEXT,
+    THIRD,
+    Rows,
+    marks,
+    named,
+    number,
+    svg,
+    unit,
 )
-# Custom properties of page.css, which differ between light and dark mode.
-TEXT, GRID = "var(--text)", "var(--grid)"
-LINE, OTHER, THIRD = "var(--line)", "var(--other)", "var(--third)"
-AXIS = {"labelColor": TEXT, "titleColor": TEXT, "gridColor": GRID, "domain": False, "ticks": False}
-CONFIG = {
-    # The page labels each chart as a whole; attributes at every mark would double its size.
-    "aria": False,
-    "background": None,
-    "axis": AXIS | {"labelFontSize": 11, "titleFontSize": 11, "titleFontWeight": "normal"},
-    # Keeps the first labels of the two axes apart.
-    "axisX": {"labelPadding": 6},
-    "view": {"stroke": None},
-    "title": {"color": TEXT, "fontSize": 12, "anchor": "start", "fontWeight": 600},
-    "legend": {"labelColor": TEXT, "titleColor": TEXT, "orient": "top", "labelFontSize": 11},
-}
+
 SMALL = {"width": 190, "height": 150}
-UNIT = {"domain": [0, 1]}
-TENTHS = {"values": [0, 0.2, 0.4, 0.6, 0.8, 1]}
 # Thresholds of rare classes are close to 0, so their scale is in log odds.
 ODDS = [-6.9068, -4.5951, -2.1972, 0, 2.1972, 4.5951, 6.9068]
 ENDS = 0.0008, 0.9992
-# Class names may be long, and end with numbers of rows: they are truncated in the middle.
-NAMES = {
-    "field": "class",
-    "type": "nominal",
-    "sort": None,
-    "title": None,
-    "axis": {
-        "grid": True,
-        "labelLimit": 0,
-        "labelPadding": 7,
-        "labelExpr": "truncate(datum.label, 28, 'center')",
-    },
-}
 SHOWN_AS = "format(1 / (1 + exp(-datum.value)), '.3~f')"
 
 
@@ -62,13 +34,13 @@ def interval_dots(title: str, rows: Rows, least: float) -> Markup:
     """
     axis = {"tickCount": 4, "labelFlush": False}
     options = {"title": None, "scale": {"domain": [least, 1], "nice": False}, "axis": axis}
-    low, value = (_number(field, **options) for field in ("low", "value"))
+    low, value = (number(field, **options) for field in ("low", "value"))
     layers = [
-        _marks("rule", {"x": low, "x2": {"field": "high"}}, color=LINE, strokeWidth=2),
-        _marks("point", {"x": value}, filled=True, color=LINE, size=55, opacity=1),
+        marks("rule", {"x": low, "x2": {"field": "high"}}, color=LINE, strokeWidth=2),
+        marks("point", {"x": value}, filled=True, color=LINE, size=55, opacity=1),
     ]
     spec = {"title": title, "width": 190, "height": {"step": 19}, "encoding": {"y": NAMES}}
-    return _svg(f"{title} by class, with intervals", rows, spec | {"layer": layers})
+    return svg(f"{title} by class, with intervals", rows, spec | {"layer": layers})
 
 
 def counts(rows: Rows) -> Markup:
@@ -85,14 +57,14 @@ def counts(rows: Rows) -> Markup:
         "title": "rows, and examples per epoch",
         "axis": {"values": ticks, "format": ",d", "grid": True},
     }
-    before, after = (_number(field, **options) for field in ("before", "after"))
+    before, after = (number(field, **options) for field in ("before", "after"))
     layers = [
-        _marks("rule", {"x": before, "x2": {"field": "after"}}, color=GRID, strokeWidth=4),
-        _marks("point", {"x": before}, color=OTHER, size=70, strokeWidth=2, opacity=1),
-        _marks("point", {"x": after}, filled=True, color=LINE, size=45, opacity=1),
+        marks("rule", {"x": before, "x2": {"field": "after"}}, color=GRID, strokeWidth=4),
+        marks("point", {"x": before}, color=OTHER, size=70, strokeWidth=2, opacity=1),
+        marks("point", {"x": after}, filled=True, color=LINE, size=45, opacity=1),
     ]
     spec = {"width": 260, "height": {"step": 19}, "encoding": {"y": NAMES}, "layer": layers}
-    return _svg("Rows of each class before and after resampling", rows, spec)
+    return svg("Rows of each class before and after resampling", rows, spec)
 
 
 def curve(title: str, x: str, y: str, rows: Rows) -> Markup:
@@ -104,10 +76,10 @@ def curve(title: str, x: str, y: str, rows: Rows) -> Markup:
         y: likewise.
         rows: the points in order.
     """
-    across = _unit(x, title=x.replace("_", " "))
-    encoding = {"x": across, "y": _unit(y, title=y), "order": {"value": 0}}
-    line = _marks("line", encoding, color=LINE, strokeWidth=2)
-    return _svg(title, rows, SMALL | {"title": title} | line)
+    across = unit(x, title=x.replace("_", " "))
+    encoding = {"x": across, "y": unit(y, title=y), "order": {"value": 0}}
+    line = marks("line", encoding, color=LINE, strokeWidth=2)
+    return svg(title, rows, SMALL | {"title": title} | line)
 
 
 def thresholds(title: str, rows: Rows, threshold: float | None) -> Markup:
@@ -123,17 +95,17 @@ def thresholds(title: str, rows: Rows, threshold: float | None) -> Markup:
     dashes = {"precision": [2, 2], "recall": [6, 3], "f1": [1, 0]}
     encoding = {
         "x": x,
-        "y": _unit("value", title=None),
-        "color": _named("score", colours, "stroke"),
-        "strokeDash": _named("score", dashes, "stroke"),
+        "y": unit("value", title=None),
+        "color": named("score", colours, "stroke"),
+        "strokeDash": named("score", dashes, "stroke"),
     }
     fold = {"fold": list(colours), "as": ["score", "value"]}
-    layers = [{"transform": [to_odds, fold]} | _marks("line", encoding, strokeWidth=2)]
+    layers = [{"transform": [to_odds, fold]} | marks("line", encoding, strokeWidth=2)]
     if threshold is not None:
         data = {"values": [{"threshold": threshold}]}
-        rule = _marks("rule", {"x": x}, color=TEXT, strokeDash=[4, 3])
+        rule = marks("rule", {"x": x}, color=TEXT, strokeDash=[4, 3])
         layers.append({"data": data, "transform": [to_odds]} | rule)
-    return _svg(title, rows, SMALL | {"title": title, "layer": layers})
+    return svg(title, rows, SMALL | {"title": title, "layer": layers})
 
 
 def operating_points(title: str, rows: Rows) -> Markup:
@@ -146,26 +118,26 @@ def operating_points(title: str, rows: Rows) -> Markup:
     to_odds, x = _by_odds()
     looks = {"precision": (OTHER, [2, 2]), "recall": (THIRD, [6, 3]), "alerts": (LINE, [1, 0])}
     colour, dash = (
-        _named("score", {name: look[k] for name, look in looks.items()}, "stroke") for k in (0, 1)
+        named("score", {name: look[k] for name, look in looks.items()}, "stroke") for k in (0, 1)
     )
     axis = {"orient": "right", "grid": False, "format": "d", "tickCount": 4}
-    alerts = _number("value", title="alerts per 1,000 rows", axis=axis)
+    alerts = number("value", title="alerts per 1,000 rows", axis=axis)
 
     def lines(y: dict, *names: str) -> dict:
         fold = {"fold": names, "as": ["score", "value"]}
         encoding = {"x": x, "y": y, "color": colour, "strokeDash": dash}
-        return {"transform": [to_odds, fold]} | _marks("line", encoding, strokeWidth=2)
+        return {"transform": [to_odds, fold]} | marks("line", encoding, strokeWidth=2)
 
     def band(score: str) -> dict:
-        ends = {"y": _unit(f"{score}_low", title=None), "y2": {"field": f"{score}_high"}}
-        area = _marks("area", {"x": x} | ends, color=looks[score][0], opacity=0.15)
+        ends = {"y": unit(f"{score}_low", title=None), "y2": {"field": f"{score}_high"}}
+        area = marks("area", {"x": x} | ends, color=looks[score][0], opacity=0.15)
         return {"transform": [to_odds]} | area
 
-    shares = lines(_unit("value", title=None), "precision", "recall")
+    shares = lines(unit("value", title=None), "precision", "recall")
     layers = [{"layer": [band("precision"), band("recall"), shares]}, lines(alerts, "alerts")]
     resolve = {"scale": {"y": "independent"}}
     spec = {"width": 300, "height": 170, "title": title, "layer": layers, "resolve": resolve}
-    return _svg(title, rows, spec)
+    return svg(title, rows, spec)
 
 
 def reliability(title: str, rows: Rows) -> Markup:
@@ -176,18 +148,18 @@ def reliability(title: str, rows: Rows) -> Markup:
         rows: dicts of probabilities (uncorrected or corrected), predicted, observed, low, high,
             rows.
     """
-    colour = _named("probabilities", {"uncorrected": OTHER, "corrected": LINE}, "circle")
+    colour = named("probabilities", {"uncorrected": OTHER, "corrected": LINE}, "circle")
     diagonal = {"values": [{"predicted": 0, "observed": 0}, {"predicted": 1, "observed": 1}]}
-    x = {"x": _unit("predicted", title="predicted probability")}
-    y, low = (_unit(field, title="observed share") for field in ("observed", "low"))
+    x = {"x": unit("predicted", title="predicted probability")}
+    y, low = (unit(field, title="observed share") for field in ("observed", "low"))
     bounds = x | {"y": low, "y2": {"field": "high"}, "color": colour}
     point = {"size": 40, "opacity": 1}
     layers = [
-        {"data": diagonal} | _marks("line", x | {"y": y}, color=GRID, strokeWidth=2),
-        _marks("rule", bounds, strokeWidth=1.5),
-        _marks("line", x | {"y": y, "color": colour}, strokeWidth=1.5, point=point),
+        {"data": diagonal} | marks("line", x | {"y": y}, color=GRID, strokeWidth=2),
+        marks("rule", bounds, strokeWidth=1.5),
+        marks("line", x | {"y": y, "color": colour}, strokeWidth=1.5, point=point),
     ]
-    return _svg(title, rows, SMALL | {"title": title, "layer": layers})
+    return svg(title, rows, SMALL | {"title": title, "layer": layers})
 
 
 def history(title: str, name: str, entries: Rows) -> Markup:
@@ -201,13 +173,13 @@ def history(title: str, name: str, entries: Rows) -> Markup:
     rows = [{"epoch": epoch, name: entry[name]} for epoch, entry in enumerate(entries, 1)]
     axis = {"grid": False, "tickMinStep": 1, "format": "d"}
     encoding = {
-        "x": _number("epoch", title="epoch", axis=axis, scale={"zero": False, "nice": False}),
-        "y": _number(name, title=None, scale={"zero": False}),
+        "x": number("epoch", title="epoch", axis=axis, scale={"zero": False, "nice": False}),
+        "y": number(name, title=None, scale={"zero": False}),
     }
     point = {"color": LINE, "size": 25}
-    line = _marks("line", encoding, color=LINE, strokeWidth=2, point=point)
+    line = marks("line", encoding, color=LINE, strokeWidth=2, point=point)
     spec = {"width": 260, "height": 150, "title": title} | line
-    return _svg(f"{title} by epoch", rows, spec)
+    return svg(f"{title} by epoch", rows, spec)
 
 
 def _by_odds() -> tuple[dict, dict]:
@@ -215,34 +187,4 @@ def _by_odds() -> tuple[dict, dict]:
     clamped = f"clamp(datum.threshold, {ENDS[0]}, {ENDS[1]})"
     to_odds = {"calculate": f"log({clamped} / (1 - {clamped}))", "as": "odds"}
     axis = {"values": ODDS, "labelExpr": SHOWN_AS, "grid": True, "labelOverlap": True}
-    return to_odds, _number("odds", title="threshold", scale={"domain": [-7.2, 7.2]}, axis=axis)
-
-
-def _marks(kind: str, encoding: dict, **look: Any) -> dict:
-    """Return a layer: marks of a kind, where the encoding puts them."""
-    return {"mark": {"type": kind, **look}, "encoding": encoding}
-
-
-def _number(field: str, **more: Any) -> dict:
-    """Return the encoding of a numeric field."""
-    return {"field": field, "type": "quantitative", **more}
-
-
-def _unit(field: str, title: str | None) -> dict:
-    """Return the encoding of a field from 0 to 1."""
-    return _number(field, title=title, scale=UNIT, axis=TENTHS)
-
-
-def _named(field: str, shown: dict[str, Any], symbol: str) -> dict:
-    """Return the encoding of a field of names: how each is shown, in the lines and a legend."""
-    scale = {"domain": list(shown), "range": list(shown.values())}
-    legend = {"title": None, "symbolType": symbol}
-    return {"field": field, "type": "nominal", "scale": scale, "legend": legend}
-
-
-def _svg(label: str, rows: Rows, spec: dict) -> Markup:
-    data = {"values": list(rows)}
-    svg = vl_convert.vegalite_to_svg(spec | {"data": data, "config": CONFIG}, vl_version=VERSION)
-    svg = TAG.sub(lambda tag: UNUSED.sub("", tag[0]), svg)
-    # Safe: Vega escapes text from the data.
-    return Markup(svg.replace("<svg", f'<svg role="img" aria-label="{escape(label)}"', 1))
+    return to_odds, number("odds", title="threshold", scale={"domain": [-7.2, 7.2]}, axis=axis)

@@ -32,7 +32,7 @@ def study(
     if context.invoked_subcommand is not None:
         return
     from ballast.project import params
-    from ballast.study import results
+    from ballast.study import report, results
     from ballast.study.showing import show
     from ballast.study.steps import fingerprint
 
@@ -44,6 +44,8 @@ def study(
     if summary is None:
         summary = _conduct(engine, minutes, every_seed) | {"made_from": made_from}
         results.save(summary)
+    results.save_leaderboard(summary)
+    report.save(summary)
     show(summary)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ballast.study.conducting import Study
 
 
-FILE = Path("study/results.json")
+FILE, LEADERBOARD = Path("study/results.json"), Path("study/leaderboard.csv")
 
 
 def save(results: dict[str, Any], file: Path = FILE) -> None:
@@ -55,6 +55,12 @@ def leaderboard(results: dict[str, Any]) -> "pd.DataFrame":
         for name, entry in results["strategies"].items()
     ]
     return pd.DataFrame(lines).set_index("strategy").sort_values("score", ascending=False)
+
+
+def save_leaderboard(results: dict[str, Any], file: Path = LEADERBOARD) -> None:
+    """Write the leaderboard as CSV, with line feeds on every system."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    leaderboard(results).round(6).to_csv(file, encoding="utf-8", lineterminator="\n")
 
 
 def by_class(results: dict[str, Any]) -> "pd.DataFrame":

@@ -2,13 +2,19 @@
 
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from ballast.comparison.comparing import interval
+from ballast.study import advice, report
 from ballast.study.cells import Cell
-from ballast.study.wording import title
+from ballast.study.judgement import Judgement
+from ballast.study.wording import answer, title, warnings
+
+UNDECIDED = "-"
+# Most warnings on the first screen.
+ASIDES = 4
 
 
 class Display:
@@ -52,59 +58,61 @@ class Display:
 
 
 def show(results: dict[str, Any]) -> None:
-    """Print the answer and the leaderboard."""
-    console = Console(markup=False, emoji=False, highlight=False)
+    """Print the answer and what to do, and then the leaderboard, in 80 columns."""
+    console = _console()
     console.print(results["answer"], style="bold")
-    for line in [*results["warnings"], *_asides(results)]:
+    console.print(f"Now: {advice.command(results)}", soft_wrap=True)
+    for line in advice.on_test_rows(results):
         console.print(line)
-    table = Table("strategy")
-    table.add_column(title(results["score"]), no_wrap=True)
-    table.add_column("against the baseline", no_wrap=True)
-    for name in ("", "seeds", "seconds"):
-        table.add_column(name)
-    for name, entry in ranked(results):
-        of_baseline = name == results["baseline_name"]
-        ends = {"difference": entry.get("gain"), "low": entry.get("low"), "high": entry.get("high")}
+    console.print(f"More data: {advice.more_data(results)}")
+    asides = [*results["warnings"], *advice.asides(results)]
+    for line in asides[:ASIDES]:
+        console.print(line)
+    if len(asides) > ASIDES:
+        console.print(f"and {len(asides) - ASIDES} more such lines in the report")
+    _show_leaderboard(results, console)
+    console.print(f"All of it: {report.FILE}")
+
+
+def show_judgement(judgement: Judgement) -> None:
+    """Print the answer and the leaderboard of runs of which no more is known."""
+    console = _console()
+    console.print(answer(judgement), style="bold")
+    for line in warnings(judgement):
+        console.print(line)
+    judged = judgement.to_json()
+    baseline, others = judged.pop("baseline"), judged.pop("strategies")
+    strategies = {judgement.baseline_name: baseline} | others
+    _show_leaderboard(judged | {"strategies": strategies}, console)
+
+
+def _console() -> Console:
+    return Console(markup=False, emoji=False, highlight=False)
+
+
+def _show_leaderboard(results: dict[str, Any], console: Console) -> None:
+    console.print(_leaderboard(results))
+    level = f"{100 * results['level']:.4g} %"
+    console.print(f"{UNDECIDED}: cannot be told. All intervals together hold at the {level} level.")
+
+
+def _leaderboard(results: dict[str, Any]) -> Table:
+    # Without frames, names of 28 characters fit. Longer ones are folded, never cut.
+    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
+    table.add_column("strategy", overflow="fold")
+    score = title(results["score"]).replace(" ", "\n")
+    timed = any("seconds" in entry for entry in results["strategies"].values())
+    for name in (score, "gain (interval)", "", "seeds", *(["time"] if timed else [])):
+        left = name in {"gain (interval)", ""}
+        table.add_column(name, no_wrap=True, justify="left" if left else "right")
+    for name, entry in advice.ranked(results):
+        is_baseline = name == results["baseline_name"]
         table.add_row(
             name,
             f"{entry['score']:.3f}",
-            "baseline" if of_baseline else interval(ends),
-            entry.get("verdict", ""),
+            "the baseline" if is_baseline else advice.gain(entry),
+            "" if is_baseline else entry["verdict"].replace("cannot be told", UNDECIDED),
             str(len(entry["seeds"])),
-            f"{entry['seconds']:,.0f}",
+            *([advice.duration(entry["seconds"])] if timed else []),
         )
-    console.print(table)
-    for line in _what_next(results):
-        console.print(line)
-
-
-def ranked(results: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Return the strategies and what is known of them, the best first."""
-    return sorted(results["strategies"].items(), key=lambda pair: -pair[1]["score"])
-
-
-def _asides(results: dict[str, Any]) -> list[str]:
-    lines = [f"{name} was left out: {why}" for name, why in results["left_out"].items()]
-    lines += [f"{name} failed: {why}" for name, why in results["failed"].items()]
-    if results["not_reached"]:
-        lines.append(f"the time was up before: {', '.join(results['not_reached'])}")
-    return lines
-
-
-def _what_next(results: dict[str, Any]) -> list[str]:
-    """Return what the test rows say, what more data would bring, and what to do."""
-    best = results["winner"] or results["baseline_name"]
-    held_out = results["strategies"][best]["score"]
-    headline = results["test_headline"][best][results["score"]]
-    lines = [
-        f"On {results['rows']['test']:,} test rows, looked at for this alone, {best} has "
-        f"{title(results['score'])} {headline:.3f}, against {held_out:.3f} on held-out rows."
-    ]
-    if results["winner"]:
-        gain = results["test"]["strategies"][best]
-        ends = {"difference": gain["gain"], "low": gain["low"], "high": gain["high"]}
-        lines[0] += f" Its gain there is {interval(ends)}."
-    if results["curve"]:
-        lines.append(f"More data: {results['curve']['sentence']}.")
-    lines.append(f"Now: ballast study apply {best} && dvc repro")
-    return lines
+    return table

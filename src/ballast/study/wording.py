@@ -1,6 +1,7 @@
 """The answer of a study in a sentence, and what it cannot say."""
 
 from ballast.comparison.comparing import interval, signed
+from ballast.evaluation.notes import listed
 from ballast.study.judgement import Judgement, Strategy
 
 TITLES = {"f1_macro": "macro-F1", "f1_micro": "micro-F1", "mcc": "MCC"}
@@ -34,12 +35,20 @@ def answer(judgement: Judgement) -> str:
 
 def warnings(judgement: Judgement) -> list[str]:
     """Return what makes the answer mean less than it seems to."""
-    lines = [
-        f"{name} has {rows} held-out {'row' if rows == 1 else 'rows'}: too few to say anything of "
-        "this class alone"
-        for name, rows in judgement.support.items()
-        if rows < FEWEST_ROWS
-    ]
+    few = {name: rows for name, rows in judgement.support.items() if rows < FEWEST_ROWS}
+    lines = []
+    if len(few) == 1:
+        (name, rows), *_ = few.items()
+        lines.append(
+            f"{name} has {rows} held-out {'row' if rows == 1 else 'rows'}: too few to say anything "
+            "of this class alone"
+        )
+    elif few:
+        names = listed([f"{name} ({rows})" for name, rows in few.items()])
+        lines.append(
+            f"{len(few)} classes have fewer than {FEWEST_ROWS} held-out rows, too few to say "
+            f"anything of each alone: {names}"
+        )
     single = [name for name, each in judgement.strategies.items() if len(each.seeds) == 1]
     if single:
         lines.append(
