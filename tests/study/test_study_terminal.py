@@ -1,6 +1,7 @@
 """A study's results on the terminal, in 80 columns, and as files for programs."""
 
 import doctest
+import json
 
 import pandas as pd
 import pytest
@@ -8,7 +9,7 @@ from made_up import BASELINE, NAMES, results, without_winner
 
 from ballast.study import advice
 from ballast.study.judgement import Baseline, Judgement, Strategy
-from ballast.study.results import save_leaderboard
+from ballast.study.results import LEADERBOARD, METRICS, load, save
 from ballast.study.showing import show, show_judgement
 
 
@@ -77,12 +78,16 @@ def test_a_judgement_alone_has_answer_and_leaderboard(capsys, monkeypatch):
     assert second.split() == ["base", "0.700", "the", "baseline", "1"]
 
 
-def test_the_leaderboard_as_csv(tmp_path):
-    file = tmp_path / "study" / "leaderboard.csv"
-    save_leaderboard(results(), file)
-    content = file.read_bytes()
+def test_the_results_as_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save(results())
+    assert load() == results()
+    summary = json.loads(METRICS.read_text(encoding="utf-8"))
+    assert summary["strategy"] == NAMES[0]
+    assert summary["gain"] == 0.031
+    content = LEADERBOARD.read_bytes()
     assert b"\r" not in content
-    table = pd.read_csv(file, index_col="strategy")
+    table = pd.read_csv(LEADERBOARD, index_col="strategy")
     assert table.index[0] == NAMES[0]
     assert table.loc[NAMES[0], "gain"] == 0.031
     assert pd.isna(table.loc[BASELINE, "gain"])

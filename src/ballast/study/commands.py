@@ -44,8 +44,7 @@ def study(
     if summary is None:
         summary = _conduct(engine, minutes, every_seed) | {"made_from": made_from}
         results.save(summary)
-    results.save_leaderboard(summary)
-    report.save(summary)
+        report.save(summary)
     show(summary)
 
 

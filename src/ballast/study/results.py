@@ -16,12 +16,28 @@ if TYPE_CHECKING:
     from ballast.study.conducting import Study
 
 
-FILE, LEADERBOARD = Path("study/results.json"), Path("study/leaderboard.csv")
+FOLDER = Path("study")
+FILE, LEADERBOARD, METRICS = (
+    FOLDER / name for name in ("results.json", "leaderboard.csv", "summary.json")
+)
 
 
-def save(results: dict[str, Any], file: Path = FILE) -> None:
-    """Write the results."""
-    storage.write_json(file, results)
+def save(results: dict[str, Any]) -> None:
+    """Write the results: all of them, the leaderboard as a table, and a few numbers for DVC."""
+    storage.write_json(FILE, results)
+    leaderboard(results).round(6).to_csv(LEADERBOARD, encoding="utf-8", lineterminator="\n")
+    storage.write_json(METRICS, headline(results))
+
+
+def headline(results: dict[str, Any]) -> dict[str, float | str]:
+    """Return what `dvc metrics diff` compares: the best strategy, its scores and its gain."""
+    baseline = results["baseline_name"]
+    best = results["winner"] or baseline
+    score, entry = results["score"], results["strategies"][best]
+    numbers = {"strategy": best, score: entry["score"]}
+    if best != baseline:
+        numbers |= {"gain": entry["gain"], "gain_low": entry["low"], "gain_high": entry["high"]}
+    return numbers | {f"test_{score}": results["test_headline"][best][score]}
 
 
 def load(file: Path = FILE) -> dict[str, Any]:
@@ -55,12 +71,6 @@ def leaderboard(results: dict[str, Any]) -> "pd.DataFrame":
         for name, entry in results["strategies"].items()
     ]
     return pd.DataFrame(lines).set_index("strategy").sort_values("score", ascending=False)
-
-
-def save_leaderboard(results: dict[str, Any], file: Path = LEADERBOARD) -> None:
-    """Write the leaderboard as CSV, with line feeds on every system."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    leaderboard(results).round(6).to_csv(file, encoding="utf-8", lineterminator="\n")
 
 
 def by_class(results: dict[str, Any]) -> "pd.DataFrame":
