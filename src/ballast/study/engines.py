@@ -2,13 +2,14 @@
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from joblib import Parallel, cpu_count, delayed, parallel_config
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from ballast.project.errors import UserError
 from ballast.study.cells import Engine
@@ -18,6 +19,8 @@ from ballast.study.travelling import Identity, Luggage, identity, run_away
 
 # Seconds until a cluster that does not answer is given up.
 PATIENCE = 5
+# Seconds for a worker's imports.
+IMPORTING = 30
 KNOWN = "local, local:4, dask:tcp://HOST:PORT or ray:ADDRESS"
 
 
@@ -71,7 +74,13 @@ class Workers:
                 # The cells run side by side: one thread each.
                 **({} if self.backend else {"inner_max_num_threads": 1, "backend": "loky"}),
             )
-            yield from parallel(delayed(function)(*each) for each in arguments)
+            try:
+                yield from parallel(delayed(function)(*each) for each in arguments)
+            except TerminatedWorkerError as error:
+                raise UserError(
+                    "the system has ended a process that trained, for want of memory perhaps: "
+                    "have fewer of them, with --engine local:1. What has run is kept."
+                ) from error
 
 
 def _run_here(workers: Workers, tasks: Iterable[Task]) -> Iterator[Done]:
@@ -95,26 +104,46 @@ def _dask(address: str, store: Store) -> Engine:
         client = Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise UserError(f"--engine dask: no scheduler answers at {address}: {error}") from error
-    workers, token = list(client.nthreads()), str(store.token())
+    try:
+        workers = list(client.nthreads())
+        with store.workspace() as folder:
+            see_store = _look_at(client, workers, str(folder))
+    except UserError:
+        client.close()
+        raise
+    crew = Workers(
+        len(workers), "dask", (("client", client), ("wait_for_workers_timeout", PATIENCE))
+    )
+    return partial(_run_here, crew) if see_store else partial(_run_away, crew, Luggage(store))
+
+
+def _look_at(client: Any, workers: Sequence[str], token: str) -> bool:
+    """Return whether all workers see a folder that has just been made.
+
+    Raises:
+        UserError: there is none, or one that can't run what this process would.
+    """
     if not workers:
-        raise UserError(f"--engine dask: the scheduler at {address} has no workers.")
+        raise UserError("--engine dask: the scheduler has no workers: start some.")
     # joblib hangs without a word where workers can't import what they are to run.
     futures = [client.submit(identity, token, workers=[each], pure=False) for each in workers]
     here, seen = identity(token), []
     for name, future in zip(workers, futures, strict=True):
         try:
-            there = future.result(timeout=PATIENCE)
+            there = future.result(timeout=IMPORTING)
         except Exception as error:
             raise UserError(
-                f"--engine dask: the worker {name} can't import ballast ({error}): install the "
-                "same checkout there."
+                f"--engine dask: the worker {name} can't import ballast ({_said(error)}): install "
+                "the same checkout there, and where the scheduler runs."
             ) from error
         _require_same(name, here, there)
         seen.append(there.sees_store)
-    crew = Workers(
-        len(workers), "dask", (("client", client), ("wait_for_workers_timeout", PATIENCE))
-    )
-    return partial(_run_here, crew) if all(seen) else partial(_run_away, crew, Luggage(store))
+    return all(seen)
+
+
+def _said(error: BaseException) -> str:
+    """Return what an error says, and what has led to it."""
+    return f"{error or type(error).__name__}" + (f": {error.__cause__}" if error.__cause__ else "")
 
 
 def _require_same(name: str, here: Identity, there: Identity) -> None:

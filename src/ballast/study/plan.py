@@ -79,7 +79,11 @@ class Strategy:
         """Return the parameters of one training: another seed has the same test rows."""
         split = self.params["split"]
         drawn = split.get("seed")
-        fixed = {"seed": self.params["seed"] if drawn is None else drawn, "share": share}
+        fixed = {
+            "seed": self.params["seed"] if drawn is None else drawn,
+            # Of those that the project trains on.
+            "share": share * split.get("share", 1.0),
+        }
         return self.params | {"seed": seed, "split": split | fixed}
 
 
