@@ -58,7 +58,8 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[st
     for place, value in after.items():
         if place not in before or before[place] != value:
             # What params.yaml lacks is added.
-            yield f"{'' if place in before else '++'}{place}={json.dumps(value, ensure_ascii=False)}"
+            sign = "" if place in before else "++"
+            yield f"{sign}{place}={json.dumps(value, ensure_ascii=False)}"
     for place in sorted(before.keys() - after.keys()):
         block, _, _ = place.rpartition(".")
         # Unless the block became a value.

@@ -147,7 +147,10 @@ def _strategy(
     own = recipes.settings({key: v for key, v in block.items() if key != RECIPE}, place)
     differs = _dotted(own)
     if RECIPE in block:
-        begin, differs = recipes.complete(block[RECIPE]), {RECIPE: block[RECIPE]} | differs
+        try:
+            begin, differs = recipes.complete(str(block[RECIPE])), {RECIPE: block[RECIPE]} | differs
+        except UserError as error:
+            raise UserError(f"{place}.{RECIPE}: {error}") from error
     values, default = deepcopy(project), recipes.complete(recipes.DEFAULT)
     whole = begin | own
     recipes.put(values, whole)
