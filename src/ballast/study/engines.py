@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +19,6 @@ from ballast.study.travelling import Identity, Luggage, identity, run_away
 
 # Seconds until a cluster that does not answer is given up.
 PATIENCE = 5
-# Seconds for a worker's imports.
-IMPORTING = 30
 KNOWN = "local, local:4, dask:tcp://HOST:PORT or ray:ADDRESS"
 
 
@@ -105,45 +103,34 @@ def _dask(address: str, store: Store) -> Engine:
     except (OSError, ValueError) as error:
         raise UserError(f"--engine dask: no scheduler answers at {address}: {error}") from error
     try:
-        workers = list(client.nthreads())
         with store.workspace() as folder:
-            see_store = _look_at(client, workers, str(folder))
+            count, see_store = _look_at(client, str(folder))
     except UserError:
         client.close()
         raise
-    crew = Workers(
-        len(workers), "dask", (("client", client), ("wait_for_workers_timeout", PATIENCE))
-    )
+    crew = Workers(count, "dask", (("client", client), ("wait_for_workers_timeout", PATIENCE)))
     return partial(_run_here, crew) if see_store else partial(_run_away, crew, Luggage(store))
 
 
-def _look_at(client: Any, workers: Sequence[str], token: str) -> bool:
-    """Return whether all workers see a folder that has just been made.
+def _look_at(client: Any, token: str) -> tuple[int, bool]:
+    """Return the number of workers, and whether all see a folder that has just been made.
 
     Raises:
         UserError: there is none, or one that can't run what this process would.
     """
+    here = identity(token)
+    # Not as a task: a worker ends without a word at one that it can't import.
+    workers = client.run(identity, token, on_error="return")
+    for name, there in workers.items():
+        if isinstance(there, Exception):
+            raise UserError(
+                f"--engine dask: the worker {name} can't import ballast ({there}): install the "
+                "same checkout there."
+            ) from there
+        _require_same(name, here, there)
     if not workers:
         raise UserError("--engine dask: the scheduler has no workers: start some.")
-    # joblib hangs without a word where workers can't import what they are to run.
-    futures = [client.submit(identity, token, workers=[each], pure=False) for each in workers]
-    here, seen = identity(token), []
-    for name, future in zip(workers, futures, strict=True):
-        try:
-            there = future.result(timeout=IMPORTING)
-        except Exception as error:
-            raise UserError(
-                f"--engine dask: the worker {name} can't import ballast ({_said(error)}): install "
-                "the same checkout there, and where the scheduler runs."
-            ) from error
-        _require_same(name, here, there)
-        seen.append(there.sees_store)
-    return all(seen)
-
-
-def _said(error: BaseException) -> str:
-    """Return what an error says, and what has led to it."""
-    return f"{error or type(error).__name__}" + (f": {error.__cause__}" if error.__cause__ else "")
+    return len(workers), all(there.sees_store for there in workers.values())
 
 
 def _require_same(name: str, here: Identity, there: Identity) -> None:
