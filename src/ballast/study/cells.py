@@ -5,14 +5,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ballast.project.params import MODELS
 from ballast.study import scoring
 from ballast.study.plan import Strategy
 from ballast.study.running import Task
 from ballast.study.steps import Step, judging, pipeline
 from ballast.study.store import Done, Store
 
-# Steps that take long.
-TRAINING = "train@"
+# What the first model's training writes.
+TRAINED = f"models/{MODELS[0]}"
 # Runs tasks wherever an engine does, and yields what comes of them as it comes.
 Engine = Callable[[Iterable[Task]], Iterator[Done]]
 
@@ -113,10 +114,10 @@ class Workshop:
                 self._take(waiting[done.key], done)
 
     def _in_time(self, tasks: Sequence[Task]) -> Iterator[Task]:
-        """Yield tasks until the time is up; what is trained is judged even then."""
+        """Yield tasks until the time is up; a cell with a trained model goes to its end."""
         for task in tasks:
             is_late = self.deadline is not None and time.monotonic() > self.deadline
-            if not (is_late and task.step.name.startswith(TRAINING)):
+            if not is_late or TRAINED in task.inputs:
                 yield task
 
     def _take(self, cells: Iterable[Cell], done: Done) -> None:

@@ -1,8 +1,14 @@
 """`ballast study` and what belongs to it."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+import ballast
 
 app = typer.Typer(invoke_without_command=True)
 
@@ -31,6 +37,7 @@ def study(
     """
     if context.invoked_subcommand is not None:
         return
+    _require_own_code()
     from ballast.project import params
     from ballast.study import report, results
     from ballast.study.showing import show
@@ -39,13 +46,27 @@ def study(
     if queue:
         _queue()
         return
-    made_from = fingerprint(params.load())
+    made_from = fingerprint(params.load(), every_seed)
     summary = results.of(made_from)
     if summary is None:
         summary = _conduct(engine, minutes, every_seed) | {"made_from": made_from}
         results.save(summary)
         report.save(summary)
     show(summary)
+
+
+def _require_own_code() -> None:
+    """Go on with the code of the project in this folder, whichever is installed.
+
+    What runs is kept by that code's hash, so no other's results may be.
+    """
+    own = Path("src").resolve()
+    if not (own / "ballast").is_dir() or own == Path(ballast.__file__).resolve().parents[1]:
+        return
+    path = os.pathsep.join(filter(None, [str(own), os.environ.get("PYTHONPATH")]))
+    command = [sys.executable, "-c", "from ballast.cli import app; app()", *sys.argv[1:]]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path})
+    raise typer.Exit(done.returncode)
 
 
 def _conduct(engine: str, minutes: float | None, every_seed: bool) -> dict[str, Any]:

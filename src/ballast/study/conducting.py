@@ -40,7 +40,8 @@ class Study:
         left_out: why strategies do not fit the data, by name.
         judgement: on held-out rows.
         test: the same on test rows, of the winner and the baseline alone.
-        curve: the learning curve of the winner, or the baseline; None if none was asked for.
+        on_shares: every training on some of them, for the learning curve.
+        curve: of the winner, or the baseline; None if none was asked for.
         held_out: the rows behind `judgement`.
         tested: those behind `test`.
     """
@@ -51,6 +52,7 @@ class Study:
     left_out: dict[str, str]
     judgement: Judgement
     test: Judgement
+    on_shares: list[Cell]
     curve: LearningCurve | None
     held_out: Rows
     tested: Rows
@@ -89,10 +91,21 @@ def conduct(
     rows = _held_out(plan, trained, store)
     judgement = rows.judge(plan)
     best = judgement.winner or plan.baseline
-    curve = _curve(plan, next(each for each in known if each.name == best), workshop, begin)
+    by_share = _on_shares(plan, next(each for each in known if each.name == best), workshop, begin)
     finalists = [cell for cell in trained if cell.strategy.name in {best, plan.baseline}]
     test = _test(plan, finalists, store)
-    return Study(plan, project, trained, left_out, judgement, test.judge(plan), curve, rows, test)
+    return Study(
+        plan=plan,
+        project=project,
+        cells=trained,
+        left_out=left_out,
+        judgement=judgement,
+        test=test.judge(plan),
+        on_shares=[cell for each in by_share.values() for cell in each],
+        curve=_curve(plan, best, by_share, store),
+        held_out=rows,
+        tested=test,
+    )
 
 
 def cells(plan: Plan, store: Store) -> list[Cell]:
@@ -204,26 +217,32 @@ def _test(plan: Plan, cells: Sequence[Cell], store: Store) -> Rows:
     return gather(folders, store, lambda split: split.test)
 
 
-def _curve(
+def _on_shares(
     plan: Plan, strategy: Strategy, workshop: Workshop, begin: Callable[[int], None]
-) -> LearningCurve | None:
-    """Train a strategy on the shares of the learning curve; None where there is none."""
+) -> dict[float, list[Cell]]:
+    """Train a strategy on the shares of the learning curve, from the smallest."""
     shares = sorted(plan.learning_curve or [])
     cells = {share: [Cell(strategy, seed, share) for seed in plan.seeds] for share in shares}
     everything = [cell for each in cells.values() for cell in each]
     begin(len(everything))
     workshop.run(everything)
-    if len(shares) < 2 or not all(cell.judged for cell in everything):
+    return cells
+
+
+def _curve(
+    plan: Plan, name: str, cells: Mapping[float, Sequence[Cell]], store: Store
+) -> LearningCurve | None:
+    """Return the learning curve of a strategy, None where it has less than two points."""
+    if len(cells) < 2 or not all(cell.judged for each in cells.values() for cell in each):
         return None
-    by_share = [_labelled(each, workshop.store) for each in cells.values()]
-    counts = np.stack([rows.classes.counts for rows in by_share])
-    predicted = [rows.predicted[strategy.name] for rows in by_share]
+    by_share = [_labelled(each, store) for each in cells.values()]
+    last = by_share[-1]
     return learning_curve(
-        counts,
-        by_share[-1].targets,
-        predicted,
-        by_share[-1].classes,
-        by_share[-1].units,
+        np.stack([rows.classes.counts for rows in by_share]),
+        last.targets,
+        [rows.predicted[name] for rows in by_share],
+        last.classes,
+        last.units,
         score=plan.score,
         level=plan.level,
     )

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from joblib import Parallel, cpu_count, delayed, parallel_config
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from ballast.project.errors import UserError
 from ballast.study.cells import Engine
@@ -71,7 +72,13 @@ class Workers:
                 # The cells run side by side: one thread each.
                 **({} if self.backend else {"inner_max_num_threads": 1, "backend": "loky"}),
             )
-            yield from parallel(delayed(function)(*each) for each in arguments)
+            try:
+                yield from parallel(delayed(function)(*each) for each in arguments)
+            except TerminatedWorkerError as error:
+                raise UserError(
+                    "the system has ended a process that trained, for want of memory perhaps: "
+                    "have fewer of them, with --engine local:1. What has run is kept."
+                ) from error
 
 
 def _run_here(workers: Workers, tasks: Iterable[Task]) -> Iterator[Done]:
@@ -95,26 +102,35 @@ def _dask(address: str, store: Store) -> Engine:
         client = Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise UserError(f"--engine dask: no scheduler answers at {address}: {error}") from error
-    workers, token = list(client.nthreads()), str(store.token())
-    if not workers:
-        raise UserError(f"--engine dask: the scheduler at {address} has no workers.")
-    # joblib hangs without a word where workers can't import what they are to run.
-    futures = [client.submit(identity, token, workers=[each], pure=False) for each in workers]
-    here, seen = identity(token), []
-    for name, future in zip(workers, futures, strict=True):
-        try:
-            there = future.result(timeout=PATIENCE)
-        except Exception as error:
+    try:
+        with store.workspace() as folder:
+            count, see_store = _look_at(client, str(folder))
+    except UserError:
+        client.close()
+        raise
+    crew = Workers(count, "dask", (("client", client), ("wait_for_workers_timeout", PATIENCE)))
+    return partial(_run_here, crew) if see_store else partial(_run_away, crew, Luggage(store))
+
+
+def _look_at(client: Any, token: str) -> tuple[int, bool]:
+    """Return the number of workers, and whether all see a folder that has just been made.
+
+    Raises:
+        UserError: there is none, or one that can't run what this process would.
+    """
+    here = identity(token)
+    # Not as a task: a worker ends without a word at one that it can't import.
+    workers = client.run(identity, token, on_error="return")
+    for name, there in workers.items():
+        if isinstance(there, Exception):
             raise UserError(
-                f"--engine dask: the worker {name} can't import ballast ({error}): install the "
+                f"--engine dask: the worker {name} can't import ballast ({there}): install the "
                 "same checkout there."
-            ) from error
+            ) from there
         _require_same(name, here, there)
-        seen.append(there.sees_store)
-    crew = Workers(
-        len(workers), "dask", (("client", client), ("wait_for_workers_timeout", PATIENCE))
-    )
-    return partial(_run_here, crew) if all(seen) else partial(_run_away, crew, Luggage(store))
+    if not workers:
+        raise UserError("--engine dask: the scheduler has no workers: start some.")
+    return len(workers), all(there.sees_store for there in workers.values())
 
 
 def _require_same(name: str, here: Identity, there: Identity) -> None:

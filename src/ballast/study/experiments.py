@@ -26,8 +26,6 @@ from ballast.study.plan import Plan
 
 # Experiments that `queue` names are those of one strategy with several seeds.
 NAME = "study-{strategy}-{seed}"
-# The run that the workspace has.
-WORKSPACE = "workspace"
 # What two seeds of one strategy differ in.
 OF_SEEDS = ("seed", "split.seed")
 
@@ -46,11 +44,7 @@ def queue(cells: Sequence[Cell], project: Mapping[str, Any]) -> Iterator[str]:
     for cell in cells:
         name = NAME.format(strategy=cell.strategy.name, seed=cell.seed)
         settings = [
-            part
-            for place, value in params.flat(cell.params).items()
-            if place not in before or before[place] != value
-            # What params.yaml lacks is added.
-            for part in ("-S", f"{'' if place in before else '++'}{place}={json.dumps(value)}")
+            part for each in _changes(before, params.flat(cell.params)) for part in ("-S", each)
         ]
         command = [sys.executable, "-m", "dvc", "exp", "run", "--queue", "--force", "--name", name]
         done = subprocess.run([*command, *settings], capture_output=True, text=True)
@@ -59,11 +53,25 @@ def queue(cells: Sequence[Cell], project: Mapping[str, Any]) -> Iterator[str]:
         yield name
 
 
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what leads from some parameters to others, as `dvc exp run -S` takes it."""
+    for place, value in after.items():
+        if place not in before or before[place] != value:
+            # What params.yaml lacks is added.
+            sign = "" if place in before else "++"
+            yield f"{sign}{place}={json.dumps(value, ensure_ascii=False)}"
+    for place in sorted(before.keys() - after.keys()):
+        block, _, _ = place.rpartition(".")
+        # Unless the block became a value.
+        if any(other.startswith(f"{block}.") for other in after):
+            yield f"~{place}"
+
+
 def judge_experiments(plan: Plan) -> Judgement:
     """Judge the experiments that began from HEAD, and the workspace, on their common test rows.
 
     Those whose parameters differ in seeds alone are one strategy. The baseline is the plan's if
-    there is an experiment of that name, else the workspace.
+    there is an experiment of that name, else what the workspace has.
 
     Raises:
         UserError: there are no experiments, or their test rows have nothing in common.
@@ -77,9 +85,16 @@ def judge_experiments(plan: Plan) -> Judgement:
             "there are no experiments that began from HEAD: `ballast study --queue` and "
             "`dvc queue start` make some."
         )
-    runs = [read(name) for name in found]
-    strategies = _strategies([*runs, read(None)])
-    baseline = plan.baseline if plan.baseline in strategies else WORKSPACE
+    here = read(None)
+    runs = [*(read(name) for name in found), here]
+    strategies = _strategies(runs)
+    baseline = plan.baseline
+    if baseline not in strategies:
+        (baseline,) = (
+            name
+            for name, seeds in strategies.items()
+            if _settings(next(iter(seeds.values()))) == _settings(here)
+        )
     ids, rows = _common([run for seeds in strategies.values() for run in seeds.values()])
     names = sorted({name for run in runs for name in run.classes})
     several = is_multilabel([row for run in runs for row in run.predictions.values()], names)
@@ -101,16 +116,22 @@ def _strategies(runs: Sequence[Revision]) -> dict[str, dict[int, Revision]]:
     """Return the runs by strategy and seed."""
     groups: dict[str, dict[int, Revision]] = defaultdict(dict)
     for run in runs:
-        flat = params.flat(run.params)
-        settings = {place: value for place, value in flat.items() if place not in OF_SEEDS}
         # The workspace may be one of the experiments.
-        groups[json.dumps(settings, sort_keys=True)].setdefault(flat["seed"], run)
-    return {_name(list(seeds.values())): seeds for seeds in groups.values()}
+        groups[_settings(run)].setdefault(run.params["seed"], run)
+    strategies: dict[str, dict[int, Revision]] = {}
+    for seeds in groups.values():
+        first = next(iter(seeds.values())).name
+        named = re.fullmatch(NAME.format(strategy="(.+)", seed=r"\d+"), first)
+        # An older study's experiments may have a strategy's name, and other settings.
+        is_new = named is not None and named[1] not in strategies
+        strategies[named[1] if is_new else first] = seeds
+    return strategies
 
 
-def _name(runs: Sequence[Revision]) -> str:
-    named = re.fullmatch(NAME.format(strategy="(.+)", seed=r"\d+"), runs[0].name)
-    return named[1] if named else runs[0].name
+def _settings(run: Revision) -> str:
+    """Return what all runs of a strategy have in common."""
+    flat = params.flat(run.params)
+    return json.dumps({place: flat[place] for place in sorted(flat) if place not in OF_SEEDS})
 
 
 def _common(runs: Sequence[Revision]) -> tuple[list[str], list[str]]:

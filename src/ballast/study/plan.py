@@ -79,7 +79,11 @@ class Strategy:
         """Return the parameters of one training: another seed has the same test rows."""
         split = self.params["split"]
         drawn = split.get("seed")
-        fixed = {"seed": self.params["seed"] if drawn is None else drawn, "share": share}
+        fixed = {
+            "seed": self.params["seed"] if drawn is None else drawn,
+            # Of those that the project trains on.
+            "share": share * split.get("share", 1.0),
+        }
         return self.params | {"seed": seed, "split": split | fixed}
 
 
@@ -143,7 +147,10 @@ def _strategy(
     own = recipes.settings({key: v for key, v in block.items() if key != RECIPE}, place)
     differs = _dotted(own)
     if RECIPE in block:
-        begin, differs = recipes.complete(block[RECIPE]), {RECIPE: block[RECIPE]} | differs
+        try:
+            begin, differs = recipes.complete(str(block[RECIPE])), {RECIPE: block[RECIPE]} | differs
+        except UserError as error:
+            raise UserError(f"{place}.{RECIPE}: {error}") from error
     values, default = deepcopy(project), recipes.complete(recipes.DEFAULT)
     whole = begin | own
     recipes.put(values, whole)

@@ -120,7 +120,7 @@ def summary(study: "Study") -> dict[str, Any]:
         },
         "left_out": study.left_out,
         "failed": errors,
-        "is_whole": all(cell.ended and cell.lasting for cell in study.cells),
+        "is_whole": all(cell.ended and cell.lasting for cell in [*study.cells, *study.on_shares]),
         "not_reached": [name for name in asked if name not in spent and name not in errors],
         "test": study.test.to_json(),
         "test_headline": {

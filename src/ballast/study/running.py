@@ -49,6 +49,14 @@ class Task:
     root: str
     store: str
 
+    @property
+    def raw(self) -> list[str]:
+        """What the step reads that no step writes."""
+        return [path for path in self.step.reads if not self._is_written(path)]
+
+    def _is_written(self, path: str) -> bool:
+        return any(path == out or path.startswith(f"{out}/") for out in self.inputs)
+
 
 def run(task: Task) -> Done:
     """Run a step and keep what it writes, or why it could not."""
@@ -78,12 +86,12 @@ def _lay_out(folder: Path, task: Task, store: Store) -> None:
         YAML(typ="safe").dump(dict(task.params), stream)
     for path, key in task.inputs.items():
         _link(folder / path, store.place(key) / path)
-    for path in task.step.reads:
+    for path in task.raw:
         _link(folder / path, Path(task.root) / path)
 
 
 def _link(place: Path, target: Path) -> None:
-    if target.exists() and not place.exists():
+    if target.exists():
         place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(target)
 

@@ -22,6 +22,8 @@ PIPELINE = Path("dvc.yaml")
 LAST = "evaluate"
 # Of the code of evaluate, what only writes about it.
 NOT_JUDGING = ("src/evaluate.py", "src/ballast/report")
+# What judges rows for a study: testing.py uses the other.
+JUDGES = ("src/ballast/study/scoring.py", "src/ballast/study/testing.py")
 # Parameters that judging reads, beside the options of the decision.
 JUDGED = ("decision", "evaluation", "costs", "seed")
 # path in the project -> digest, of the files that a step has written
@@ -85,7 +87,7 @@ def judging(params: Mapping[str, Any], module: str, root: Path = Path()) -> Step
     return Step(
         name=module,
         command=module,
-        code=(*code, f"src/{module.replace('.', '/')}.py"),
+        code=(*code, *JUDGES),
         reads=tuple(path for path in stage.reads if not path.startswith("models/input")),
         params={
             name: value
@@ -96,15 +98,17 @@ def judging(params: Mapping[str, Any], module: str, root: Path = Path()) -> Step
     )
 
 
-def fingerprint(params: Mapping[str, Any]) -> str:
+def fingerprint(params: Mapping[str, Any], every_seed: bool) -> str:
     """Return a hash of all that a study's results may follow from: if it is the same, so are they.
 
     Args:
         params: all parameters.
+        every_seed: whether all strategies are trained with all seeds.
     """
     data = [f"data/raw/{params['dataset']}", f"data/vectors/{params['vectors']}", "data/encoders"]
     paths = ["src", "recipes", "study.yaml", "params.yaml", str(PIPELINE), *data]
-    return digest(json.dumps([(path, _of_files(path)) for path in paths]).encode())
+    everything = [every_seed, *((path, _of_files(path)) for path in paths)]
+    return digest(json.dumps(everything).encode())
 
 
 def digest(content: bytes) -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 FOLDER = Path("study/cache")
 RECORD = "step.json"
-TOKEN = "Workers that see this file read and write here.\n"
 
 
 @dataclass(frozen=True)
@@ -52,12 +51,6 @@ class Store:
     def read(self, folder: Path) -> Done:
         """Return what a folder with a step's files says of it."""
         return Done(**json.loads((folder / RECORD).read_text(encoding="utf-8")))
-
-    def token(self) -> Path:
-        """Return a file by which another process can tell that it sees this store."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "token").write_text(TOKEN, encoding="utf-8")
-        return self.folder / "token"
 
     def save(self, done: Done, folder: Path) -> None:
         """Keep a folder of this store's `workspace` as what came of a step."""

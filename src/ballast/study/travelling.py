@@ -3,7 +3,8 @@
 import sys
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from io import BytesIO
@@ -39,7 +40,7 @@ def identity(token: str) -> Identity:
     """Return what this process is.
 
     Args:
-        token: a file in the study's store.
+        token: a folder that the study has just made in its store.
     """
     hashed = blake2b(digest_size=16)
     for file in sorted(source().rglob("*.py")):
@@ -68,7 +69,7 @@ class Luggage:
 
     def packed(self, task: Task) -> tuple:
         """Return the arguments of `run_away`."""
-        raw = [path for path in task.step.reads if _is_raw(path, task)]
+        raw = task.raw
         for path in raw:
             if path not in self.packs:
                 self.packs[path] = pack(Path(task.root), path)
@@ -99,13 +100,7 @@ def run_away(
         packs: the files of both.
     """
     store = Store(Path(tempfile.gettempdir()) / FOLDER)
-    root = store.folder / "roots" / digest(b"".join(each.tobytes() for each in packs[: len(raw)]))
-    for path, files in zip(raw, packs, strict=False):
-        if not (root / path).exists():
-            unpack(files, root)
-    if not (root / "src").exists():
-        root.mkdir(parents=True, exist_ok=True)
-        (root / "src").symlink_to(source())
+    root = _laid_out(packs[: len(raw)], store)
     for key, files in zip(keys, packs[len(raw) :], strict=True):
         if store.load(key) is None:
             with store.workspace() as folder:
@@ -114,6 +109,22 @@ def run_away(
     done = run(replace(task, root=str(root), store=str(store.folder)))
     kept = store.load(done.key) is not None
     return done, pack(store.place(done.key)) if kept else None
+
+
+def _laid_out(raw: Sequence[np.ndarray], store: Store) -> Path:
+    """Return a folder with raw data and the code, complete or not there, as a store's are."""
+    contents = [str(source()).encode(), *(files.tobytes() for files in raw)]
+    root = store.folder / "roots" / digest(b"".join(contents))
+    if not root.exists():
+        root.parent.mkdir(parents=True, exist_ok=True)
+        with store.workspace() as folder:
+            for files in raw:
+                unpack(files, folder)
+            (folder / "src").symlink_to(source())
+            # Another process may have been faster.
+            with suppress(OSError):
+                folder.rename(root)
+    return root
 
 
 def pack(folder: Path, inside: str = "") -> np.ndarray:
@@ -132,9 +143,3 @@ def unpack(files: np.ndarray, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(BytesIO(files.tobytes())) as archive:
         archive.extractall(folder)
-
-
-def _is_raw(path: str, task: Task) -> bool:
-    """Return whether no step writes a path that a task reads."""
-    written: Mapping[str, str] = task.inputs
-    return not any(path == out or path.startswith(f"{out}/") for out in written)
