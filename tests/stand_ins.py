@@ -64,6 +64,7 @@ OF_RECIPES = {
     "short_texts": "sms_spam",
     "several_labels": "demo_multilabel",
     "columns": "mammography",
+    "additive_columns": "mammography",
     "texts_with_columns": "letters",
     "two_channels": "sms_spam",
     "binary_texts": "sms_spam",

@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import tomllib
 from functools import cache
 
 import click
@@ -16,20 +17,25 @@ from documents import ADDED, BEGINNING, Command, merge
 from dvc.cli.parser import get_main_parser
 from dvc.utils.hydra import apply_overrides
 from dvc.utils.serialize import dump_json, load_json, modify_yaml
+from ruamel.yaml import YAML
 
 from ballast.cli import app
+from ballast.project import params
+from ballast.rows.dataset import Layout
 from ballast.setup import demo, recipes
 from ballast.setup.checking import check_params
+from ballast.study.plan import Plan, strategies
 
 RECIPES = ROOT / "recipes"
 # Places where files of a reader's own, or of a run, are.
-MADE = ("data/", "metrics/", "models/", "dvc.lock", ".venv/")
+MADE = ("data/", "metrics/", "models/", "study/", "dvc.lock", ".venv/")
 
 SHELL = documents.shell_blocks()
 COMMANDS = list(dict.fromkeys([command for block in SHELL for command in block]))
 SPANS = documents.inline()
 INLINE = list(dict.fromkeys([command for span in SPANS for command in span]))
 SETTINGS = documents.settings()
+STUDIES = documents.studies()
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +83,15 @@ def ballast(command: Command) -> None:
         name, subcommand, rest = group.resolve_command(context, list(command.words[1:]))
         # Within a text, the name alone stands for all that the command does.
         if rest or command in COMMANDS:
-            subcommand.make_context(name, rest, parent=context)
+            take(subcommand, name, rest, context)
+
+
+def take(subcommand: click.Command, name: str, words: list[str], context: click.Context) -> None:
+    """The command takes the words, or one below it does."""
+    with subcommand.make_context(name, words, parent=context) as inner:
+        if isinstance(subcommand, click.Group) and (rest := [*inner.protected_args, *inner.args]):
+            below, command, words = subcommand.resolve_command(inner, rest)
+            take(command, below, words, inner)
 
 
 def dvc(command: Command) -> None:
@@ -102,6 +116,21 @@ def git(command: Command) -> None:
             assert re.search(rf"--(\[no-\])?{name}\b", git_options(subcommand)), word
     if subcommand in ("add", "restore"):
         files(command)
+
+
+def dask(command: Command) -> None:
+    """Dask's own command line takes the arguments."""
+    cli = pytest.importorskip(f"distributed.cli.dask_{command.words[1]}")
+    cli.main.make_context(command.words[1], list(command.words[2:]))
+
+
+def pip(command: Command) -> None:
+    """It installs the project with one of its extras."""
+    *words, what = command.words
+    assert words == ["pip", "install", "-e"]
+    with (ROOT / "pyproject.toml").open("rb") as stream:
+        extras = tomllib.load(stream)["project"]["optional-dependencies"]
+    assert what in {f".[{extra}]" for extra in extras}
 
 
 def python(command: Command) -> None:
@@ -135,9 +164,11 @@ def change_folder(command: Command) -> None:
 RULES = {
     "ballast": ballast,
     "cd": change_folder,
+    "dask": dask,
     "dvc": dvc,
     "git": git,
     "make": make,
+    "pip": pip,
     "python": python,
     "source": own_file,
     "xdg-open": own_file,
@@ -206,3 +237,15 @@ def test_what_commands_set_is_in_order(block, project):
 def test_what_pages_put_into_params_yaml_is_in_order(number, project):
     merge(project / "params.yaml", SETTINGS[number][1])
     check_all(project)
+
+
+@pytest.mark.parametrize("number", range(len(STUDIES)), ids=lambda number: STUDIES[number][0])
+def test_what_pages_put_into_study_yaml_is_in_order(number, monkeypatch):
+    page, block = STUDIES[number]
+    content = YAML(typ="safe").load(block)
+    # What adds to the strategies that are there needs no baseline of its own.
+    asked = {"baseline": next(iter(content["strategies"]))} | content
+    plan = params.check(Plan, asked, "", page)
+    monkeypatch.chdir(ROOT)
+    _, left_out = strategies(plan, parameters(), Layout(text="text"), several_labels=False)
+    assert not left_out

@@ -11,6 +11,7 @@ from documents import ADDED
 from ballast.project import params
 from ballast.rows.dataset import Dataset
 from ballast.setup import recipes
+from ballast.study.plan import Plan
 
 DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -86,11 +87,17 @@ def test_the_data_page_has_every_option_of_a_data_set():
         assert re.search(rf"`{name}`|\b{name}:", page), name
 
 
+def test_the_study_page_has_every_field_of_a_plan():
+    page = (DOCS / "study.md").read_text(encoding="utf-8")
+    for name in Plan.model_fields:
+        assert f"| `{name}` |" in page, name
+
+
 @pytest.mark.parametrize("page", documents.PAGES, ids=by_name)
 def test_every_code_file_that_a_page_names_exists(page):
     files = [f"/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "src").rglob("*.*")]
     for name in re.findall(r"`([\w./]+\.(?:py|html))`", page.read_text(encoding="utf-8")):
-        made = name.startswith("metrics/") or name == f"src/ballast/losses/{ADDED}.py"
+        made = name.startswith(("metrics/", "study/")) or name == f"src/ballast/losses/{ADDED}.py"
         assert made or any(file.endswith(f"/{name}") for file in files), name
 
 
