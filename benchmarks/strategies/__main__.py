@@ -1,6 +1,6 @@
 """Every sampler, loss, weighting and decision in one study: docs/strategy-results.md.
 
-    python benchmarks/strategies                                      # an hour on two free cores
+    python benchmarks/strategies        # less than an hour on two cores
     python benchmarks/strategies --only loss-focal,decision-max_f1 --output some.md
 
 Run by `make strategies`. Each member is a strategy beside the plain one, on the demo corpus; what

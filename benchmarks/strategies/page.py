@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Iterator, Mapping
+from textwrap import fill
 from typing import Any
 
 from members import BASELINE, CORPORA, MODEL, PLAIN, SEEDS
@@ -10,19 +11,20 @@ from members import BASELINE, CORPORA, MODEL, PLAIN, SEEDS
 from ballast.comparison.comparing import interval
 from ballast.study import results
 
-HEADER = """# Every strategy on the demo corpus
-
-Made by `make strategies`, a study as `ballast study` makes one ([study.md](study.md)): every
+TITLE = "# Every strategy on the demo corpus"
+HOW = """\
+Made by `make strategies`, a study as `ballast study` makes one ([study.md](study.md)). Every
 strategy is trained with the seeds {seeds}, and held against the plain one on the same held-out
-rows. `...` is `{model}`,
-a linear model on TF-IDF; the first line of a table is the plain strategy, which corrects nothing by
-itself, and each other line changes one thing of it. All else is at its default.
-
+rows. `...` is `{plain}`, the plain strategy: a linear model on TF-IDF of words, which corrects
+nothing by itself. It is the first line of a table, and each other line changes one thing of it. All else is
+at its default."""
+MEANING = """
 The intervals of the gains hold at 95 % all together, as many as a table has: a strategy "helps" or
 "hurts" where 0 is outside. What helps here need not help on your data: that is what `ballast study`
 is for. Recall of the rarest class and log-loss are of the same rows, means over the seeds. Seconds
 are those of one seed, all steps, one thread.
 """
+WIDTH = 100
 COLUMNS = (
     "| `dvc exp run` ... | macro-F1 (95 % interval) | gain (joint interval) | verdict | recall of "
     "the rarest class | log-loss | seconds |\n|---|---|---|---|---|---|---|\n"
@@ -36,7 +38,8 @@ def page(found: Mapping[str, dict[str, Any]], strategies: Mapping[str, dict[str,
         found: results of the studies by data set.
         strategies: what each sets, by its name, but for the plain one.
     """
-    parts = [HEADER.format(seeds=", ".join(map(str, SEEDS)), model=options(MODEL))]
+    how = HOW.format(seeds=", ".join(map(str, SEEDS)), plain=options(MODEL | PLAIN))
+    parts = [f"{TITLE}\n\n{fill(how, WIDTH)}\n{MEANING}"]
     for corpus, title in CORPORA.items():
         parts.append(f"\n## {title}\n\n{COLUMNS}{''.join(lines(found[corpus], strategies))}")
     return "".join(parts)
@@ -79,7 +82,8 @@ def placed(settings: Mapping[str, Any]) -> Iterator[str]:
         if isinstance(value, Mapping):
             for member, given in value.items():
                 for option, each in given.items():
-                    text = each if isinstance(each, str) else json.dumps(each)
-                    yield f"{name}.{member}.{option}={text.replace(chr(34), '')}"
+                    # DVC takes names without quotation marks.
+                    text = json.dumps(each).replace('"', "")
+                    yield f"{name}.{member}.{option}={text}"
         else:
             yield f"{name}={value}"
