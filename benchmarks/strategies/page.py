@@ -16,8 +16,8 @@ HOW = """\
 Made by `make strategies`, a study as `ballast study` makes one ([study.md](study.md)). Every
 strategy is trained with the seeds {seeds}, and held against the plain one on the same held-out
 rows. `...` is `{plain}`, the plain strategy: a linear model on TF-IDF of words, which corrects
-nothing by itself. It is the first line of a table, and each other line changes one thing of it. All else is
-at its default."""
+nothing by itself. It is the first line of a table, and each other line changes one thing of it. All
+else is at its default."""
 MEANING = """
 The intervals of the gains hold at 95 % all together, as many as a table has: a strategy "helps" or
 "hurts" where 0 is outside. What helps here need not help on your data: that is what `ballast study`
