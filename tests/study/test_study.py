@@ -226,6 +226,14 @@ def test_without_time_what_has_run_is_shown(project):
     assert study(project)["not_reached"] == []
 
 
+def test_a_learning_curve_that_was_not_reached_is_trained_the_next_time(project):
+    write_plan(project, learning_curve=[0.6, 1.0])
+    found = study(project, "--minutes", "0")
+    assert found["curve"] is None
+    assert not found["is_whole"]
+    assert study(project)["curve"] is not None
+
+
 # Where and how it runs.
 
 
