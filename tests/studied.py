@@ -3,6 +3,7 @@
 import contextlib
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -15,11 +16,8 @@ from typer.testing import CliRunner
 from workspace import Workspace
 
 from ballast.cli import app
-from ballast.labels.classes import LabelSet
-from ballast.project import params
-from ballast.rows.dataset import Layout
 from ballast.setup import demo
-from ballast.study import commands, plan, steps
+from ballast.study import commands, conducting, plan, steps
 from ballast.study.cells import Cell
 from ballast.study.store import Store
 
@@ -80,9 +78,7 @@ def copy(project: Path, folder: Path) -> Path:
 
 def ballast(folder: Path, *arguments: str) -> Result:
     """Run a command in a folder, as a process of its own would that has this code."""
-    steps._stages.cache_clear()
-    steps._of_files.cache_clear()
-    with contextlib.chdir(folder), mock.patch.object(commands, "_require_own_code"):
+    with _in(folder), mock.patch.object(commands, "_require_own_code"):
         return CliRunner().invoke(app, arguments)
 
 
@@ -91,7 +87,7 @@ def study(folder: Path, *arguments: str) -> dict[str, Any]:
     if "--engine" not in arguments:
         arguments = (*arguments, "--engine", "local:1")
     done = ballast(folder, "study", *arguments)
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == 0, (done.output, done.exception)
     return results(folder)
 
 
@@ -114,19 +110,34 @@ def keys(folder: Path) -> set[str]:
 
 def cells(folder: Path, name: str) -> list[Cell]:
     """Return the cells of a strategy that have run, learning curve included."""
+    shares = {1.0, *(plan.load(folder / plan.FILE).learning_curve or [])}
+    with _in(folder):
+        those = [cell for cell in _cells(shares) if cell.strategy.name == name]
+        return [cell for cell in those if _taken(cell, Store())]
+
+
+def all_cells(folder: Path) -> list[Cell]:
+    """Return every cell on all rows, run or not."""
+    with _in(folder):
+        return _cells({1.0})
+
+
+def _cells(shares: set[float]) -> list[Cell]:
+    asked, store = plan.load(), Store()
+    return [
+        Cell(cell.strategy, cell.seed, share)
+        for cell in conducting.cells(asked, store)
+        for share in shares
+    ]
+
+
+@contextlib.contextmanager
+def _in(folder: Path) -> Iterator[None]:
+    """Be in a project's folder, with its files as they are now."""
     steps._stages.cache_clear()
     steps._of_files.cache_clear()
     with contextlib.chdir(folder):
-        asked, store = plan.load(), Store()
-        project = params.load()
-        prepared = store.place(steps.pipeline(project)[0].key({}))
-        labels = LabelSet.load(prepared / "data/prepared/classes.json")
-        layout = Layout.load(prepared / "models")
-        known, _ = plan.strategies(asked, project, layout, labels.task == "multilabel")
-        (strategy,) = [each for each in known if each.name == name]
-        shares = {1.0, *(asked.learning_curve or [])}
-        found = [Cell(strategy, seed, share) for share in shares for seed in asked.seeds]
-        return [cell for cell in found if _taken(cell, store)]
+        yield
 
 
 def _taken(cell: Cell, store: Store) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -15,18 +16,25 @@ from ballast.study.store import Store
 )
 def test_names_of_no_engine_are_refused(tmp_path, name):
     with pytest.raises(UserError, match=f"^--engine {name}: use local, local:4, dask:tcp://HOST"):
-        engine(name, Store(tmp_path))
+        enter(name, tmp_path)
+
+
+def enter(name: str, folder: Path) -> None:
+    with engine(name, Store(folder)):
+        pass
 
 
 @pytest.mark.parametrize("name", ["local", "local:1", "local:3"])
 def test_local_engines_are_there(tmp_path, name):
-    assert list(engine(name, Store(tmp_path))([])) == []
+    with engine(name, Store(tmp_path)) as runs_on:
+        assert list(runs_on([])) == []
 
 
 def test_results_come_as_they_are_ready():
     """The first to come is the last to be asked for."""
-    asked = [(0.5,), (0.01,)]
-    assert list(Workers(2).map(slept, asked)) == [0.01, 0.5]
+    # Both processes are there.
+    list(Workers(2).map(slept, [(0.3,), (0.3,)]))
+    assert list(Workers(2).map(slept, [(1.0,), (0.01,)])) == [0.01, 1.0]
 
 
 def slept(seconds: float) -> float:
@@ -59,7 +67,7 @@ def test_a_cluster_that_does_not_answer_is_given_up(tmp_path):
     pytest.importorskip("distributed")
     began = time.monotonic()
     with pytest.raises(UserError, match=r"no scheduler answers at tcp://127\.0\.0\.1:1"):
-        engine("dask:tcp://127.0.0.1:1", Store(tmp_path))
+        enter("dask:tcp://127.0.0.1:1", tmp_path)
     assert time.monotonic() - began < 10
 
 
@@ -67,4 +75,4 @@ def test_a_cluster_that_does_not_answer_is_given_up(tmp_path):
 def test_an_address_that_is_none_is_told(tmp_path, address):
     pytest.importorskip("distributed")
     with pytest.raises(UserError, match=f"no scheduler answers at {address}"):
-        engine(f"dask:{address}", Store(tmp_path))
+        enter(f"dask:{address}", tmp_path)

@@ -220,10 +220,17 @@ def test_without_time_what_has_run_is_shown(project):
     assert done.exit_code == 0, done.output
     found = results(project)
     assert found["not_reached"] == ["squared"]
-    assert "the time was up before: squared" in done.output
     # With more time there is more.
     assert not found["is_whole"]
     assert study(project)["not_reached"] == []
+
+
+def test_a_learning_curve_that_was_not_reached_is_trained_the_next_time(project):
+    write_plan(project, learning_curve=[0.6, 1.0])
+    found = study(project, "--minutes", "0")
+    assert found["curve"] is None
+    assert not found["is_whole"]
+    assert study(project)["curve"] is not None
 
 
 # Where and how it runs.
@@ -265,12 +272,12 @@ def test_a_study_that_was_killed_goes_on(fresh, finished):
 def test_a_study_runs_the_code_of_its_own_folder(project):
     file = project / "src/ballast/study/showing.py"
     text = file.read_text(encoding="utf-8")
-    file.write_text(text.replace("Now: ballast study apply", "Next: apply"), encoding="utf-8")
+    file.write_text(text.replace("All of it: ", "Edited: "), encoding="utf-8")
     done = subprocess.run(
         ["ballast", "study"], cwd=project, env=environment(), capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert "Next: apply" in done.stdout
+    assert "Edited: study/report.html" in done.stdout
     assert str(ROOT) not in (project / RESULTS).read_text(encoding="utf-8")
 
 

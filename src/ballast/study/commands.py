@@ -75,8 +75,7 @@ def _conduct(engine: str, minutes: float | None, every_seed: bool) -> dict[str, 
     from ballast.study.store import Store
 
     asked, store = plan.load(), Store()
-    runs_on = engines.engine(engine, store)
-    with Display() as display:
+    with engines.engine(engine, store) as runs_on, Display() as display:
         found = conducting.conduct(
             asked, store, runs_on, display.told, display.begin, minutes, every_seed
         )

@@ -3,9 +3,11 @@
 import os
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from concurrent.futures import CancelledError
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from joblib import Parallel, cpu_count, delayed, parallel_config
@@ -22,8 +24,9 @@ PATIENCE = 5
 KNOWN = "local, local:4, dask:tcp://HOST:PORT or ray:ADDRESS"
 
 
-def engine(name: str, store: Store) -> Engine:
-    """Return the engine of a name.
+@contextmanager
+def engine(name: str, store: Store) -> Iterator[Engine]:
+    """Yield the engine of a name, and leave its cluster at the end.
 
     Args:
         name: as `--engine` has it.
@@ -34,12 +37,14 @@ def engine(name: str, store: Store) -> Engine:
     """
     kind, _, place = name.partition(":")
     if kind == "local" and (not place or (place.isdecimal() and int(place))):
-        return partial(_run_here, Workers(int(place) if place else cpu_count()))
-    if kind == "dask" and place:
-        return _dask(place, store)
-    if kind == "ray":
-        return _ray(place)
-    raise UserError(f"--engine {name}: use {KNOWN}.")
+        yield partial(_run_here, Workers(int(place) if place else cpu_count()))
+    elif kind == "dask" and place:
+        with _connected(place) as client:
+            yield _dask(client, store)
+    elif kind == "ray":
+        yield _ray(place)
+    else:
+        raise UserError(f"--engine {name}: use {KNOWN}.")
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,10 @@ class Workers:
                     "the system has ended a process that trained, for want of memory perhaps: "
                     "have fewer of them, with --engine local:1. What has run is kept."
                 ) from error
+            except TimeoutError as error:
+                raise UserError(
+                    "--engine: there are no workers any more: start some. What has run is kept."
+                ) from error
 
 
 def _run_here(workers: Workers, tasks: Iterable[Task]) -> Iterator[Done]:
@@ -88,26 +97,41 @@ def _run_here(workers: Workers, tasks: Iterable[Task]) -> Iterator[Done]:
 
 def _run_away(workers: Workers, luggage: Luggage, tasks: Iterable[Task]) -> Iterator[Done]:
     """Run tasks where they are not: what a step reads travels there, and what it writes back."""
-    for done, files in workers.map(run_away, map(luggage.packed, tasks)):
-        luggage.received(done, files)
-        yield done
+    left, begun = iter(tasks), {}
+
+    def packed() -> Iterator[tuple]:
+        for task in chain(list(begun.values()), left):
+            begun[task.key] = task
+            yield luggage.packed(task)
+
+    is_lost = True
+    while is_lost:
+        is_lost = False
+        try:
+            for done, files in workers.map(run_away, packed()):
+                luggage.received(done, files)
+                del begun[done.key]
+                yield done
+        except CancelledError:
+            # A worker has gone, and with it what was sent to it alone: it is sent again.
+            is_lost = True
 
 
-def _dask(address: str, store: Store) -> Engine:
+def _connected(address: str) -> AbstractContextManager:
+    """Return a client of a Dask cluster."""
     try:
         from distributed import Client
     except ModuleNotFoundError as error:
         raise UserError("--engine dask needs Dask: pip install 'ballast[dask]'.") from error
     try:
-        client = Client(address, timeout=PATIENCE, set_as_default=False)
+        return Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise UserError(f"--engine dask: no scheduler answers at {address}: {error}") from error
-    try:
-        with store.workspace() as folder:
-            count, see_store = _look_at(client, str(folder))
-    except UserError:
-        client.close()
-        raise
+
+
+def _dask(client: Any, store: Store) -> Engine:
+    with store.workspace() as folder:
+        count, see_store = _look_at(client, str(folder))
     crew = Workers(count, "dask", (("client", client), ("wait_for_workers_timeout", PATIENCE)))
     return partial(_run_here, crew) if see_store else partial(_run_away, crew, Luggage(store))
 

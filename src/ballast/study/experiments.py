@@ -74,7 +74,7 @@ def judge_experiments(plan: Plan) -> Judgement:
     there is an experiment of that name, else what the workspace has.
 
     Raises:
-        UserError: there are no experiments, or their test rows have nothing in common.
+        UserError: there are no experiments, or they have no test rows or no seed in common.
     """
     from dvc.repo import Repo
 
@@ -95,6 +95,7 @@ def judge_experiments(plan: Plan) -> Judgement:
             for name, seeds in strategies.items()
             if _settings(next(iter(seeds.values()))) == _settings(here)
         )
+    _require_seeds(strategies, baseline)
     ids, rows = _common([run for seeds in strategies.values() for run in seeds.values()])
     names = sorted({name for run in runs for name in run.classes})
     several = is_multilabel([row for run in runs for row in run.predictions.values()], names)
@@ -124,8 +125,20 @@ def _strategies(runs: Sequence[Revision]) -> dict[str, dict[int, Revision]]:
         named = re.fullmatch(NAME.format(strategy="(.+)", seed=r"\d+"), first)
         # An older study's experiments may have a strategy's name, and other settings.
         is_new = named is not None and named[1] not in strategies
-        strategies[named[1] if is_new else first] = seeds
+        strategies[named[1] if is_new else first] = dict(sorted(seeds.items()))
     return strategies
+
+
+def _require_seeds(strategies: Mapping[str, Mapping[int, Revision]], baseline: str) -> None:
+    """Refuse runs that can't be held against the baseline's, seed by seed."""
+    seeds = strategies[baseline].keys()
+    for name, runs in strategies.items():
+        if not seeds & runs.keys():
+            listed = ", ".join(map(str, seeds))
+            raise UserError(
+                f"{name} has no seed of the baseline {baseline} ({listed}): run it with one of "
+                f"these, or remove it with `dvc exp remove {next(iter(runs.values())).name}`."
+            )
 
 
 def _settings(run: Revision) -> str:
