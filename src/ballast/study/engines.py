@@ -122,7 +122,7 @@ def _connected(address: str) -> AbstractContextManager:
     try:
         from distributed import Client
     except ModuleNotFoundError as error:
-        raise UserError("--engine dask needs Dask: pip install 'ballast[dask]'.") from error
+        raise UserError("--engine dask needs Dask: pip install -e '.[dask]'.") from error
     try:
         return Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
@@ -172,7 +172,7 @@ def _ray(address: str) -> Engine:
         import ray
         from ray.util.joblib import register_ray
     except ModuleNotFoundError as error:
-        raise UserError("--engine ray needs Ray: pip install 'ballast[ray]'.") from error
+        raise UserError("--engine ray needs Ray: pip install -e '.[ray]'.") from error
     try:
         ray.init(address=address or None, ignore_reinit_error=True, log_to_driver=False)
     except ConnectionError as error:

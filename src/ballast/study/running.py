@@ -98,7 +98,6 @@ def _link(place: Path, target: Path) -> None:
 
 def _run(folder: Path, root: Path, command: str) -> tuple[str, bool]:
     """Run a command; return an error, if there is one, and whether it would be the same again."""
-    before = Path.cwd()
     os.chdir(folder)
     try:
         # One thread each: steps run side by side.
@@ -113,7 +112,8 @@ def _run(folder: Path, root: Path, command: str) -> tuple[str, bool]:
             False,
         )
     finally:
-        os.chdir(before)
+        # Not where the process was: a worker outlives the project that it was started for.
+        os.chdir(root)
         if keras := sys.modules.get("keras"):
             keras.utils.clear_session()
     return "", True
