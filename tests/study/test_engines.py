@@ -1,5 +1,6 @@
 """Where steps run: which names there are, and what is told of a process or a cluster that isn't."""
 
+import gc
 import os
 import time
 from pathlib import Path
@@ -9,6 +10,13 @@ import pytest
 from ballast.project.errors import UserError
 from ballast.study.engines import Workers, engine
 from ballast.study.store import Store
+
+
+@pytest.fixture(autouse=True)
+def collected():
+    """Collect clients that could not connect: the thread of a later one would wait for itself."""
+    yield
+    gc.collect()
 
 
 @pytest.mark.parametrize(
