@@ -92,11 +92,15 @@ def more_data(results: dict[str, Any]) -> str:
 
 def asides(results: dict[str, Any]) -> list[str]:
     """Return which strategies have no result, and why, a sentence each."""
-    lines = [f"{name} was left out: {why}" for name, why in results["left_out"].items()]
-    lines += [f"{name} failed: {why}" for name, why in results["failed"].items()]
+    lines = [f"{name} failed: {why}" for name, why in results["failed"].items()]
     if results["not_reached"]:
         lines.append(f"The time was up before: {', '.join(results['not_reached'])}")
     return lines
+
+
+def left_out(results: dict[str, Any]) -> list[str]:
+    """Return which strategies do not fit the data, and why, a sentence each."""
+    return [f"{name} was left out: {why}" for name, why in results["left_out"].items()]
 
 
 def duration(seconds: float) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ballast.comparison.comparing import interval
+from ballast.comparison.comparing import interval, signed
 from ballast.labels.classes import Classes
 from ballast.study.contrasts import ALLOWANCE
 from ballast.study.power_law import Curve, curve
@@ -41,7 +41,9 @@ class LearningCurve:
     def sentence(self) -> str:
         """Return what twice the rows would bring, in a sentence."""
         if self.curve.problems:
-            return f"cannot be told what twice the rows would bring: {self.curve.problems[0]}"
+            return f"cannot be told what twice the rows would bring: {self.curve.problems[0]}" + (
+                _measured(self.curve) if len(self.curve.scores) > 1 else ""
+            )
         text = f"twice the rows would bring {title(self.score)} {_gain(self.curve)}"
         if self.curve.low <= 0 <= self.curve.high:
             return f"cannot be told: {text}"
@@ -50,6 +52,11 @@ class LearningCurve:
             name, most = max(told.items(), key=lambda pair: pair[1].gain)
             text += f", most to recall of {name}, {_gain(most)}"
         return text
+
+
+def _measured(curve: Curve) -> str:
+    (*_, before, rows), (*_, lower, score) = curve.rows, curve.scores
+    return f"; from {before:,.0f} rows to these {rows:,.0f}, it was {signed(score - lower)}"
 
 
 def learning_curve(

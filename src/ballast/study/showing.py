@@ -65,11 +65,13 @@ def show(results: dict[str, Any]) -> None:
     for line in advice.on_test_rows(results):
         console.print(line)
     console.print(f"More data: {advice.more_data(results)}")
-    asides = [*results["warnings"], *advice.asides(results)]
+    asides = [*advice.asides(results), *results["warnings"]]
     for line in asides[:ASIDES]:
         console.print(line)
     if len(asides) > ASIDES:
         console.print(f"and {len(asides) - ASIDES} more such lines in the report")
+    if results["left_out"]:
+        console.print(f"Left out, the report says why: {', '.join(results['left_out'])}")
     _show_leaderboard(results, console)
     console.print(f"All of it: {report.FILE}")
 

@@ -7,6 +7,8 @@ from ballast.study.judgement import Judgement, Strategy
 TITLES = {"f1_macro": "macro-F1", "f1_micro": "micro-F1", "mcc": "MCC"}
 # Held-out rows of a class below which nothing is said by class.
 FEWEST_ROWS = 10
+# Most strategies by name in a warning.
+NAMED = 3
 
 
 def title(score: str) -> str:
@@ -51,9 +53,9 @@ def warnings(judgement: Judgement) -> list[str]:
         )
     single = [name for name, each in judgement.strategies.items() if len(each.seeds) == 1]
     if single:
+        which = ", ".join(single) if len(single) <= NAMED else f"{len(single)} strategies"
         lines.append(
-            f"one seed of {', '.join(single)}: how much a seed changes is not measured, only "
-            "allowed for"
+            f"one seed of {which}: how much a seed changes is not measured, only allowed for"
         )
     return lines
 
