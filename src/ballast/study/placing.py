@@ -6,7 +6,7 @@ from itertools import product
 # In pixels: a letter of 11 px, a line, and from a point's centre to its name.
 LETTER, LINE, GAP = 7.0, 12.0, 8.0
 # Lines above or below the point, the nearest first.
-LINES = (0, 1, -1, 2, -2, 3, -3, 4, -4)
+LINES = (0, *(sign * line for line in range(1, 7) for sign in (1, -1)))
 
 Box = tuple[float, float, float, float]
 
