@@ -1,6 +1,6 @@
 """How often a study errs: strategies whose true scores are known, on data sets drawn anew.
 
-    python benchmarks/study.py     # half an hour on a free core; --only racing for one table
+    python benchmarks/study.py     # hours on a free core; --only racing for one table
 
 Each study draws a data set, trains every strategy with every seed on five folds, and judges the
 held-out rows. Written to docs/studies.md, table by table.
