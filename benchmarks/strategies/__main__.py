@@ -59,11 +59,11 @@ def conduct(dataset: str, strategies: Mapping[str, dict[str, Any]]) -> dict[str,
     store = Store(ROOT / FOLDER / "members")
     with modify_yaml("params.yaml") as values:
         values |= {"dataset": dataset, "costs": None}
-    with Display() as display:
+    with engines.engine("local", store) as engine, Display() as display:
         study = conducting.conduct(
             plan_of(strategies),
             store,
-            engines.engine("local", store),
+            engine,
             display.told,
             display.begin,
             every_seed=True,
